@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/base/error.h"
+
+G_DEFINE_QUARK (pmt-error-quark, pmt_error)
+
+static const char *const names[] = {
+  [PMT_ERROR_INPUT] = "input",
+  [PMT_ERROR_NOT_FOUND] = "not-found",
+  [PMT_ERROR_FORMAT] = "format",
+  [PMT_ERROR_UNSUPPORTED] = "unsupported",
+  [PMT_ERROR_MEMORY] = "memory",
+  [PMT_ERROR_CANCELLED] = "cancelled",
+  [PMT_ERROR_IO] = "io",
+  [PMT_ERROR_ENGINE] = "engine",
+  [PMT_ERROR_INTERNAL] = "internal",
+};
+
+const char *
+pmt_error_name (PmtError code)
+{
+  return (size_t) code < G_N_ELEMENTS (names) ? names[code] : names[PMT_ERROR_INTERNAL];
+}
+
+PmtError
+pmt_error_from_name (const char *name)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_strcmp0 (name, names[i]) == 0)
+      return (PmtError) i;
+  return PMT_ERROR_INTERNAL;
+}

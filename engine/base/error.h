@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one error domain of engine and plug-in.
+ *
+ * Every message is a single sentence for the person at the screen: what happened, where (file, tensor, option), and what to do
+ * next. It is shown as it stands, so it carries no function names and no line breaks. */
+#pragma once
+
+#include <glib.h>
+
+typedef enum {
+  PMT_ERROR_INPUT,       /* an option, job field, mask or picture that cannot be used as given */
+  PMT_ERROR_NOT_FOUND,   /* a file, folder, tensor or named thing does not exist */
+  PMT_ERROR_FORMAT,      /* a file is damaged, truncated or not what its name says */
+  PMT_ERROR_UNSUPPORTED, /* understood, but this build or family cannot do it */
+  PMT_ERROR_MEMORY,      /* the text names how much was needed */
+  PMT_ERROR_CANCELLED,   /* the user asked for it; never shown as a failure */
+  PMT_ERROR_IO,          /* reading or writing failed below us */
+  PMT_ERROR_ENGINE,      /* the engine process is missing, died, or spoke another protocol */
+  PMT_ERROR_INTERNAL     /* our own bug */
+} PmtError;
+
+#define PMT_ERROR (pmt_error_quark ())
+GQuark pmt_error_quark (void);
+
+/* Stable lower-case name of a code, as the protocol and --json use it ("input", "not-found", …), and back.
+ * An unknown name gives PMT_ERROR_INTERNAL. */
+const char *pmt_error_name (PmtError code);
+PmtError pmt_error_from_name (const char *name);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one thread pool: OpenMP, shared with OpenBLAS (its OpenMP build is required and checked at start). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/cancel.h"
+
+/* Sets the pool's size; 0 = one thread per physical core that this process may use. Returns the size in force. */
+int pmt_threads_set (int n);
+int pmt_threads (void);
+
+/* body(user, begin, end) over [0,n) in contiguous chunks of at least `grain` items, fixed by n, grain and the thread count (so that
+ * results don't depend on scheduling). Runs in the calling thread when one chunk suffices or when already inside a parallel
+ * region. Checks `cancel` between chunks: returns false if the work was cut short. */
+typedef void (*PmtRangeFunc) (void *user, size_t begin, size_t end);
+bool pmt_parallel_for (const PmtCancel *cancel, size_t n, size_t grain, PmtRangeFunc body, void *user);

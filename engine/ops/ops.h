@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The operations as functions. All take and return tensors of ctx; see tensor/context.h for errors (sticky) and op.h for how each is
+ * declared. "x [.., C]" means any leading dimensions. Weights may be shared by all rows; activations have the batch on axis 0, and
+ * a row's bytes never depend on how many rows share the call. */
+#pragma once
+
+#include "engine/ops/op.h"
+
+/* y = x W^T + b. x [.., in], w [out, in], b [out] or PMT_NO_TENSOR -> [.., out]. */
+PmtTensor pmt_linear (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b);
+
+typedef struct PmtConv2dParams {
+  int stride;
+  int pad_top, pad_left, pad_bottom, pad_right; /* zeros */
+} PmtConv2dParams;
+
+/* x [N, H, W, Cin], w [Cout, kh, kw, Cin] (packed so by the weight loader), b [Cout] or none -> [N, H', W', Cout]. */
+PmtTensor pmt_conv2d (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b, PmtConv2dParams p);
+#define PMT_CONV_3X3 ((PmtConv2dParams) { 1, 1, 1, 1, 1 })
+#define PMT_CONV_1X1 ((PmtConv2dParams) { 1, 0, 0, 0, 0 })
+
+typedef struct PmtGroupNormParams {
+  int groups;
+  float eps;
+  bool silu; /* apply SiLU to the result in the same pass */
+} PmtGroupNormParams;
+
+/* Wu & He 2018. x [N, .., C]; statistics over all of a row's positions and the C/groups channels of a group; gamma, beta [C]. */
+PmtTensor pmt_group_norm (PmtContext *ctx, PmtTensor x, PmtTensor gamma, PmtTensor beta, PmtGroupNormParams p);
+/* Over the last axis; gamma, beta [C]. */
+PmtTensor pmt_layer_norm (PmtContext *ctx, PmtTensor x, PmtTensor gamma, PmtTensor beta, float eps);
+
+PmtTensor pmt_silu (PmtContext *ctx, PmtTensor x);
+PmtTensor pmt_gelu (PmtContext *ctx, PmtTensor x);       /* erf form */
+PmtTensor pmt_quick_gelu (PmtContext *ctx, PmtTensor x); /* x * sigmoid(1.702 x), CLIP-L */
+/* x [.., 2C] = [a | gate] -> a * gelu(gate), [.., C] (Shazeer 2020; the gate is the second half). */
+PmtTensor pmt_geglu (PmtContext *ctx, PmtTensor x);
+
+PmtTensor pmt_add (PmtContext *ctx, PmtTensor a, PmtTensor b);          /* equal shapes */
+PmtTensor pmt_add_rows (PmtContext *ctx, PmtTensor x, PmtTensor v);     /* x [N, .., C] + v [N, C] at every position */
+PmtTensor pmt_scale (PmtContext *ctx, PmtTensor x, float factor);
+PmtTensor pmt_concat (PmtContext *ctx, PmtTensor a, PmtTensor b);       /* on the last axis, a first */
+
+/* Nearest neighbour to height x width: source index floor(i * in / out). x [N, H, W, C]. */
+PmtTensor pmt_resize_nearest (PmtContext *ctx, PmtTensor x, int64_t height, int64_t width);
+
+typedef struct PmtAttentionParams {
+  int heads;
+  bool causal; /* key j is hidden from query i < j */
+} PmtAttentionParams;
+
+/* softmax(q k^T / sqrt(d)) v per head, d = C / heads, never holding the whole matrix.
+ * q [N, T, C], k and v [N, S, C] -> [N, T, C]. */
+PmtTensor pmt_attention (PmtContext *ctx, PmtTensor q, PmtTensor k, PmtTensor v, PmtAttentionParams p);
+
+/* The same in three steps, for those who look at or change what is between (taps, probes, gradients). */
+PmtTensor pmt_attention_logits (PmtContext *ctx, PmtTensor q, PmtTensor k, PmtAttentionParams p); /* -> [N, heads, T, S], scaled */
+PmtTensor pmt_softmax (PmtContext *ctx, PmtTensor x);                                             /* over the last axis */
+PmtTensor pmt_attention_mix (PmtContext *ctx, PmtTensor probs, PmtTensor v, PmtAttentionParams p); /* -> [N, T, C] */
+
+/* Rows of a table: table [V, C], ids (n_rows * n_tokens values in [0, V)) -> [n_rows, n_tokens, C]. */
+PmtTensor pmt_embedding (PmtContext *ctx, PmtTensor table, const int32_t *ids, int64_t n_rows, int64_t n_tokens);

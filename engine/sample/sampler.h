@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A sampler is one file in engine/sample/samplers and one line of its meson.build. It turns model outputs into the next latent; it
+ * knows neither networks nor methods. One PmtSolver is the state of one sampler on one track. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/rng.h"
+#include "engine/sample/schedule.h"
+
+/* Where a run evaluates the network, in order. */
+typedef struct PmtGrid {
+  int n;             /* evaluations (more than the steps asked for in order-2 samplers and PNDM) */
+  int order;         /* evaluations per step of img2img's "skip the first steps" rule (1; Heun 2) */
+  double *timestep;  /* n values given to the network, may be fractional */
+  double *sigma;     /* n + 1 values, the last one 0 (or the final sigma); in sigma-space samplers */
+  double init_sigma; /* initial noise is multiplied by this */
+} PmtGrid;
+void pmt_grid_free (PmtGrid *grid);
+
+typedef struct PmtSampler PmtSampler;
+
+typedef struct PmtSolver {
+  const PmtSampler *sampler;
+  const PmtSchedule *schedule;
+  const PmtGrid *grid;
+  size_t n;          /* values in a latent */
+  double eta;        /* DDIM's stochasticity */
+  PmtRng *noise;     /* per-step noise is drawn here, in NCHW order; not owned */
+  int64_t channels;  /* of the NHWC latent, to reorder drawn noise */
+  void *state;       /* the sampler's own */
+} PmtSolver;
+
+struct PmtSampler {
+  const char *id;    /* "ddim", "euler", "euler-a", "dpmpp-2m", "dpmpp-2m-karras" */
+  const char *label; /* N_() */
+  bool stochastic;   /* draws noise in step() even at eta 0 */
+  /* Grid for `steps` steps of a full run (strength 1). Out of range steps: PMT_ERROR_INPUT. */
+  PmtGrid *(*grid) (const PmtSchedule *schedule, int steps, GError **error);
+  size_t (*state_size) (size_t n); /* NULL = none; zeroed at start */
+  /* What the network is shown at evaluation i: out = x scaled (NULL: x itself). */
+  void (*scale_input) (const PmtSolver *s, int i, const float *x, float *out);
+  /* x at grid point i from a clean latent and unit noise (img2img, inpainting); i == grid->n gives the clean latent. */
+  void (*add_noise) (const PmtSolver *s, int i, const float *clean, const float *noise, float *out);
+  /* x (in place) from grid point i to i + 1. `output` is the network's raw output. */
+  void (*step) (PmtSolver *s, int i, const float *output, float *x);
+  /* The clean latent that the output implies at i (previews, "keep this", methods). */
+  void (*denoised) (const PmtSolver *s, int i, const float *output, const float *x, float *out);
+};
+
+extern const PmtSampler *const pmt_samplers[]; /* generated from the build's list, NULL-terminated */
+const PmtSampler *pmt_sampler_find (const char *id, GError **error); /* unknown: the sentence lists those that exist */
+
+/* NULL + PMT_ERROR_MEMORY on failure. `first` is the first evaluation that will be done (img2img starts later). */
+PmtSolver *pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const PmtGrid *grid, int first,
+                           size_t n, int64_t channels, PmtRng *noise, GError **error);
+void pmt_solver_free (PmtSolver *solver);

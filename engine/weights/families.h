@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one table of model families: what is fixed by convention rather than written in a model's files. */
+#pragma once
+
+#include <glib.h>
+
+#include "engine/base/error.h"
+#include "engine/weights/safetensors.h"
+
+typedef struct PmtFamily {
+  const char *id;             /* "sd1"; stable, used in recipes and by bench --weights random:ID */
+  const char *label;          /* "Stable Diffusion 1.x" */
+  gboolean supported;         /* FALSE: recognised, so that the refusal can name it */
+  int context_width;          /* cross-attention width that tells it from others; 0 = any */
+  int native_size;            /* pixels of a square picture that it was trained on; 0 = from the UNet's config */
+  int attention_divisor;      /* image pixels per cell of the attention grid that methods address; 0 = native size / 16 */
+  const char *unet_prefix;    /* in single files */
+  const char *vae_prefix;
+  const char *text_prefix;    /* what stands before "text_model." */
+  const char *unet_config;    /* JSON texts in diffusers' keys, used for single files and random weights */
+  const char *vae_config;
+  const char *text_config;
+  const char *scheduler_config;
+} PmtFamily;
+
+/* NULL-terminated. */
+extern const PmtFamily *const pmt_families[];
+/* NULL for an unknown id. */
+const PmtFamily *pmt_family_by_id (const char *id);
+
+/* What a UNet is used for; read off its input channels. */
+typedef enum {
+  PMT_UNET_PLAIN,   /* 4: text to image */
+  PMT_UNET_EDIT,    /* 8: InstructPix2Pix [latent | image] */
+  PMT_UNET_INPAINT, /* 9: [latent | mask | masked image] */
+  PMT_UNET_OTHER
+} PmtUnetUse;
+PmtUnetUse pmt_unet_use (int in_channels, int latent_channels);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A model on disk: a diffusers folder or a single-file checkpoint. Says what it is and hands out weights and configs by component.
+ *
+ * Opening reads headers and JSON only. Everything returned belongs to the PmtModelFiles unless said otherwise. */
+#pragma once
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+
+#include "engine/weights/config.h"
+#include "engine/weights/families.h"
+#include "engine/weights/source.h"
+
+typedef struct PmtModelFiles PmtModelFiles;
+
+typedef enum {
+  PMT_COMPONENT_UNET,
+  PMT_COMPONENT_UNET_FILL, /* second UNet with 9 input channels, folder unet_fill/; the bundled model has one */
+  PMT_COMPONENT_VAE,
+  PMT_COMPONENT_TEXT,
+  PMT_N_COMPONENTS
+} PmtComponent;
+
+/* The component's folder name: "unet", "unet_fill", "vae", "text_encoder". */
+const char *pmt_component_name (PmtComponent component);
+
+/* NULL on failure: PMT_ERROR_NOT_FOUND (file and folder named), PMT_ERROR_FORMAT, PMT_ERROR_UNSUPPORTED (pickles, families that
+ * this build cannot run, distilled networks). */
+PmtModelFiles *pmt_model_files_open (const char *path, GError **error);
+/* Random weights in a family's full-size architecture; tests and bench. PMT_ERROR_INPUT for an unknown id. */
+PmtModelFiles *pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error);
+void pmt_model_files_free (PmtModelFiles *files); /* NULL is fine */
+
+const char *pmt_model_files_path (const PmtModelFiles *files);
+const PmtFamily *pmt_model_files_family (const PmtModelFiles *files);
+gboolean pmt_model_files_has (const PmtModelFiles *files, PmtComponent component);
+PmtUnetUse pmt_model_files_use (const PmtModelFiles *files, PmtComponent unet);
+int pmt_model_files_native_size (const PmtModelFiles *files);       /* pixels */
+int pmt_model_files_attention_divisor (const PmtModelFiles *files); /* image pixels per cell */
+
+/* Opened at first use. NULL on failure, also when the model lacks the component (the message says so). */
+PmtWeights *pmt_model_files_weights (PmtModelFiles *files, PmtComponent component, GError **error);
+JsonObject *pmt_model_files_config (PmtModelFiles *files, PmtComponent component, GError **error);
+/* scheduler_config.json, or the family's. Never NULL. */
+JsonObject *pmt_model_files_scheduler (PmtModelFiles *files);
+/* Folder with the tokenizer's files; NULL = the built-in CLIP vocabulary. Pass it to pmt_tokenizer_new. */
+const char *pmt_model_files_tokenizer (const PmtModelFiles *files);
+
+/* Hex SHA-256 over headers, configs and file sizes: fast, and changes with any file of the model but for equal-sized edits of the
+ * values. Newly allocated. */
+char *pmt_model_files_hash (PmtModelFiles *files, GError **error);
+
+/* What `inspect` shows, for anything that a user may point at: {path, kind, family, label, use, prediction_type, components: [{name,
+ * tensors, bytes, dtypes}], problems: [sentences]}. Never fails on content: what is wrong goes into problems. Newly referenced;
+ * NULL only when there is nothing at the path. */
+JsonObject *pmt_model_files_inspect (const char *path, GError **error);

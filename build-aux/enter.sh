@@ -45,8 +45,15 @@ share_file() {
 
 cwd=$(pwd -P)
 for dir in /dev /proc /sys /tmp; do show "$dir"; done
-share_file /etc/resolv.conf
-share_file /etc/hosts
+# The machine's network and pip settings, for what is downloaded from inside.
+for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do share_file "$file"; done
+# Folders of the outside that no Debian system has of its own: disks, shares, software that the owner put there.
+for dir in /*; do
+  case $dir in
+    /bin | /boot | /dev | /etc | /lib* | /lost+found | /proc | /root | /run | /sbin | /sys | /tmp | /usr | /var) ;;
+    *) [ -L "$dir" ] || show "$dir" ;;
+  esac
+done
 
 runtime=${XDG_RUNTIME_DIR:-}
 if [ -z "$runtime" ] || [ ! -d "$runtime" ]; then

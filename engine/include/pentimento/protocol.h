@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The engine's protocol, for every client (the GIMP plug-in is one). Public: needs nothing but a C compiler.
+ *
+ * Transport: a Unix stream socket (`pentimento-engine serve --socket PATH`) or standard input and output (`--stdio`).
+ * A message is one line of UTF-8 JSON, an object of at most PMT_PROTOCOL_MAX_LINE bytes ended by '\n', followed by exactly `bytes`
+ * (default 0) bytes of payload. Every object has "type" (string) and "id" (integer chosen by the client, >= 0; answers carry the id of
+ * what they answer). Unknown fields are ignored; an unknown type is answered by "error".
+ *
+ * Payloads are pixels: little-endian f32, row by row, no padding. Pictures have 4 channels R, G, B, A, sRGB-encoded, straight alpha,
+ * 0..1 (values outside are clipped); masks have 1 channel, 0..1, 1 = regenerate.
+ *
+ * client -> engine
+ *   hello      {protocol: PMT_PROTOCOL_VERSION, client: "name version"}          first message; answered by hello
+ *   blob       {name: "image"|"mask", width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job with this id
+ *   job        {job: {…recipe…}}      runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
+ *   estimate   {job: {…recipe…}}      answers estimate, without running; blobs are not needed
+ *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
+ *   keep       {}                     the job of this id stops stepping and decodes its present estimate
+ *   models | methods | samplers {}    answers of the same type
+ *   tokens     {model?, prompt}       answers tokens {count, limit, cut}
+ *   bye        {}                     the engine closes the connection; so does end of file, which also cancels this client's job
+ *
+ * engine -> client
+ *   hello      {protocol, engine: "version", build: "id", cpu, threads}
+ *   queued     {ahead: n}             another client's job is running; sent once
+ *   progress   {stage: "load"|"text"|"encode"|"sample"|"decode", step, of, fraction: 0..1, eta: seconds or null, variant, variants}
+ *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill: before each result, size of its box
+ *   result     {variant, variants, seed, box: [x, y, w, h] in picture pixels, width, height, channels: 4, dtype: "f32",
+ *               notes: [sentences], recipe: {…}} + payload
+ *   done       {seconds, peak-bytes}
+ *   estimate   {memory-bytes, available-bytes, seconds: number or null, size: [w, h], evaluations,
+ *               region: {context: [x, y, w, h], box: [x, y, w, h], grow, feather, blend} for fill}
+ *   error      {code: name of a PmtError, message: one sentence}
+ *
+ * Recipe (also a layer's parasite and the file that `pentimento-engine run` takes): see PMT_RECIPE_VERSION below.
+ *   pentimento       1
+ *   task             "generate" | "fill"
+ *   model            path, or "" for the bundled model            model-hash  quick hash, written by the engine
+ *   prompt, negative-prompt, seed (integer, -1 = choose), variants (1..64)
+ *   sampler, steps, guidance, strength, eta
+ *   size             [w, h] of the run in pixels; for fill optional (chosen from the region)
+ *   region           fill: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
+ *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),
+ *                           context: [x, y, w, h]}
+ *                    image and mask blobs cover exactly `context`; when it is absent they cover the canvas
+ *   methods          [{id, …parameters…}]
+ *   precision, threads, engine, cpu   written by the engine */
+#pragma once
+
+#define PMT_PROTOCOL_VERSION 1
+#define PMT_PROTOCOL_MAX_LINE (1 << 20)
+#define PMT_PROTOCOL_MAX_PAYLOAD ((unsigned long long) 1 << 32)
+#define PMT_RECIPE_VERSION 1
+#define PMT_RECIPE_PARASITE "pentimento-recipe"

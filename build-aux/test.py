@@ -89,7 +89,7 @@ def judge(record, protocol):
         if not good and result != "SKIP" and not failed:
             failed.append(f"ended with {result} (status {record.get('returncode')}) "
                           f"after {len(passed) + len(skipped)} of {planned if planned is not None else '?'} tests")
-        if good and not passed and not skipped:
+        if not passed and not skipped and not failed:
             failed.append("reported no test at all")
     elif result == "SKIP":
         passed, failed, skipped = [], [], ["skipped itself"]

@@ -2,6 +2,8 @@
 /* The noise schedule a model was trained with (formats.md 6.1), from scheduler_config.json or the family's table. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <json-glib/json-glib.h>
 
 #include "engine/base/error.h"

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/serve/jobs.h"
+
+#include <stdlib.h>
+
+/* A client is told of progress at most this often within a step. */
+#define PROGRESS_INTERVAL_US 100000
+
+struct PmtJobs {
+  PmtWorker *worker;
+  GPtrArray *pending; /* Task; the worker's queue in order, the running one first */
+  void (*changed) (void *user);
+  void *user;
+};
+
+typedef struct Task {
+  PmtJobs *jobs;
+  PmtConnection *connection;
+  gint64 id;
+  PmtJob *job;
+  PmtPicture image, mask;
+  PmtCancel cancel;
+  atomic_bool keep;
+  gint64 last_progress;
+  int last_step;
+  PmtStage last_stage;
+} Task;
+
+static void
+task_free (Task *task)
+{
+  pmt_job_free (task->job);
+  pmt_picture_clear (&task->image);
+  pmt_picture_clear (&task->mask);
+  pmt_connection_unref (task->connection);
+  g_free (task);
+}
+
+static void
+on_progress (void *user, const PmtProgress *progress, int variant, int variants)
+{
+  Task *task = user;
+  gint64 now = g_get_monotonic_time ();
+  PmtMessage *message;
+
+  if (progress->stage == task->last_stage && progress->step == task->last_step && now - task->last_progress < PROGRESS_INTERVAL_US)
+    return;
+  task->last_stage = progress->stage;
+  task->last_step = progress->step;
+  task->last_progress = now;
+
+  message = pmt_message_new ("progress", task->id);
+  json_object_set_string_member (message->header, "stage", pmt_stage_name (progress->stage));
+  json_object_set_int_member (message->header, "step", progress->step);
+  json_object_set_int_member (message->header, "of", progress->of);
+  json_object_set_double_member (message->header, "fraction", progress->fraction);
+  if (progress->eta >= 0)
+    json_object_set_double_member (message->header, "eta", progress->eta);
+  else
+    json_object_set_null_member (message->header, "eta");
+  json_object_set_int_member (message->header, "variant", variant);
+  json_object_set_int_member (message->header, "variants", variants);
+  pmt_connection_send (task->connection, message);
+}
+
+static gboolean
+send_picture (Task *task, PmtMessage *message, const PmtPicture *picture, GError **error)
+{
+  size_t size = (size_t) picture->width * (size_t) picture->height * (size_t) picture->channels * sizeof (float);
+  void *copy = malloc (size);
+
+  if (!copy) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to send a picture of %d×%d pixels (%zu MB).",
+                 picture->width, picture->height, size >> 20);
+    pmt_message_free (message);
+    return FALSE;
+  }
+  memcpy (copy, picture->data, size);
+  json_object_set_int_member (message->header, "width", picture->width);
+  json_object_set_int_member (message->header, "height", picture->height);
+  json_object_set_int_member (message->header, "channels", picture->channels);
+  json_object_set_string_member (message->header, "dtype", "f32");
+  pmt_message_take_payload (message, copy, size);
+  pmt_connection_send (task->connection, message);
+  return TRUE;
+}
+
+static gboolean
+on_result (void *user, const PmtJobResult *result, GError **error)
+{
+  Task *task = user;
+  JsonArray *box = json_array_new ();
+  JsonArray *notes = json_array_new ();
+  PmtMessage *message;
+
+  if (result->blend.data) {
+    message = pmt_message_new ("blob", task->id);
+    json_object_set_string_member (message->header, "name", "blend");
+    if (!send_picture (task, message, &result->blend, error)) {
+      json_array_unref (box);
+      json_array_unref (notes);
+      return FALSE;
+    }
+  }
+
+  json_array_add_int_element (box, result->box.x);
+  json_array_add_int_element (box, result->box.y);
+  json_array_add_int_element (box, result->box.width);
+  json_array_add_int_element (box, result->box.height);
+  for (guint i = 0; result->notes && i < result->notes->len; i++)
+    json_array_add_string_element (notes, g_ptr_array_index (result->notes, i));
+
+  message = pmt_message_new ("result", task->id);
+  json_object_set_int_member (message->header, "variant", result->variant);
+  json_object_set_int_member (message->header, "variants", result->variants);
+  json_object_set_int_member (message->header, "seed", (gint64) result->seed);
+  json_object_set_array_member (message->header, "box", box);
+  json_object_set_array_member (message->header, "notes", notes);
+  json_object_set_object_member (message->header, "recipe", json_object_ref (result->recipe));
+  return send_picture (task, message, &result->picture, error);
+}
+
+/* Back on the main loop: the task leaves the list. */
+static gboolean
+on_ended (gpointer user)
+{
+  Task *task = user;
+  PmtJobs *jobs = task->jobs;
+
+  g_ptr_array_remove (jobs->pending, task);
+  task_free (task);
+  jobs->changed (jobs->user);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+run_task (void *user, PmtModelCache *cache)
+{
+  Task *task = user;
+  PmtJobInputs inputs = { task->image.data ? &task->image : NULL, task->mask.data ? &task->mask : NULL, NULL, 0 };
+  PmtJobHooks hooks = { &task->cancel, &task->keep, on_progress, on_result, task };
+  PmtJobStats stats = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  if (pmt_cancelled (&task->cancel)) {
+    error = g_error_new_literal (PMT_ERROR, PMT_ERROR_CANCELLED, "The job was cancelled before it began.");
+  } else if (pmt_job_run (task->job, cache, &inputs, &hooks, &stats, &error)) {
+    PmtMessage *message = pmt_message_new ("done", task->id);
+    json_object_set_double_member (message->header, "seconds", stats.seconds);
+    json_object_set_int_member (message->header, "peak-bytes", (gint64) stats.peak_bytes);
+    pmt_connection_send (task->connection, message);
+  }
+  if (error)
+    pmt_connection_send_error (task->connection, task->id, error);
+  g_idle_add_full (G_PRIORITY_DEFAULT, on_ended, task, NULL);
+}
+
+PmtJobs *
+pmt_jobs_new (void (*changed) (void *user), void *user)
+{
+  PmtJobs *jobs = g_new0 (PmtJobs, 1);
+
+  jobs->worker = pmt_worker_new ("jobs");
+  jobs->pending = g_ptr_array_new ();
+  jobs->changed = changed;
+  jobs->user = user;
+  return jobs;
+}
+
+void
+pmt_jobs_free (PmtJobs *jobs)
+{
+  if (!jobs)
+    return;
+  for (guint i = 0; i < jobs->pending->len; i++)
+    pmt_cancel_request (&((Task *) g_ptr_array_index (jobs->pending, i))->cancel);
+  pmt_worker_free (jobs->worker);
+  /* The ends that the worker posted have not run yet, and will find their tasks here. */
+  while (jobs->pending->len > 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_ptr_array_unref (jobs->pending);
+  g_free (jobs);
+}
+
+static Task *
+find (PmtJobs *jobs, PmtConnection *connection, gint64 id)
+{
+  for (guint i = 0; i < jobs->pending->len; i++) {
+    Task *task = g_ptr_array_index (jobs->pending, i);
+    if (task->connection == connection && task->id == id)
+      return task;
+  }
+  return NULL;
+}
+
+void
+pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, PmtPicture *image, PmtPicture *mask)
+{
+  g_autoptr (GError) error = NULL;
+  JsonObject *recipe = pmt_message_object (message->header, "job", &error);
+  PmtJob *job = recipe ? pmt_job_parse (recipe, &error) : NULL;
+  Task *task;
+
+  if (job && find (jobs, connection, message->id))
+    g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.",
+                 message->id);
+  if (error) {
+    pmt_connection_send_error (connection, message->id, error);
+    pmt_job_free (job);
+    return;
+  }
+
+  if (jobs->pending->len > 0) {
+    PmtMessage *queued = pmt_message_new ("queued", message->id);
+    json_object_set_int_member (queued->header, "ahead", jobs->pending->len);
+    pmt_connection_send (connection, queued);
+  }
+  task = g_new0 (Task, 1);
+  task->jobs = jobs;
+  task->connection = pmt_connection_ref (connection);
+  task->id = message->id;
+  task->job = job;
+  task->last_step = -1;
+  task->image = *image;
+  task->mask = *mask;
+  *image = (PmtPicture) { 0 };
+  *mask = (PmtPicture) { 0 };
+  g_ptr_array_add (jobs->pending, task);
+  pmt_worker_push (jobs->worker, run_task, task);
+}
+
+gboolean
+pmt_jobs_cancel (PmtJobs *jobs, PmtConnection *connection, gint64 id)
+{
+  Task *task = find (jobs, connection, id);
+
+  if (task)
+    pmt_cancel_request (&task->cancel);
+  return task != NULL;
+}
+
+gboolean
+pmt_jobs_keep (PmtJobs *jobs, PmtConnection *connection, gint64 id)
+{
+  Task *task = find (jobs, connection, id);
+
+  if (task)
+    atomic_store (&task->keep, true);
+  return task != NULL;
+}
+
+void
+pmt_jobs_drop (PmtJobs *jobs, PmtConnection *connection)
+{
+  for (guint i = 0; i < jobs->pending->len; i++) {
+    Task *task = g_ptr_array_index (jobs->pending, i);
+    if (task->connection == connection)
+      pmt_cancel_request (&task->cancel);
+  }
+}
+
+int
+pmt_jobs_pending (const PmtJobs *jobs)
+{
+  return (int) jobs->pending->len;
+}

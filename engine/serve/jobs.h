@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Jobs on their way through the server. All functions are for the main loop's thread. */
+#pragma once
+
+#include "engine/serve/connection.h"
+#include "engine/serve/worker.h"
+
+typedef struct PmtJobs PmtJobs;
+
+/* `changed` is called whenever a job has ended. */
+PmtJobs *pmt_jobs_new (void (*changed) (void *user), void *user);
+/* Cancels everything and waits for the worker. */
+void pmt_jobs_free (PmtJobs *jobs);
+
+/* Queues the job in `message` ({"job": recipe}); image and mask are moved out of the pictures given (either may be empty). A bad recipe is
+ * answered with an error. */
+void pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, PmtPicture *image, PmtPicture *mask);
+/* False when this client has no such job. */
+gboolean pmt_jobs_cancel (PmtJobs *jobs, PmtConnection *connection, gint64 id);
+gboolean pmt_jobs_keep (PmtJobs *jobs, PmtConnection *connection, gint64 id);
+/* The client has gone: so do its jobs. */
+void pmt_jobs_drop (PmtJobs *jobs, PmtConnection *connection);
+int pmt_jobs_pending (const PmtJobs *jobs);

@@ -50,6 +50,8 @@ export PMT_GIMP_TMP=$tmp PMT_GIMP_CONSOLE PMT_GIMP PMT_PLUGIN_STAGE=$tmp/stage
 export HOME=$tmp/home GIMP3_DIRECTORY=$tmp/gimp XDG_RUNTIME_DIR=$tmp/run XDG_CONFIG_HOME=$tmp/home/.config \
   XDG_CACHE_HOME=$tmp/cache XDG_DATA_HOME=$tmp/home/.local/share TMPDIR=$tmp/tmp NO_AT_BRIDGE=1 PATH=$tmp/bin:$PATH
 export LC_ALL=${LC_ALL:-C.UTF-8}
+# the engine reads what an installed plug-in would have, not the source tree
+export PENTIMENTO_DATADIR=$tmp/stage/pentimento/data
 unset DISPLAY WAYLAND_DISPLAY DBUS_SESSION_BUS_ADDRESS
 
 # Processes that this run started know it by this variable, whatever session or parent they have by now.

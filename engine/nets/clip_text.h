@@ -4,6 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "engine/nets/weight_pool.h"
 #include "engine/tensor/context.h"
 #include "engine/weights/source.h"
 
@@ -22,11 +23,12 @@ gboolean pmt_clip_text_config_parse (JsonObject *object, const char *file, PmtCl
 
 typedef struct PmtClipText PmtClipText;
 
-/* Tensor names with and without the prefix "text_model." are accepted. */
+/* Tensors are asked for with the prefix "text_model."; sources translate files that lack it. */
 PmtClipText *pmt_clip_text_new (const PmtClipTextConfig *config, PmtWeights *weights, const PmtCancel *cancel, GError **error);
 void pmt_clip_text_free (PmtClipText *text);
 const PmtClipTextConfig *pmt_clip_text_config (const PmtClipText *text);
 size_t pmt_clip_text_weight_bytes (const PmtClipText *text);
+PmtWeightPool *pmt_clip_text_weights (const PmtClipText *text); /* owned by the encoder */
 
 typedef struct PmtClipTextOutput {
   PmtTensor hidden; /* [N, T, hidden], final layer norm applied when asked */

@@ -3,7 +3,10 @@
  *
  * A site is asked first (`attn_wants`, `resid_wants`): where nobody wants anything, attention runs fused and nothing is stored. The
  * fused and the explicit path differ by rounding, so "equal to the plain run, to the bit" is tested against a run whose taps want
- * the same sites and change nothing. */
+ * the same sites and change nothing.
+ *
+ * What a tap is shown lives in ctx->step and is gone when the block is done: copy what is to be kept. A dry context calls taps too, so
+ * that their memory is counted: they use operations only, or look at values only when ctx->dry is false. */
 #pragma once
 
 #include "engine/tensor/context.h"
@@ -52,7 +55,7 @@ typedef enum {
 
 typedef struct PmtResidSite {
   PmtResidKind kind;
-  int level;
+  int level; /* of the down or up block; SKIP: of the up block that takes it; 0 for mid */
   int index; /* SKIP: which skip; otherwise 0 */
 } PmtResidSite;
 

@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/nets/taps.h"
+#include "engine/nets/weight_pool.h"
 #include "engine/weights/source.h"
 
 #define PMT_UNET_MAX_LEVELS 8
@@ -38,6 +39,7 @@ PmtUnet *pmt_unet_new (const PmtUnetConfig *config, PmtWeights *weights, const P
 void pmt_unet_free (PmtUnet *unet); /* NULL is fine */
 const PmtUnetConfig *pmt_unet_config (const PmtUnet *unet);
 size_t pmt_unet_weight_bytes (const PmtUnet *unet); /* resident, packed */
+PmtWeightPool *pmt_unet_weights (const PmtUnet *unet); /* owned by the network */
 
 typedef struct PmtUnetInput {
   PmtTensor sample;       /* [N, h, w, in_channels] */

@@ -4,6 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "engine/nets/weight_pool.h"
 #include "engine/tensor/context.h"
 #include "engine/weights/source.h"
 
@@ -31,6 +32,7 @@ PmtVae *pmt_vae_new (const PmtVaeConfig *config, PmtWeights *weights, const PmtC
 void pmt_vae_free (PmtVae *vae);
 const PmtVaeConfig *pmt_vae_config (const PmtVae *vae);
 size_t pmt_vae_weight_bytes (const PmtVae *vae);
+PmtWeightPool *pmt_vae_weights (const PmtVae *vae); /* owned by the network */
 
 /* pictures [N, H, W, 3] in [-1, 1], sides multiples of pmt_vae_factor -> moments [N, H/f, W/f, 2 * latent_channels] = [mean | logvar],
  * logvar clamped to [-30, 20]; not scaled. */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/nets/layers.h"
+
+const PmtAttentionNames pmt_attention_names_diffusers = { "to_q", "to_k", "to_v", "to_out.0" };
+const PmtAttentionNames pmt_attention_names_clip = { "q_proj", "k_proj", "v_proj", "out_proj" };
+
+static PmtWeightRef
+declare_part (PmtWeightPool *pool, const char *prefix, const char *name, const char *part, PmtWeightLayout layout, PmtShape shape)
+{
+  char *full = g_strconcat (name, ".", part, NULL);
+  PmtWeightRef ref = pmt_weight_pool_declare (pool, prefix, full, layout, shape);
+  g_free (full);
+  return ref;
+}
+
+PmtDense
+pmt_dense_declare (PmtWeightPool *pool, const char *prefix, const char *name, int in, int out, bool bias)
+{
+  PmtDense layer = { 0 };
+  layer.w = declare_part (pool, prefix, name, "weight", PMT_LAYOUT_PLAIN, PMT_SHAPE2 (out, in));
+  if (bias)
+    layer.b = declare_part (pool, prefix, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
+  return layer;
+}
+
+PmtTensor
+pmt_dense_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer, PmtTensor x)
+{
+  return pmt_linear (ctx, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b));
+}
+
+PmtConv
+pmt_conv_declare (PmtWeightPool *pool, const char *prefix, const char *name, int in, int out, int size, PmtConv2dParams params)
+{
+  PmtConv layer = { 0 };
+  layer.w = declare_part (pool, prefix, name, "weight", PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, size, size));
+  layer.b = declare_part (pool, prefix, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
+  layer.params = params;
+  return layer;
+}
+
+PmtTensor
+pmt_conv_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor x)
+{
+  return pmt_conv2d (ctx, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b), layer->params);
+}
+
+PmtNorm
+pmt_norm_declare (PmtWeightPool *pool, const char *prefix, const char *name, int width)
+{
+  PmtNorm layer;
+  layer.gamma = declare_part (pool, prefix, name, "weight", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (width));
+  layer.beta = declare_part (pool, prefix, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (width));
+  return layer;
+}
+
+PmtTensor
+pmt_norm_run_group (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor x, PmtGroupNormParams params)
+{
+  return pmt_group_norm (ctx, x, pmt_weight (ctx, pool, layer->gamma), pmt_weight (ctx, pool, layer->beta), params);
+}
+
+PmtTensor
+pmt_norm_run_layer (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor x, float eps)
+{
+  return pmt_layer_norm (ctx, x, pmt_weight (ctx, pool, layer->gamma), pmt_weight (ctx, pool, layer->beta), eps);
+}
+
+PmtAttentionLayer
+pmt_attention_declare (PmtWeightPool *pool, const char *prefix, const PmtAttentionNames *names, int width, int context, int heads,
+                       bool qkv_bias)
+{
+  PmtAttentionLayer layer;
+  layer.q = pmt_dense_declare (pool, prefix, names->q, width, width, qkv_bias);
+  layer.k = pmt_dense_declare (pool, prefix, names->k, context, width, qkv_bias);
+  layer.v = pmt_dense_declare (pool, prefix, names->v, context, width, qkv_bias);
+  layer.out = pmt_dense_declare (pool, prefix, names->out, width, width, true);
+  layer.heads = heads;
+  return layer;
+}
+
+PmtTensor
+pmt_attention_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *layer, PmtTensor x, bool causal)
+{
+  PmtTensor q = pmt_dense_run (ctx, pool, &layer->q, x);
+  PmtTensor k = pmt_dense_run (ctx, pool, &layer->k, x);
+  PmtTensor v = pmt_dense_run (ctx, pool, &layer->v, x);
+  PmtTensor mixed = pmt_attention (ctx, q, k, v, (PmtAttentionParams) { .heads = layer->heads, .causal = causal });
+  return pmt_dense_run (ctx, pool, &layer->out, mixed);
+}
+
+PmtTensor
+pmt_tokens_from_grid (PmtTensor x)
+{
+  const int64_t *d = x.shape.dim;
+  return x.data ? pmt_tensor_view (x, PMT_SHAPE3 (d[0], d[1] * d[2], d[3])) : x;
+}
+
+PmtTensor
+pmt_grid_from_tokens (PmtTensor x, int64_t height, int64_t width)
+{
+  const int64_t *d = x.shape.dim;
+  return x.data ? pmt_tensor_view (x, PMT_SHAPE4 (d[0], height, width, d[2])) : x;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/nets/vae.h"
+
+#include <math.h>
+
+#include "engine/nets/vae_parts.h"
+
+struct PmtVae {
+  PmtVaeConfig config;
+  PmtWeightPool *pool;
+  PmtVaeHalf encoder, decoder;
+  PmtDense quant, post_quant; /* 1x1 convolutions */
+};
+
+PmtVae *
+pmt_vae_new (const PmtVaeConfig *config, PmtWeights *weights, const PmtCancel *cancel, GError **error)
+{
+  PmtVae *vae = g_new0 (PmtVae, 1);
+  int z = config->latent_channels;
+  vae->config = *config;
+  vae->pool = pmt_weight_pool_new ("autoencoder");
+  vae->encoder = pmt_vae_encoder_declare (vae->pool, config);
+  vae->decoder = pmt_vae_decoder_declare (vae->pool, config);
+  if (config->quant_conv)
+    vae->quant = pmt_dense_declare (vae->pool, NULL, "quant_conv", 2 * z, 2 * z, true);
+  if (config->post_quant_conv)
+    vae->post_quant = pmt_dense_declare (vae->pool, NULL, "post_quant_conv", z, z, true);
+  if (weights && !pmt_weight_pool_load (vae->pool, weights, cancel, error)) {
+    pmt_vae_free (vae);
+    return NULL;
+  }
+  return vae;
+}
+
+void
+pmt_vae_free (PmtVae *vae)
+{
+  if (!vae)
+    return;
+  pmt_vae_half_clear (&vae->encoder);
+  pmt_vae_half_clear (&vae->decoder);
+  pmt_weight_pool_free (vae->pool);
+  g_free (vae);
+}
+
+const PmtVaeConfig *
+pmt_vae_config (const PmtVae *vae)
+{
+  return &vae->config;
+}
+
+PmtWeightPool *
+pmt_vae_weights (const PmtVae *vae)
+{
+  return vae->pool;
+}
+
+size_t
+pmt_vae_weight_bytes (const PmtVae *vae)
+{
+  return pmt_weight_pool_bytes (vae->pool);
+}
+
+static bool
+check_channels (PmtContext *ctx, PmtTensor x, int channels, const char *what)
+{
+  char have[PMT_SHAPE_TEXT];
+  if (pmt_context_failed (ctx))
+    return false;
+  if (x.data && x.shape.rank == 4 && x.shape.dim[3] == channels && pmt_shape_size (&x.shape) > 0)
+    return true;
+  pmt_context_fail (ctx, PMT_ERROR_INPUT,
+                    "The autoencoder takes %s of N x height x width x %d and was given %s; use those that belong to the model.", what,
+                    channels, pmt_shape_text (&x.shape, have, sizeof have));
+  return false;
+}
+
+/* The code below that is not made of operations has no gradient; saying so beats a wrong one. */
+static bool
+check_not_differentiated (PmtContext *ctx, PmtTensor x)
+{
+  if (!ctx->tape || x.node == 0)
+    return true;
+  pmt_context_fail (ctx, PMT_ERROR_UNSUPPORTED, "The autoencoder's moments cannot be differentiated; differentiate through decoding.");
+  return false;
+}
+
+PmtTensor
+pmt_vae_encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
+{
+  const PmtVaeConfig *config = &vae->config;
+  int factor = pmt_vae_factor (config), z = config->latent_channels;
+  if (!check_channels (ctx, pictures, config->in_channels, "pictures"))
+    return PMT_NO_TENSOR;
+  if (pictures.shape.dim[1] % factor || pictures.shape.dim[2] % factor) {
+    pmt_context_fail (ctx, PMT_ERROR_INPUT,
+                      "The autoencoder takes pictures with sides that are multiples of %d and was given %d x %d; crop or enlarge them.",
+                      factor, (int) pictures.shape.dim[2], (int) pictures.shape.dim[1]);
+    return PMT_NO_TENSOR;
+  }
+  PmtFrame frame = pmt_frame_open (ctx);
+  PmtTensor moments = pmt_vae_encoder_run (ctx, vae->pool, &vae->encoder, pictures);
+  if (config->quant_conv)
+    moments = pmt_dense_run (ctx, vae->pool, &vae->quant, moments);
+  if (!moments.data || !check_not_differentiated (ctx, moments))
+    return pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
+  if (!ctx->dry) {
+    int64_t positions = pmt_tensor_size (moments) / (2 * z);
+    for (int64_t i = 0; i < positions; i++) {
+      float *logvar = moments.data + i * 2 * z + z;
+      for (int c = 0; c < z; c++)
+        logvar[c] = fminf (fmaxf (logvar[c], -30.0f), 20.0f);
+    }
+  }
+  return pmt_frame_close (ctx, frame, moments);
+}
+
+PmtTensor
+pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTensor noise, bool scaled)
+{
+  const PmtVaeConfig *config = &vae->config;
+  int z = config->latent_channels;
+  if (!check_channels (ctx, moments, 2 * z, "moments") || (noise.data && !check_channels (ctx, noise, z, "noise"))
+      || !check_not_differentiated (ctx, moments) || !check_not_differentiated (ctx, noise))
+    return PMT_NO_TENSOR;
+  const int64_t *d = moments.shape.dim;
+  PmtShape shape = PMT_SHAPE4 (d[0], d[1], d[2], z);
+  if (noise.data && !pmt_shape_equal (&noise.shape, &shape)) {
+    char have[PMT_SHAPE_TEXT], want[PMT_SHAPE_TEXT];
+    pmt_context_fail (ctx, PMT_ERROR_INPUT, "The noise for a latent of %s has the size %s; make it of the latent's size.",
+                      pmt_shape_text (&shape, want, sizeof want), pmt_shape_text (&noise.shape, have, sizeof have));
+    return PMT_NO_TENSOR;
+  }
+  PmtTensor out = pmt_tensor_new (ctx, shape);
+  if (!out.data || ctx->dry)
+    return out;
+  float shift = scaled ? config->shift_factor : 0.0f, factor = scaled ? config->scaling_factor : 1.0f;
+  int64_t positions = pmt_shape_size (&shape) / z;
+  for (int64_t i = 0; i < positions; i++) {
+    const float *mean = moments.data + i * 2 * z, *logvar = mean + z;
+    for (int c = 0; c < z; c++) {
+      float value = mean[c];
+      if (noise.data)
+        value += expf (0.5f * logvar[c]) * noise.data[i * z + c];
+      out.data[i * z + c] = (value - shift) * factor;
+    }
+  }
+  return out;
+}
+
+PmtTensor
+pmt_vae_decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents)
+{
+  const PmtVaeConfig *config = &vae->config;
+  if (!check_channels (ctx, latents, config->latent_channels, "latents"))
+    return PMT_NO_TENSOR;
+  PmtFrame frame = pmt_frame_open (ctx);
+  PmtTensor x = pmt_scale (ctx, latents, 1.0f / config->scaling_factor);
+  if (config->shift_factor != 0.0f) {
+    PmtTensor shift = pmt_tensor_new (ctx, PMT_SHAPE2 (latents.shape.dim[0], config->latent_channels));
+    for (int64_t i = 0; !ctx->dry && i < pmt_tensor_size (shift); i++)
+      shift.data[i] = config->shift_factor;
+    x = pmt_add_rows (ctx, x, shift);
+  }
+  if (config->post_quant_conv)
+    x = pmt_dense_run (ctx, vae->pool, &vae->post_quant, x);
+  return pmt_frame_close (ctx, frame, pmt_vae_decoder_run (ctx, vae->pool, &vae->decoder, x));
+}

@@ -23,7 +23,7 @@ VAE = dict(in_channels=3, out_channels=3, latent_channels=4,
            mid_block_add_attention=False, sample_size=128, scaling_factor=1.0)
 
 UNET = dict(sample_size=16, in_channels=4, out_channels=4, layers_per_block=2,
-            block_out_channels=[64, 96, 128], norm_num_groups=16, attention_head_dim=4,
+            block_out_channels=[64, 96, 96], norm_num_groups=16, attention_head_dim=[2, 3, 3],
             cross_attention_dim=CONTEXT,
             down_block_types=["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
             mid_block_type="UNetMidBlock2DCrossAttn",

@@ -209,7 +209,8 @@ def fill_colour(role, thing):
 
 
 def draw_thing(canvas, mask, thing, scale):
-    """Draws on a Pillow RGB canvas; `mask` (Pillow L or None) gets 255 wherever the object is."""
+    """Draws on a Pillow RGB canvas; `mask` (Pillow L) gets 255 wherever the object is. Either may
+    be None."""
     size = np.array((thing.r * thing.aspect, thing.r))
     pen = max(1.9, .06 * thing.r) * scale
 
@@ -222,7 +223,7 @@ def draw_thing(canvas, mask, thing, scale):
             for x, y in pts:  # round ends; also smooths wide arcs
                 draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=ink)
 
-    targets = [(ImageDraw.Draw(canvas), None)] + ([(ImageDraw.Draw(mask), 255)] if mask else [])
+    targets = [(ImageDraw.Draw(image), flat) for image, flat in ((canvas, None), (mask, 255)) if image]
     for role, contours in KINDS[thing.kind].parts:
         placed = [(c * size + (thing.x, thing.y)) * scale for c in contours]
         for draw, flat in targets:
@@ -247,15 +248,19 @@ def draw(s, scale=3):
     return np.asarray(big.reduce(scale))
 
 
+def whole_mask(s, thing, scale=3):
+    """Where one thing is, hidden parts included: bool, height x width."""
+    w, h = s.size
+    m = Image.new("L", (w * scale, h * scale))
+    draw_thing(None, m, thing, scale)
+    return np.asarray(m.reduce(scale)) >= 128
+
+
 def truth(s, scale=3):
     """What is true of the picture: per thing {kind, colour, box (x0, y0, x1, y1; None where it is
     hidden), mask (bool, height x width, only what is visible)}."""
     w, h = s.size
-    masks = []
-    for t in s.things:
-        m = Image.new("L", (w * scale, h * scale))
-        draw_thing(Image.new("RGB", m.size), m, t, scale)
-        masks.append(np.asarray(m.reduce(scale)) >= 128)
+    masks = [whole_mask(s, t, scale) for t in s.things]
     out, hidden = [], np.zeros((h, w), bool)
     for t, m in reversed(list(zip(s.things, masks))):
         seen = m & ~hidden

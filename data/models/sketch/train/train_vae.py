@@ -70,14 +70,16 @@ def main():
     vae = nets.make_vae()
     if a.model:
         nets.load(vae, os.path.join(a.model, "vae"))
+    keep = os.path.join(a.work, "vae.pt")
+    if os.path.exists(keep):
+        vae.load_state_dict(torch.load(keep))
     average = {k: v.clone() for k, v in vae.state_dict().items()}
     optimizer = torch.optim.AdamW(vae.parameters(), a.rate, (.9, .99), weight_decay=1e-4)
-    pool, at = pictures(a.pictures, 10_000_000)
-    keep = os.path.join(a.work, "vae.pt")
+    pool, at = pictures(a.pictures, 10_000_000)  # far from the seeds of the UNets' examples
     log = open(os.path.join(a.work, "vae.csv"), "a")
     start, step, recent = time.time(), 0, []
     while (done := (time.time() - start) / (60 * a.minutes)) < 1:
-        side, n = (64, 48) if done < .7 else (128, 14)
+        side, n = (64, 20) if done < .7 else (128, 6)
         rate = a.rate * min(1, (step + 1) / 50) * (.02 + .98 * .5 * (1 + math.cos(math.pi * done)))
         for group in optimizer.param_groups:
             group["lr"] = rate

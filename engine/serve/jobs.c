@@ -2,6 +2,7 @@
 #include "engine/serve/jobs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A client is told of progress at most this often within a step. */
 #define PROGRESS_INTERVAL_US 100000
@@ -85,6 +86,18 @@ send_picture (Task *task, PmtMessage *message, const PmtPicture *picture, GError
   return TRUE;
 }
 
+/* The recipe goes to the main loop's thread, and JsonObject's counts are not made for two threads. */
+static JsonNode *
+copy_recipe (JsonObject *recipe)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  g_autofree char *text = NULL;
+
+  json_node_set_object (node, recipe);
+  text = json_to_string (node, FALSE);
+  return json_from_string (text, NULL);
+}
+
 static gboolean
 on_result (void *user, const PmtJobResult *result, GError **error)
 {
@@ -116,7 +129,7 @@ on_result (void *user, const PmtJobResult *result, GError **error)
   json_object_set_int_member (message->header, "seed", (gint64) result->seed);
   json_object_set_array_member (message->header, "box", box);
   json_object_set_array_member (message->header, "notes", notes);
-  json_object_set_object_member (message->header, "recipe", json_object_ref (result->recipe));
+  json_object_set_member (message->header, "recipe", copy_recipe (result->recipe));
   return send_picture (task, message, &result->picture, error);
 }
 

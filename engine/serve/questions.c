@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/serve/questions.h"
+
+#include <string.h>
+
+#include "engine/base/datadir.h"
+#include "engine/sample/lists.h"
+#include "engine/weights/model.h"
+
+typedef struct Question {
+  PmtConnection *connection;
+  PmtMessage *message;
+} Question;
+
+static JsonArray *
+int_array (const int *values, int n)
+{
+  JsonArray *array = json_array_new ();
+
+  for (int i = 0; i < n; i++)
+    json_array_add_int_element (array, values[i]);
+  return array;
+}
+
+static void
+set_box (JsonObject *object, const char *name, const PmtBox *box)
+{
+  json_object_set_array_member (object, name, int_array ((int[]) { box->x, box->y, box->width, box->height }, 4));
+}
+
+static gboolean
+answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
+{
+  JsonObject *recipe = pmt_message_object (question->message->header, "job", error);
+  PmtJob *job = recipe ? pmt_job_parse (recipe, error) : NULL;
+  PmtJobEstimate estimate = { 0 };
+  PmtMessage *answer;
+
+  if (!job)
+    return FALSE;
+  if (!pmt_job_estimate (job, cache, &estimate, error)) {
+    pmt_job_free (job);
+    return FALSE;
+  }
+  answer = pmt_message_new ("estimate", question->message->id);
+  json_object_set_int_member (answer->header, "memory-bytes",
+                              (gint64) (estimate.cost.activation_bytes + estimate.cost.weight_bytes));
+  json_object_set_int_member (answer->header, "available-bytes", (gint64) estimate.available_bytes);
+  if (estimate.seconds >= 0)
+    json_object_set_double_member (answer->header, "seconds", estimate.seconds);
+  else
+    json_object_set_null_member (answer->header, "seconds");
+  json_object_set_array_member (answer->header, "size", int_array ((int[]) { estimate.width, estimate.height }, 2));
+  json_object_set_int_member (answer->header, "evaluations", estimate.cost.evaluations);
+  if (job->task == PMT_TASK_FILL) {
+    JsonObject *region = json_object_new ();
+    set_box (region, "context", &estimate.region.context);
+    set_box (region, "box", &estimate.region.box);
+    json_object_set_double_member (region, "grow", estimate.region.grow);
+    json_object_set_double_member (region, "feather", estimate.region.feather);
+    json_object_set_double_member (region, "blend", estimate.region.blend);
+    json_object_set_object_member (answer->header, "region", region);
+  }
+  pmt_connection_send (question->connection, answer);
+  pmt_job_free (job);
+  return TRUE;
+}
+
+static gboolean
+answer_tokens (const Question *question, PmtModelCache *cache, GError **error)
+{
+  const char *path, *prompt;
+  PmtModel *model;
+  PmtTokenizer *tokenizer;
+  PmtTokens tokens = { 0 };
+  PmtMessage *answer;
+  int limit;
+
+  if (!pmt_message_string (question->message->header, "model", "", &path, error) ||
+      !pmt_message_string (question->message->header, "prompt", "", &prompt, error))
+    return FALSE;
+  model = pmt_model_cache_get (cache, path, error);
+  if (!model)
+    return FALSE;
+  tokenizer = pmt_model_tokenizer (model, error);
+  if (tokenizer) {
+    pmt_tokenizer_encode (tokenizer, prompt, &tokens);
+    limit = pmt_tokenizer_length (tokenizer) - 2;
+    answer = pmt_message_new ("tokens", question->message->id);
+    json_object_set_int_member (answer->header, "count", tokens.n_tokens);
+    json_object_set_int_member (answer->header, "limit", limit);
+    json_object_set_int_member (answer->header, "cut", MAX (0, tokens.n_tokens - limit));
+    pmt_connection_send (question->connection, answer);
+    pmt_tokens_clear (&tokens);
+  }
+  pmt_model_unref (model);
+  return tokenizer != NULL;
+}
+
+static void
+add_model (JsonArray *models, const char *path, const char *file)
+{
+  g_autoptr (GError) error = NULL;
+  JsonObject *entry = pmt_model_files_inspect (file, &error);
+
+  if (!entry)
+    return;
+  json_object_set_string_member (entry, "path", path);
+  json_array_add_object_element (models, entry);
+}
+
+/* The bundled model, then what lies in the user's own folder. */
+static gboolean
+answer_models (const Question *question, PmtModelCache *cache, GError **error)
+{
+  g_autofree char *bundled = pmt_data_path ("models/sketch", NULL);
+  g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "pentimento", "models", NULL);
+  PmtMessage *answer = pmt_message_new ("models", question->message->id);
+  JsonArray *models = json_array_new ();
+  GDir *dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  if (bundled)
+    add_model (models, "", bundled);
+  while (dir && (name = g_dir_read_name (dir)) && !pmt_connection_gone (question->connection)) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    if (name[0] != '.')
+      add_model (models, path, path);
+  }
+  g_clear_pointer (&dir, g_dir_close);
+  json_object_set_string_member (answer->header, "folder", folder);
+  json_object_set_array_member (answer->header, "models", models);
+  pmt_connection_send (question->connection, answer);
+  return TRUE;
+}
+
+static gboolean
+answer_list (const Question *question, PmtModelCache *cache, GError **error)
+{
+  PmtMessage *answer = pmt_message_new (question->message->type, question->message->id);
+  JsonNode *list = g_str_equal (question->message->type, "methods") ? pmt_methods_to_json () : pmt_samplers_to_json ();
+
+  json_object_set_member (answer->header, question->message->type, list);
+  pmt_connection_send (question->connection, answer);
+  return TRUE;
+}
+
+static const struct {
+  const char *type;
+  gboolean (*answer) (const Question *question, PmtModelCache *cache, GError **error);
+} kinds[] = {
+  { "estimate", answer_estimate },
+  { "tokens", answer_tokens },
+  { "models", answer_models },
+  { "methods", answer_list },
+  { "samplers", answer_list },
+};
+
+static void
+answer (void *task, PmtModelCache *cache)
+{
+  Question *question = task;
+  g_autoptr (GError) error = NULL;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_str_equal (question->message->type, kinds[i].type) && !kinds[i].answer (question, cache, &error))
+      pmt_connection_send_error (question->connection, question->message->id, error);
+  pmt_message_free (question->message);
+  pmt_connection_unref (question->connection);
+  g_free (question);
+}
+
+gboolean
+pmt_question_answer (PmtWorker *worker, PmtConnection *connection, PmtMessage *message)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_str_equal (message->type, kinds[i].type)) {
+      Question *question = g_new (Question, 1);
+      question->connection = pmt_connection_ref (connection);
+      question->message = message;
+      pmt_worker_push (worker, answer, question);
+      return TRUE;
+    }
+  return FALSE;
+}

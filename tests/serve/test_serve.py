@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""test_serve.py ENGINE: the engine as a server, with the bundled model: what it answers, when it stops, what it survives."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import tap
+from client import Client, Engine, Gone
+
+
+def recipe(**changes):
+    job = {"pentimento": 1, "task": "generate", "model": "", "prompt": "a red circle", "seed": 7, "steps": 4, "sampler": "ddim",
+           "guidance": 3.0, "size": [128, 128]}
+    job.update(changes)
+    return {k: v for k, v in job.items() if v is not None}
+
+
+LONG = {"steps": 900}
+
+
+def pixels(payload):
+    return struct.unpack(f"<{len(payload) // 4}f", payload)
+
+
+def run(client, number, job, blobs=()):
+    for header, payload in blobs:
+        client.send(dict(header, type="blob", id=number), payload)
+    client.send({"type": "job", "id": number, "job": job})
+    return client.until("done")
+
+
+def fill_blobs(side=128):
+    image = struct.pack("<4f", 0.2, 0.6, 0.3, 1.0) * (side * side)
+    rows = b"".join(struct.pack("<f", 1.0 if 40 <= x < 90 and 40 <= y < 90 else 0.0) for y in range(side) for x in range(side))
+    return [({"name": "image", "width": side, "height": side, "channels": 4, "dtype": "f32"}, image),
+            ({"name": "mask", "width": side, "height": side, "channels": 1, "dtype": "f32"}, rows)]
+
+
+def fill_recipe(**changes):
+    return recipe(task="fill", size=None, region={"canvas": [128, 128], "selection": [40, 40, 50, 50], "mode": "auto"}, **changes)
+
+
+def test_hello(program):
+    with Engine(program) as engine:
+        hello = engine.client().hello
+        assert hello["type"] == "hello" and hello["protocol"] == 1 and hello["pid"] == engine.process.pid, hello
+        assert hello["engine"] and hello["build"] and hello["cpu"] and hello["threads"] >= 1, hello
+
+
+def test_other_protocol_is_refused(program):
+    with Engine(program) as engine:
+        client = engine.client(hello=False)
+        answer = client.ask({"type": "hello", "id": 0, "protocol": 99})
+        assert answer["type"] == "error" and answer["code"] == "engine" and "same release" in answer["message"], answer
+        try:
+            client.receive()
+            raise AssertionError("the connection stayed open")
+        except Gone:
+            pass
+        assert engine.client().hello["type"] == "hello"
+
+
+def test_hello_has_to_come_first(program):
+    with Engine(program) as engine:
+        client = engine.client(hello=False)
+        answer = client.ask({"type": "job", "id": 1, "job": recipe()})
+        assert answer["type"] == "error" and "hello" in answer["message"], answer
+
+
+def test_garbage_costs_only_its_connection(program):
+    garbage = [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 100 + b"\n", b"{" * 100000 + b"\n", b"x" * (1 << 20) + b"yy",
+               b'{"type":"blob","id":1,"bytes":-5}\n', os.urandom(5000) + b"\n"]
+    with Engine(program) as engine:
+        for data in garbage:
+            client = engine.client()
+            client.send_raw(data)
+            answer = client.receive()
+            assert answer["type"] == "error" and answer["code"] == "input", (data[:20], answer)
+            client.close()
+        assert engine.client().hello["pid"] == engine.process.pid
+
+
+def test_unknown_message_is_answered(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        answer = client.ask({"type": "dance", "id": 5})
+        assert answer["type"] == "error" and answer["id"] == 5 and "dance" in answer["message"], answer
+        assert client.ask({"type": "samplers", "id": 6})["type"] == "samplers"
+
+
+def test_bad_inputs_are_refused_in_a_sentence(program):
+    good = {"type": "blob", "id": 1, "name": "image", "width": 2, "height": 2, "channels": 4, "dtype": "f32"}
+    cases = [({"name": "sketch"}, 64, "sketch"), ({"width": 3}, 64, "do not fit"), ({"channels": 1}, 16, "4 channels"),
+             ({"dtype": "u8"}, 64, "f32"), ({"width": 0}, 64, "width"), ({"width": 100000}, 64, "width"),
+             ({"height": "two"}, 64, "height")]
+    with Engine(program) as engine:
+        client = engine.client()
+        for change, size, says in cases:
+            answer = client.ask(dict(good, **change), b"\0" * size)
+            assert answer["type"] == "error" and answer["code"] == "input" and says in answer["message"], (change, answer)
+
+
+def test_bad_recipes_are_refused_in_a_sentence(program):
+    cases = [{"task": "dream"}, {"steps": 0}, {"steps": "many"}, {"sampler": "nobody"}, {"pentimento": 2}, {"strength": 2.0},
+             {"methods": [{"id": "no-such-method"}]}, {"variants": 100000}, {"size": [128]}]
+    with Engine(program) as engine:
+        client = engine.client()
+        for change in cases:
+            answer = client.ask({"type": "job", "id": 3, "job": recipe(**change)})
+            assert answer["type"] == "error" and answer["code"] in ("input", "unsupported"), (change, answer)
+            assert answer["message"].endswith(".") and "\n" not in answer["message"], answer
+        answer = client.ask({"type": "job", "id": 3})
+        assert answer["type"] == "error", answer
+
+
+def test_missing_model_is_named(program):
+    with Engine(program) as engine:
+        answer = engine.client().ask({"type": "job", "id": 1, "job": recipe(model="/nowhere/model.safetensors")})
+        assert answer["type"] == "error" and answer["code"] == "not-found" and "/nowhere/model.safetensors" in answer["message"], answer
+
+
+def test_generate(program):
+    with Engine(program) as engine:
+        seen = run(engine.client(), 4, recipe())
+        result = [m for m in seen if m["type"] == "result"]
+        progress = [m for m in seen if m["type"] == "progress"]
+        assert len(result) == 1 and all(m["id"] == 4 for m in seen)
+        assert result[0]["width"] == 128 and len(result[0]["payload"]) == 128 * 128 * 16
+        values = pixels(result[0]["payload"])
+        assert min(values) >= 0 and max(values) <= 1 and set(values[3::4]) == {1.0}
+        assert max(values[0::4]) - min(values[0::4]) > 0.05, "a flat picture"
+        fractions = [m["fraction"] for m in progress]
+        assert fractions == sorted(fractions) and {"sample", "decode"} <= {m["stage"] for m in progress}, fractions
+        assert result[0]["recipe"]["seed"] == 7 and result[0]["recipe"]["model-hash"] and result[0]["recipe"]["engine"]
+        assert seen[-1]["peak-bytes"] > 0 and seen[-1]["seconds"] > 0
+
+
+def test_same_recipe_same_bytes(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        first = [m for m in run(client, 1, recipe()) if m["type"] == "result"][0]
+        again = [m for m in run(client, 2, first["recipe"]) if m["type"] == "result"][0]
+        other = [m for m in run(client, 3, recipe(seed=8)) if m["type"] == "result"][0]
+        assert first["payload"] == again["payload"] and first["payload"] != other["payload"]
+
+
+def test_variants_count_seeds_up(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        both = [m for m in run(client, 1, recipe(variants=2)) if m["type"] == "result"]
+        assert [m["seed"] for m in both] == [7, 8] and [m["variant"] for m in both] == [0, 1]
+        alone = [m for m in run(client, 2, recipe(seed=8)) if m["type"] == "result"][0]
+        assert both[1]["payload"] == alone["payload"]
+
+
+def test_fill_brings_its_blend_mask(program):
+    with Engine(program) as engine:
+        seen = run(engine.client(), 1, fill_recipe(), fill_blobs())
+        kinds = [m["type"] for m in seen if m["type"] in ("blob", "result")]
+        assert kinds == ["blob", "result"]
+        blend = next(m for m in seen if m["type"] == "blob")
+        result = next(m for m in seen if m["type"] == "result")
+        x, y, w, h = result["box"]
+        assert (blend["width"], blend["height"]) == (w, h) == (result["width"], result["height"])
+        assert 0 <= x <= 40 and 0 <= y <= 40 and 90 <= x + w <= 128 and 90 <= y + h <= 128, result["box"]
+        mask = pixels(blend["payload"])
+        assert max(mask) == 1.0 and min(mask) >= 0.0 and mask[(65 - y) * w + 65 - x] == 1.0
+
+
+def test_fill_without_inputs_is_refused(program):
+    with Engine(program) as engine:
+        answer = engine.client().ask({"type": "job", "id": 1, "job": fill_recipe()})
+        assert answer["type"] == "error" and answer["code"] == "input", answer
+
+
+def test_estimate(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        answer = client.ask({"type": "estimate", "id": 9, "job": fill_recipe()})
+        assert answer["type"] == "estimate" and answer["memory-bytes"] > 1 << 20 and answer["available-bytes"] > 1 << 20, answer
+        assert answer["size"][0] % 8 == 0 and answer["evaluations"] >= 4
+        x, y, w, h = answer["region"]["context"]
+        assert x <= 40 and y <= 40 and x + w >= 90 and y + h >= 90
+        done = run(client, 10, fill_recipe(), fill_blobs())[-1]
+        assert abs(done["peak-bytes"] - answer["memory-bytes"]) <= 0.1 * answer["memory-bytes"], (done, answer)
+
+
+def test_lists_and_tokens(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        samplers = [s["id"] for s in client.ask({"type": "samplers", "id": 1})["samplers"]]
+        assert {"ddim", "euler", "euler-a", "dpmpp-2m", "dpmpp-2m-karras"} <= set(samplers), samplers
+        assert isinstance(client.ask({"type": "methods", "id": 2})["methods"], list)
+        models = client.ask({"type": "models", "id": 3})["models"]
+        assert models and models[0]["path"] == "" and models[0]["family"], models
+        few = client.ask({"type": "tokens", "id": 4, "prompt": "a red circle"})
+        many = client.ask({"type": "tokens", "id": 5, "prompt": "a red circle " * 60})
+        assert few["cut"] == 0 and few["count"] >= 3 and many["cut"] == many["count"] - many["limit"] > 0
+
+
+def test_question_is_answered_while_a_job_runs(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        client.send({"type": "job", "id": 1, "job": recipe(**LONG)})
+        client.until("progress")
+        client.send({"type": "tokens", "id": 2, "prompt": "a star"})
+        start = time.monotonic()
+        while client.receive()["type"] != "tokens":
+            assert time.monotonic() - start < 2
+
+
+def test_cancel(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        client.send({"type": "job", "id": 1, "job": recipe(**LONG)})
+        while client.receive().get("stage") != "sample":
+            pass
+        start = time.monotonic()
+        client.send({"type": "cancel", "id": 1})
+        answer = client.receive()
+        while answer["type"] == "progress":
+            answer = client.receive()
+        assert answer["type"] == "error" and answer["code"] == "cancelled", answer
+        assert time.monotonic() - start < 0.5
+        assert run(client, 2, recipe())[-1]["type"] == "done"
+
+
+def test_keep_decodes_the_present_estimate(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        client.send({"type": "job", "id": 1, "job": recipe(**LONG)})
+        while client.receive().get("step", 0) < 3:
+            pass
+        client.send({"type": "keep", "id": 1})
+        start = time.monotonic()
+        seen = client.until("done")
+        assert time.monotonic() - start < 5
+        assert [m for m in seen if m["type"] == "result"]
+
+
+def test_second_job_waits_and_is_told(program):
+    with Engine(program) as engine:
+        first, second = engine.client(), engine.client()
+        first.send({"type": "job", "id": 1, "job": recipe(steps=60)})
+        first.until("progress")
+        second.send({"type": "job", "id": 1, "job": recipe()})
+        assert second.receive() == {"type": "queued", "id": 1, "ahead": 1, "payload": b""}
+        assert first.until("done") and second.until("done")
+
+
+def test_a_client_that_goes_takes_its_job_along(program):
+    with Engine(program) as engine:
+        first, second = engine.client(), engine.client()
+        first.send({"type": "job", "id": 1, "job": recipe(**LONG)})
+        first.until("progress")
+        second.send({"type": "job", "id": 1, "job": recipe()})
+        assert second.receive()["type"] == "queued"
+        first.close()
+        start = time.monotonic()
+        second.until("progress")
+        assert time.monotonic() - start < 1.0
+
+
+def test_after_kill_the_next_engine_takes_over(program):
+    with tempfile.TemporaryDirectory(prefix="pmt-serve-") as folder:
+        engine = Engine(program, folder=folder)
+        engine.stop(signal.SIGKILL)
+        assert os.path.exists(engine.path)
+        with Engine(program, folder=folder) as following:
+            assert following.client().hello["pid"] == following.process.pid
+
+
+def test_one_engine_per_socket(program):
+    with Engine(program) as engine:
+        second = subprocess.run([program, "serve", "--socket", engine.path], timeout=20, capture_output=True)
+        assert second.returncode == 0 and b"already" in second.stderr + second.stdout, second
+        assert engine.client().hello["pid"] == engine.process.pid
+
+
+def test_open_folder_is_refused(program):
+    with tempfile.TemporaryDirectory(prefix="pmt-serve-") as folder:
+        os.chmod(folder, 0o755)
+        done = subprocess.run([program, "serve", "--socket", folder + "/engine.sock"], timeout=20, capture_output=True, text=True)
+        assert done.returncode == 1 and "0700" in done.stderr and not os.path.exists(folder + "/engine.sock"), done
+
+
+def test_leaves_when_idle(program):
+    with Engine(program, "--idle", "1") as engine:
+        client = engine.client()
+        time.sleep(1.6)
+        assert engine.process.poll() is None, "left while a client was connected"
+        client.close()
+        engine.process.wait(5)
+        assert engine.process.returncode == 0 and not os.path.exists(engine.path)
+
+
+def test_terminate_in_mid_job(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        client.send({"type": "job", "id": 1, "job": recipe(**LONG)})
+        client.until("progress")
+        start = time.monotonic()
+        engine.process.terminate()
+        engine.process.wait(5)
+        assert engine.process.returncode == 0 and time.monotonic() - start < 1.0 and not os.path.exists(engine.path)
+
+
+def test_stdio(program):
+    process = subprocess.Popen([program, "serve", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    client = Client(pipes=(process.stdout, process.stdin))
+    assert client.hello["type"] == "hello"
+    assert [m for m in run(client, 1, recipe()) if m["type"] == "result"]
+    process.stdin.close()
+    assert process.wait(5) == 0
+
+
+def test_log_takes_all_output(program):
+    with tempfile.TemporaryDirectory(prefix="pmt-serve-") as folder:
+        os.chmod(folder, 0o700)
+        log = os.path.join(folder, "engine.log")
+        process = subprocess.Popen([program, "serve", "--socket", folder + "/e.sock", "--log", log, "--idle", "1"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.communicate(timeout=20)[0] == b"" and process.returncode == 0
+        assert "serves" in Path(log).read_text()
+
+
+if __name__ == "__main__":
+    tap.run(globals(), "serve", program=sys.argv[1])

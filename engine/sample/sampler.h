@@ -3,21 +3,29 @@
  * knows neither networks nor methods. One PmtSolver is the state of one sampler on one track. */
 #pragma once
 
+#include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "engine/base/rng.h"
 #include "engine/sample/schedule.h"
 
+#ifndef N_
+#define N_(text) text /* marked for the plug-in's catalogue */
+#endif
+
 /* Where a run evaluates the network, in order. */
 typedef struct PmtGrid {
   int n;             /* evaluations (more than the steps asked for in order-2 samplers and PNDM) */
   int order;         /* evaluations per step of img2img's "skip the first steps" rule (1; Heun 2) */
+  int steps;         /* steps that were asked for */
   double *timestep;  /* n values given to the network, may be fractional */
-  double *sigma;     /* n + 1 values, the last one 0 (or the final sigma); in sigma-space samplers */
+  double *sigma;     /* n + 1 values; the last one 0 (or the final sigma). In samplers that work on abar: that level's sigma */
   double init_sigma; /* initial noise is multiplied by this */
 } PmtGrid;
-void pmt_grid_free (PmtGrid *grid);
+void pmt_grid_free (PmtGrid *grid); /* NULL is fine */
+/* First evaluation of a run that keeps the last int(steps * strength) steps (formats.md 6.3); grid->n when none is left. */
+int pmt_grid_first (const PmtGrid *grid, double strength);
 
 typedef struct PmtSampler PmtSampler;
 
@@ -25,34 +33,41 @@ typedef struct PmtSolver {
   const PmtSampler *sampler;
   const PmtSchedule *schedule;
   const PmtGrid *grid;
+  int first;         /* the first evaluation that is done */
   size_t n;          /* values in a latent */
   double eta;        /* DDIM's stochasticity */
   PmtRng *noise;     /* per-step noise is drawn here, in NCHW order; not owned */
   int64_t channels;  /* of the NHWC latent, to reorder drawn noise */
-  void *state;       /* the sampler's own */
+  void *state;       /* the sampler's own, zeroed at the start */
+  float *drawn;      /* 2 n values for pmt_solver_draw */
 } PmtSolver;
 
 struct PmtSampler {
   const char *id;    /* "ddim", "euler", "euler-a", "dpmpp-2m", "dpmpp-2m-karras" */
   const char *label; /* N_() */
   bool stochastic;   /* draws noise in step() even at eta 0 */
+  bool uses_eta;
   /* Grid for `steps` steps of a full run (strength 1). Out of range steps: PMT_ERROR_INPUT. */
   PmtGrid *(*grid) (const PmtSchedule *schedule, int steps, GError **error);
-  size_t (*state_size) (size_t n); /* NULL = none; zeroed at start */
+  size_t (*state_size) (size_t n); /* bytes; NULL = none; zeroed at start */
   /* What the network is shown at evaluation i: out = x scaled (NULL: x itself). */
   void (*scale_input) (const PmtSolver *s, int i, const float *x, float *out);
   /* x at grid point i from a clean latent and unit noise (img2img, inpainting); i == grid->n gives the clean latent. */
   void (*add_noise) (const PmtSolver *s, int i, const float *clean, const float *noise, float *out);
   /* x (in place) from grid point i to i + 1. `output` is the network's raw output. */
   void (*step) (PmtSolver *s, int i, const float *output, float *x);
-  /* The clean latent that the output implies at i (previews, "keep this", methods). */
+  /* The clean latent that the output implies at i (previews, "keep this", methods). `out` may alias neither. */
   void (*denoised) (const PmtSolver *s, int i, const float *output, const float *x, float *out);
 };
 
 extern const PmtSampler *const pmt_samplers[]; /* generated from the build's list, NULL-terminated */
 const PmtSampler *pmt_sampler_find (const char *id, GError **error); /* unknown: the sentence lists those that exist */
+/* [{"id", "label", "stochastic", "uses_eta"}], as `samplers --json` prints it. New reference. */
+JsonNode *pmt_samplers_to_json (void);
 
 /* NULL + PMT_ERROR_MEMORY on failure. `first` is the first evaluation that will be done (img2img starts later). */
 PmtSolver *pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const PmtGrid *grid, int first,
-                           size_t n, int64_t channels, PmtRng *noise, GError **error);
-void pmt_solver_free (PmtSolver *solver);
+                           size_t n, int64_t channels, double eta, PmtRng *noise, GError **error);
+void pmt_solver_free (PmtSolver *solver); /* NULL is fine */
+/* Unit noise for one step, NHWC, valid until the next call. */
+const float *pmt_solver_draw (PmtSolver *solver);

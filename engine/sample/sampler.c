@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/sample/sampler.h"
+
+#include <string.h>
+
+void
+pmt_grid_free (PmtGrid *grid)
+{
+  if (!grid)
+    return;
+  g_free (grid->timestep);
+  g_free (grid->sigma);
+  g_free (grid);
+}
+
+int
+pmt_grid_first (const PmtGrid *grid, double strength)
+{
+  int kept = (int) (grid->steps * strength);
+  int first = (grid->steps - MIN (kept, grid->steps)) * grid->order;
+  return CLAMP (first, 0, grid->n);
+}
+
+const PmtSampler *
+pmt_sampler_find (const char *id, GError **error)
+{
+  g_autoptr (GString) known = g_string_new (NULL);
+  for (int i = 0; pmt_samplers[i]; i++) {
+    if (g_strcmp0 (id, pmt_samplers[i]->id) == 0)
+      return pmt_samplers[i];
+    g_string_append_printf (known, "%s%s", known->len ? ", " : "", pmt_samplers[i]->id);
+  }
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no sampler \"%s\"; choose one of %s.", id ? id : "", known->str);
+  return NULL;
+}
+
+JsonNode *
+pmt_samplers_to_json (void)
+{
+  g_autoptr (JsonBuilder) b = json_builder_new ();
+  json_builder_begin_array (b);
+  for (int i = 0; pmt_samplers[i]; i++) {
+    json_builder_begin_object (b);
+    json_builder_set_member_name (b, "id");
+    json_builder_add_string_value (b, pmt_samplers[i]->id);
+    json_builder_set_member_name (b, "label");
+    json_builder_add_string_value (b, pmt_samplers[i]->label);
+    json_builder_set_member_name (b, "stochastic");
+    json_builder_add_boolean_value (b, pmt_samplers[i]->stochastic);
+    json_builder_set_member_name (b, "uses_eta");
+    json_builder_add_boolean_value (b, pmt_samplers[i]->uses_eta);
+    json_builder_end_object (b);
+  }
+  json_builder_end_array (b);
+  return json_builder_get_root (b);
+}
+
+PmtSolver *
+pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const PmtGrid *grid, int first, size_t n,
+                int64_t channels, double eta, PmtRng *noise, GError **error)
+{
+  PmtSolver *s = g_new0 (PmtSolver, 1);
+  *s = (PmtSolver) { .sampler = sampler, .schedule = schedule, .grid = grid, .first = first, .n = n, .eta = eta, .noise = noise,
+                     .channels = channels };
+  const size_t state = sampler->state_size ? sampler->state_size (n) : 0;
+  const bool draws = sampler->stochastic || (sampler->uses_eta && eta > 0);
+  const size_t drawn = draws ? 2 * n * sizeof (float) : 0;
+  if (state)
+    s->state = g_try_malloc0 (state);
+  if (drawn)
+    s->drawn = g_try_malloc (drawn);
+  if ((state && !s->state) || (drawn && !s->drawn)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "The sampler %s needs %zu bytes that are not there; use a smaller picture.",
+                 sampler->id, state + drawn);
+    pmt_solver_free (s);
+    return NULL;
+  }
+  return s;
+}
+
+void
+pmt_solver_free (PmtSolver *solver)
+{
+  if (!solver)
+    return;
+  g_free (solver->state);
+  g_free (solver->drawn);
+  g_free (solver);
+}
+
+const float *
+pmt_solver_draw (PmtSolver *s)
+{
+  const size_t c = (size_t) s->channels, area = s->n / c;
+  float *nchw = s->drawn, *nhwc = s->drawn + s->n;
+  pmt_rng_normal (s->noise, s->n, nchw);
+  for (size_t p = 0; p < area; p++)
+    for (size_t k = 0; k < c; k++)
+      nhwc[p * c + k] = nchw[k * area + p];
+  return nhwc;
+}

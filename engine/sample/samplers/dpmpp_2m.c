@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* DPM-Solver++ 2M on the model's own timestep spacing. */
+#include "engine/sample/samplers/common.h"
+
+static PmtGrid *
+make_grid (const PmtSchedule *schedule, int steps, GError **error)
+{
+  return pmt_dpmpp_grid (schedule, steps, false, error);
+}
+
+const PmtSampler pmt_sampler_dpmpp_2m = {
+  .id = "dpmpp-2m",
+  .label = N_("DPM++ 2M"),
+  .grid = make_grid,
+  .state_size = pmt_dpmpp_state_size,
+  .add_noise = pmt_dpmpp_add_noise,
+  .step = pmt_dpmpp_step,
+  .denoised = pmt_dpmpp_denoised,
+};

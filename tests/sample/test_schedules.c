@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Schedules and samplers against whole runs of diffusers (tests/reference/make_schedules.py). */
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "engine/sample/sampler.h"
+
+enum { CHANNELS = 4, AREA = 4, SIZE = CHANNELS * AREA };
+
+static JsonObject *data;
+
+static JsonObject *
+load (void)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("PMT_TEST_DATA"), "schedules.json", NULL);
+  GError *error = NULL;
+  JsonParser *parser = json_parser_new (); /* lives as long as the test */
+  json_parser_load_from_file (parser, path, &error);
+  g_assert_no_error (error);
+  return json_node_get_object (json_parser_get_root (parser));
+}
+
+static void
+read_numbers (JsonObject *object, const char *name, double *out, guint n)
+{
+  JsonArray *array = json_object_get_array_member (object, name);
+  g_assert_cmpuint (json_array_get_length (array), ==, n);
+  for (guint i = 0; i < n; i++)
+    out[i] = json_array_get_double_element (array, i);
+}
+
+static void
+config_of (JsonObject *object, PmtScheduleConfig *config)
+{
+  GError *error = NULL;
+  pmt_schedule_config_init_sd (config);
+  pmt_schedule_config_parse (json_object_get_object_member (object, "config"), "schedules.json", config, &error);
+  g_assert_no_error (error);
+}
+
+/* NCHW place of NHWC place k. */
+static int
+nchw (int k)
+{
+  return (k % CHANNELS) * AREA + k / CHANNELS;
+}
+
+/* The formulas of make_schedules.py's model_output; x and out NHWC. */
+static void
+model_output (const char *kind, PmtPrediction prediction, int i, PmtLevel level, const float *x, float *out)
+{
+  const double a = level.a, s = level.s, var = 0.25;
+  for (int k = 0; k < SIZE; k++) {
+    const int c = nchw (k);
+    if (strcmp (kind, "wild") == 0) {
+      out[k] = (float) sin (12.9898 * (c + 1) + 78.233 * (i + 1));
+      continue;
+    }
+    const double mu = sin (c + 1.0), total = a * a * var + s * s;
+    const double eps = s * (x[k] - a * mu) / total, clean = (a * var * x[k] + s * s * mu) / total;
+    out[k] = (float) (prediction == PMT_PREDICT_EPSILON ? eps : prediction == PMT_PREDICT_V ? a * eps - s * clean : clean);
+  }
+}
+
+static void
+check_close (const char *what, JsonObject *run, const double *want, const float *got, double tolerance)
+{
+  double top = 0, off = 0;
+  for (int k = 0; k < SIZE; k++) {
+    top = MAX (top, fabs (want[nchw (k)]));
+    off = MAX (off, fabs (want[nchw (k)] - got[k]));
+    g_assert_true (isfinite (got[k]));
+  }
+  if (off > tolerance * top) {
+    g_autofree char *text = json_to_string (json_object_get_member (run, "config"), FALSE);
+    g_error ("%s of %s, %d steps, %s, eta %g, strength %g, %s: off by %g relative", what,
+             json_object_get_string_member (run, "sampler"), (int) json_object_get_int_member (run, "steps"),
+             json_object_get_string_member (run, "model"), json_object_get_double_member (run, "eta"),
+             json_object_get_double_member (run, "strength"), text, off / top);
+  }
+}
+
+static void
+check_grid (JsonObject *run, const PmtGrid *grid)
+{
+  double want[128];
+  read_numbers (run, "timesteps", want, grid->n);
+  for (int i = 0; i < grid->n; i++)
+    g_assert_cmpfloat (fabs (want[i] - grid->timestep[i]), <=, 1e-4 * MAX (1.0, want[i]) * 1e-1);
+  if (json_object_has_member (run, "sigmas")) {
+    read_numbers (run, "sigmas", want, grid->n + 1);
+    for (int i = 0; i <= grid->n; i++)
+      g_assert_cmpfloat (fabs (want[i] - grid->sigma[i]), <=, 1e-6 * want[i]);
+  }
+  g_assert_cmpfloat (fabs (json_object_get_double_member (run, "init_sigma") / grid->init_sigma - 1), <, 1e-6);
+}
+
+static void
+check_run (JsonObject *run)
+{
+  GError *error = NULL;
+  PmtScheduleConfig config;
+  config_of (run, &config);
+  PmtSchedule *schedule = pmt_schedule_new (&config, &error);
+  g_assert_no_error (error);
+  const PmtSampler *sampler = pmt_sampler_find (json_object_get_string_member (run, "sampler"), &error);
+  g_assert_no_error (error);
+  const int steps = (int) json_object_get_int_member (run, "steps");
+  PmtGrid *grid = sampler->grid (schedule, steps, &error);
+  g_assert_no_error (error);
+  check_grid (run, grid);
+
+  const int first = pmt_grid_first (grid, json_object_get_double_member (run, "strength"));
+  g_assert_cmpint (first, ==, json_object_get_int_member (run, "first"));
+  PmtRng rng;
+  pmt_rng_seed (&rng, (uint64_t) json_object_get_int_member (data, "seed"));
+  PmtSolver *solver = pmt_solver_new (sampler, schedule, grid, first, SIZE, CHANNELS,
+                                      json_object_get_double_member (run, "eta"), &rng, &error);
+  g_assert_no_error (error);
+
+  float flat[SIZE], noise[SIZE], clean[SIZE], x[SIZE], shown[SIZE], out[SIZE], guess[SIZE];
+  pmt_rng_normal (&rng, SIZE, flat);
+  for (int k = 0; k < SIZE; k++) {
+    noise[k] = flat[nchw (k)];
+    clean[k] = (float) cos (nchw (k) * 0.7);
+    x[k] = (float) (noise[k] * grid->init_sigma);
+  }
+  if (json_object_get_boolean_member (run, "image"))
+    sampler->add_noise (solver, first, clean, noise, x);
+  double want[SIZE], trace[128];
+  read_numbers (run, "start", want, SIZE);
+  check_close ("start", run, want, x, 1e-6);
+  read_numbers (run, "trace", trace, grid->n - first);
+
+  const char *kind = json_object_get_string_member (run, "model");
+  for (int i = first; i < grid->n; i++) {
+    if (sampler->scale_input)
+      sampler->scale_input (solver, i, x, shown);
+    else
+      memcpy (shown, x, sizeof x);
+    PmtLevel level = strcmp (sampler->id, "ddim") == 0 ? pmt_level_from_abar (schedule->abar[(int) grid->timestep[i]])
+                                                        : pmt_level_from_sigma (grid->sigma[i]);
+    model_output (kind, config.prediction, i, level, shown, out);
+    sampler->denoised (solver, i, out, x, guess);
+    sampler->step (solver, i, out, x);
+    /* Flat place 5 is channel 1, position 1. Single values may be near zero, so this only catches gross errors early. */
+    g_assert_cmpfloat (fabs (x[1 * CHANNELS + 1] - trace[i - first]), <, 1e-4 * MAX (1.0, fabs (trace[i - first])) * 10);
+  }
+  read_numbers (run, "final", want, SIZE);
+  check_close ("result", run, want, x, 1e-5);
+  /* Samplers that end at sigma 0 end at their last estimate of the clean latent. */
+  if (grid->sigma[grid->n] == 0 && strcmp (sampler->id, "ddim") != 0)
+    check_close ("last estimate", run, want, guess, 1e-5);
+
+  pmt_solver_free (solver);
+  pmt_grid_free (grid);
+  pmt_schedule_free (schedule);
+}
+
+static void
+test_runs (gconstpointer user)
+{
+  const char *id = user;
+  JsonArray *runs = json_object_get_array_member (data, "runs");
+  guint seen = 0;
+  for (guint i = 0; i < json_array_get_length (runs); i++) {
+    JsonObject *run = json_array_get_object_element (runs, i);
+    if (strcmp (json_object_get_string_member (run, "sampler"), id) != 0)
+      continue;
+    check_run (run);
+    seen++;
+  }
+  g_assert_cmpuint (seen, >=, 20);
+}
+
+static void
+test_tables (void)
+{
+  JsonArray *tables = json_object_get_array_member (data, "tables");
+  for (guint i = 0; i < json_array_get_length (tables); i++) {
+    JsonObject *table = json_array_get_object_element (tables, i);
+    GError *error = NULL;
+    PmtScheduleConfig config;
+    config_of (table, &config);
+    PmtSchedule *schedule = pmt_schedule_new (&config, &error);
+    g_assert_no_error (error);
+    JsonArray *at = json_object_get_array_member (table, "at");
+    double want[16], sum = 0;
+    read_numbers (table, "abar", want, json_array_get_length (at));
+    for (guint k = 0; k < json_array_get_length (at); k++)
+      g_assert_cmpfloat (fabs (schedule->abar[json_array_get_int_element (at, k)] - want[k]), <=, 1e-7 * want[k]);
+    for (int k = 0; k < config.train_steps; k++)
+      sum += schedule->abar[k];
+    g_assert_cmpfloat (fabs (sum / json_object_get_double_member (table, "sum") - 1), <, 1e-8);
+    pmt_schedule_free (schedule);
+  }
+}
+
+/* Whatever the network may predict, taking it apart and putting it together gives the latent back. */
+static void
+test_predictions (void)
+{
+  const PmtLevel level = pmt_level_from_abar (0.3);
+  const float clean[2] = { 0.4f, -1.5f }, noise[2] = { -0.8f, 0.1f };
+  float x[2], c[2], e[2], again[2];
+  pmt_level_mix (level, clean, noise, 2, x);
+  for (int p = PMT_PREDICT_EPSILON; p <= PMT_PREDICT_SAMPLE; p++) {
+    float output[2];
+    for (int k = 0; k < 2; k++)
+      output[k] = p == PMT_PREDICT_EPSILON ? noise[k]
+                : p == PMT_PREDICT_V       ? (float) (level.a * noise[k] - level.s * clean[k])
+                                           : clean[k];
+    pmt_predict_split ((PmtPrediction) p, level, output, x, 1.0, 2, c, e);
+    pmt_level_mix (level, c, e, 2, again);
+    for (int k = 0; k < 2; k++) {
+      g_assert_cmpfloat (fabsf (c[k] - clean[k]), <, 1e-6f);
+      g_assert_cmpfloat (fabsf (e[k] - noise[k]), <, 1e-6f);
+      g_assert_cmpfloat (fabsf (again[k] - x[k]), <, 1e-6f);
+    }
+  }
+}
+
+static void
+expect (GError *error, int code, const char *part)
+{
+  g_assert_error (error, PMT_ERROR, code);
+  g_assert_nonnull (strstr (error->message, part));
+  g_error_free (error);
+}
+
+static void
+test_errors (void)
+{
+  GError *error = NULL;
+  g_assert_null (pmt_sampler_find ("heun-deluxe", &error));
+  expect (g_steal_pointer (&error), PMT_ERROR_INPUT, "dpmpp-2m-karras");
+
+  PmtScheduleConfig config;
+  pmt_schedule_config_init_sd (&config);
+  PmtSchedule *schedule = pmt_schedule_new (&config, NULL);
+  const int bad[] = { 0, -3, 1001, 1000 }; /* 1000 with leading spacing and offset 1 would start at timestep 1000 */
+  for (int i = 0; pmt_samplers[i]; i++)
+    for (guint k = 0; k < G_N_ELEMENTS (bad); k++) {
+      if (bad[k] == 1000 && strcmp (pmt_samplers[i]->id, "dpmpp-2m-karras") == 0)
+        continue;
+      g_assert_null (pmt_samplers[i]->grid (schedule, bad[k], &error));
+      expect (g_steal_pointer (&error), PMT_ERROR_INPUT, "steps");
+    }
+  pmt_schedule_free (schedule);
+
+  config.beta_end = 2.0;
+  g_assert_null (pmt_schedule_new (&config, &error));
+  expect (g_steal_pointer (&error), PMT_ERROR_INPUT, "scheduler_config.json");
+
+  static const struct {
+    const char *json;
+    int code;
+    const char *part;
+  } cases[] = {
+    { "{\"beta_schedule\": \"squaredcos_cap_v2\"}", PMT_ERROR_UNSUPPORTED, "squaredcos_cap_v2" },
+    { "{\"prediction_type\": \"flow_prediction\"}", PMT_ERROR_UNSUPPORTED, "v_prediction" },
+    { "{\"timestep_spacing\": 3}", PMT_ERROR_FORMAT, "timestep_spacing" },
+    { "{\"num_train_timesteps\": 10.5}", PMT_ERROR_FORMAT, "num_train_timesteps" },
+    { "{\"beta_start\": \"low\"}", PMT_ERROR_FORMAT, "beta_start" },
+    { "{\"set_alpha_to_one\": 1}", PMT_ERROR_FORMAT, "set_alpha_to_one" },
+    { "{\"trained_betas\": [0.1]}", PMT_ERROR_UNSUPPORTED, "trained_betas" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (JsonNode) node = json_from_string (cases[i].json, NULL);
+    g_assert_false (pmt_schedule_config_parse (json_node_get_object (node), "dir/scheduler_config.json", &config, &error));
+    g_assert_nonnull (strstr (error->message, "dir/scheduler_config.json"));
+    expect (g_steal_pointer (&error), cases[i].code, cases[i].part);
+  }
+}
+
+static void
+test_list (void)
+{
+  g_autoptr (JsonNode) node = pmt_samplers_to_json ();
+  JsonArray *array = json_node_get_array (node);
+  guint n = 0;
+  while (pmt_samplers[n])
+    n++;
+  g_assert_cmpuint (json_array_get_length (array), ==, n);
+  for (guint i = 0; i < n; i++) {
+    JsonObject *object = json_array_get_object_element (array, i);
+    g_assert_true (pmt_sampler_find (json_object_get_string_member (object, "id"), NULL) == pmt_samplers[i]);
+    g_assert_cmpstr (json_object_get_string_member (object, "label"), ==, pmt_samplers[i]->label);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  data = load ();
+  g_test_add_func ("/schedule/tables", test_tables);
+  g_test_add_func ("/schedule/predictions", test_predictions);
+  g_test_add_func ("/schedule/errors", test_errors);
+  g_test_add_func ("/samplers/list", test_list);
+  for (int i = 0; pmt_samplers[i]; i++) {
+    g_autofree char *path = g_strconcat ("/samplers/", pmt_samplers[i]->id, NULL);
+    g_test_add_data_func (path, pmt_samplers[i]->id, test_runs);
+  }
+  return g_test_run ();
+}

@@ -11,7 +11,7 @@
 #include "engine/base/error.h"
 
 /* Reads a JSON object from a file (newly referenced). PMT_ERROR_NOT_FOUND, PMT_ERROR_IO, PMT_ERROR_FORMAT, naming the file. The path is
- * remembered in the object, for the messages of the functions below. */
+ * remembered in the object, for the messages of the functions below (as a member whose name begins with byte 1: skip it when copying). */
 JsonObject *pmt_config_load (const char *path, GError **error);
 /* From built-in text, which must parse; `label` stands for the path. */
 JsonObject *pmt_config_from_text (const char *text, const char *label);

@@ -11,7 +11,7 @@ typedef struct PmtFamily {
   const char *id;             /* "sd1"; stable, used in recipes and by bench --weights random:ID */
   const char *label;          /* "Stable Diffusion 1.x" */
   gboolean supported;         /* FALSE: recognised, so that the refusal can name it */
-  int context_width;          /* cross-attention width that tells it from others; 0 = any */
+  int context_width;          /* cross-attention width that tells it from others; 0 = told otherwise */
   int native_size;            /* pixels of a square picture that it was trained on; 0 = from the UNet's config */
   int attention_divisor;      /* image pixels per cell of the attention grid that methods address; 0 = native size / 16 */
   const char *unet_prefix;    /* in single files */
@@ -36,3 +36,18 @@ typedef enum {
   PMT_UNET_OTHER
 } PmtUnetUse;
 PmtUnetUse pmt_unet_use (int in_channels, int latent_channels);
+
+/* What tells families apart, read off a config or off shapes (formats.md 1.4). */
+typedef struct PmtUnetTraits {
+  int in_channels;
+  int latent_channels; /* = out_channels */
+  int first_width;     /* output channels of the first convolution */
+  int context_width;   /* last dimension of attn2.to_k */
+  gboolean text_time;  /* has SDXL's added conditions */
+  gboolean mid_attention;
+} PmtUnetTraits;
+
+/* Never NULL: what matches nothing else is "custom". */
+const PmtFamily *pmt_family_detect (const PmtUnetTraits *traits);
+/* TRUE and an error (PMT_ERROR_UNSUPPORTED) when this version cannot run such a model. */
+gboolean pmt_family_refuse (const PmtFamily *family, const PmtUnetTraits *traits, const char *path, GError **error);

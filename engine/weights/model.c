@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/weights/model.h"
+
+#include <string.h>
+
+#include "engine/weights/derive.h"
+#include "engine/weights/kinds.h"
+#include "engine/weights/pickle.h"
+#include "engine/weights/source_files.h"
+
+struct PmtModelFiles {
+  char *path;
+  gboolean is_folder;
+  gboolean is_random;
+  guint64 seed;
+  PmtSafetensors *file; /* of a single-file checkpoint */
+  const PmtFamily *family;
+  int native_size;
+  char *tokenizer; /* folder */
+  JsonObject *scheduler;
+  struct {
+    JsonObject *config; /* NULL = the model has no such component */
+    PmtWeights *weights; /* opened at first use */
+    PmtUnetUse use;
+  } component[PMT_N_COMPONENTS];
+};
+
+static const struct {
+  const char *folder, *stem;
+  PmtNames names;
+} components[PMT_N_COMPONENTS] = {
+  [PMT_COMPONENT_UNET] = { "unet", "diffusion_pytorch_model", PMT_NAMES_UNET },
+  [PMT_COMPONENT_UNET_FILL] = { "unet_fill", "diffusion_pytorch_model", PMT_NAMES_UNET },
+  [PMT_COMPONENT_VAE] = { "vae", "diffusion_pytorch_model", PMT_NAMES_VAE },
+  [PMT_COMPONENT_TEXT] = { "text_encoder", "model", PMT_NAMES_CLIP_TEXT },
+};
+
+const char *
+pmt_component_name (PmtComponent component)
+{
+  return components[component].folder;
+}
+
+void
+pmt_model_files_free (PmtModelFiles *files)
+{
+  if (!files)
+    return;
+  for (int i = 0; i < PMT_N_COMPONENTS; i++) {
+    pmt_weights_free (files->component[i].weights);
+    g_clear_pointer (&files->component[i].config, json_object_unref);
+  }
+  g_clear_pointer (&files->scheduler, json_object_unref);
+  pmt_safetensors_free (files->file);
+  g_free (files->tokenizer);
+  g_free (files->path);
+  g_free (files);
+}
+
+/* ---- what it is ------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+config_traits (JsonObject *config, PmtUnetTraits *traits, GError **error)
+{
+  static const int default_widths[] = { 320, 640, 1280, 1280 }, default_context[] = { 1280 };
+  int widths[16], n_widths = 0, context[16], n_context = 0;
+  const char *added, *mid;
+
+  if (!pmt_config_int (config, "in_channels", 4, &traits->in_channels, error)
+      || !pmt_config_int (config, "out_channels", 4, &traits->latent_channels, error)
+      || !pmt_config_ints (config, "block_out_channels", default_widths, 4, widths, 16, &n_widths, error)
+      || !pmt_config_ints (config, "cross_attention_dim", default_context, 1, context, 16, &n_context, error)
+      || !pmt_config_string (config, "addition_embed_type", NULL, &added, error)
+      || !pmt_config_string (config, "mid_block_type", "", &mid, error))
+    return FALSE;
+  traits->first_width = n_widths > 0 ? widths[0] : 0;
+  traits->context_width = n_context > 0 ? context[0] : 0;
+  traits->text_time = g_strcmp0 (added, "text_time") == 0;
+  /* absent means the default, which has attention; null means no middle block */
+  traits->mid_attention = *mid ? strcmp (mid, "UNetMidBlock2DCrossAttn") == 0 : !json_object_has_member (config, "mid_block_type");
+  return TRUE;
+}
+
+/* Sets the use of a UNet, and with `main` the family. */
+static gboolean
+adopt_unet (PmtModelFiles *files, PmtComponent which, GError **error)
+{
+  PmtUnetTraits traits;
+
+  if (!config_traits (files->component[which].config, &traits, error))
+    return FALSE;
+  const PmtFamily *family = pmt_family_detect (&traits);
+  if (pmt_family_refuse (family, &traits, files->path, error))
+    return FALSE;
+  files->component[which].use = pmt_unet_use (traits.in_channels, traits.latent_channels);
+  if (which == PMT_COMPONENT_UNET || !files->family)
+    files->family = family;
+  return TRUE;
+}
+
+static gboolean
+find_native_size (PmtModelFiles *files, GError **error)
+{
+  JsonObject *unet = files->component[PMT_COMPONENT_UNET].config, *vae = files->component[PMT_COMPONENT_VAE].config;
+  int sample[2], n_sample = 0, widths[16], n_widths = 0;
+  static const int none[] = { 0 }, four[] = { 0, 0, 0, 0 };
+
+  files->native_size = files->family->native_size ? files->family->native_size : 512;
+  if (!unet)
+    return TRUE;
+  if (!pmt_config_ints (unet, "sample_size", none, 1, sample, 2, &n_sample, error))
+    return FALSE;
+  if (vae && !pmt_config_ints (vae, "block_out_channels", four, 4, widths, 16, &n_widths, error))
+    return FALSE;
+  if (n_sample > 0 && sample[0] > 0 && sample[0] <= 4096)
+    files->native_size = sample[0] << (n_widths > 0 ? n_widths - 1 : 3);
+  return TRUE;
+}
+
+/* ---- folders ---------------------------------------------------------------------------------------------------------- */
+
+/* TRUE when model_index.json (may be NULL) lists the component with a class. */
+static gboolean
+is_listed (JsonObject *index, const char *name)
+{
+  JsonNode *node = index ? json_object_get_member (index, name) : NULL;
+  if (!node || !JSON_NODE_HOLDS_ARRAY (node))
+    return FALSE;
+  JsonArray *array = json_node_get_array (node);
+  return json_array_get_length (array) == 2 && !JSON_NODE_HOLDS_NULL (json_array_get_element (array, 1));
+}
+
+static gboolean
+open_component (PmtModelFiles *files, JsonObject *index, PmtComponent which, GError **error)
+{
+  g_autofree char *folder = g_build_filename (files->path, components[which].folder, NULL);
+  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+
+  if (!g_file_test (folder, G_FILE_TEST_IS_DIR)) {
+    if (!is_listed (index, components[which].folder))
+      return TRUE;
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The folder '%s' is missing in the model '%s'; download it too.",
+                 components[which].folder, files->path);
+    return FALSE;
+  }
+  files->component[which].config = pmt_config_load (config, error);
+  return files->component[which].config != NULL;
+}
+
+static gboolean
+open_scheduler (PmtModelFiles *files, GError **error)
+{
+  g_autofree char *path = g_build_filename (files->path, "scheduler", "scheduler_config.json", NULL);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return TRUE; /* the family's takes its place */
+  files->scheduler = pmt_config_load (path, error);
+  return files->scheduler != NULL;
+}
+
+static gboolean
+open_folder (PmtModelFiles *files, GError **error)
+{
+  g_autofree char *index_path = g_build_filename (files->path, "model_index.json", NULL);
+  g_autofree char *tokenizer = g_build_filename (files->path, "tokenizer", NULL);
+  g_autoptr (JsonObject) index = NULL;
+
+  files->is_folder = TRUE;
+  if (g_file_test (index_path, G_FILE_TEST_EXISTS)) {
+    index = pmt_config_load (index_path, error);
+    if (!index)
+      return FALSE;
+  }
+  for (int i = 0; i < PMT_N_COMPONENTS; i++)
+    if (!open_component (files, index, (PmtComponent) i, error))
+      return FALSE;
+  if (!files->component[PMT_COMPONENT_UNET].config && !files->component[PMT_COMPONENT_VAE].config
+      && !files->component[PMT_COMPONENT_TEXT].config) {
+    g_autofree char *own = g_build_filename (files->path, "config.json", NULL);
+    gboolean part = g_file_test (own, G_FILE_TEST_EXISTS);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
+                 part ? "The folder '%s' is one part of a model; give the folder above it."
+                      : "The folder '%s' is no diffusers model (model_index.json and the folders unet, vae and text_encoder are "
+                        "missing); give a model's folder or a .safetensors file.",
+                 files->path);
+    return FALSE;
+  }
+  for (int i = PMT_COMPONENT_UNET; i <= PMT_COMPONENT_UNET_FILL; i++)
+    if (files->component[i].config && !adopt_unet (files, (PmtComponent) i, error))
+      return FALSE;
+  if (!files->family)
+    files->family = pmt_family_by_id ("custom");
+  if (g_file_test (tokenizer, G_FILE_TEST_IS_DIR))
+    files->tokenizer = g_steal_pointer (&tokenizer);
+  return open_scheduler (files, error);
+}
+
+/* ---- single files ----------------------------------------------------------------------------------------------------- */
+
+static gboolean
+open_file (PmtModelFiles *files, GError **error)
+{
+  const PmtFamily *common = pmt_family_by_id ("custom");
+  PmtUnetTraits traits;
+
+  switch (pmt_content_of (files->path)) {
+    case PMT_CONTENT_PICKLE:
+      pmt_pickle_refuse (files->path, error);
+      return FALSE;
+    case PMT_CONTENT_GGUF:
+      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+                   "'%s' is a GGUF file, which this version does not read; use the .safetensors file of the same model.", files->path);
+      return FALSE;
+    default:
+      break;
+  }
+  files->file = pmt_safetensors_open (files->path, error);
+  if (!files->file)
+    return FALSE;
+
+  const char *prefix = common->unet_prefix;
+  if (!pmt_derive_traits (files->file, prefix, &traits)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not a whole model; give a model's folder or checkpoint.",
+                 files->path, pmt_kind_label (pmt_kind_detect (files->file)));
+    return FALSE;
+  }
+  files->family = pmt_family_detect (&traits);
+  if (pmt_family_refuse (files->family, &traits, files->path, error))
+    return FALSE;
+  files->component[PMT_COMPONENT_UNET].use = pmt_unet_use (traits.in_channels, traits.latent_channels);
+  files->component[PMT_COMPONENT_UNET].config = pmt_derive_unet (files->file, prefix, files->family);
+  files->component[PMT_COMPONENT_VAE].config = pmt_derive_vae (files->file, files->family->vae_prefix, files->family);
+  files->component[PMT_COMPONENT_TEXT].config = pmt_derive_text (files->file, files->family->text_prefix, files->family);
+  return TRUE;
+}
+
+/* ---- the doors -------------------------------------------------------------------------------------------------------- */
+
+static PmtModelFiles *
+finish (PmtModelFiles *files, gboolean ok, GError **error)
+{
+  if (ok && find_native_size (files, error)) {
+    if (!files->scheduler)
+      files->scheduler = pmt_config_from_text (files->family->scheduler_config, files->path);
+    return files;
+  }
+  pmt_model_files_free (files);
+  return NULL;
+}
+
+PmtModelFiles *
+pmt_model_files_open (const char *path, GError **error)
+{
+  if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no model at '%s'; give a model's folder or a .safetensors file.",
+                 path);
+    return NULL;
+  }
+  PmtModelFiles *files = g_new0 (PmtModelFiles, 1);
+  files->path = g_strdup (path);
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    return finish (files, open_folder (files, error), error);
+  return finish (files, open_file (files, error), error);
+}
+
+PmtModelFiles *
+pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
+{
+  const PmtFamily *family = pmt_family_by_id (family_id);
+
+  if (!family || !family->unet_config) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no random weights for '%s'; use sd1.", family_id);
+    return NULL;
+  }
+  PmtModelFiles *files = g_new0 (PmtModelFiles, 1);
+  files->path = g_strdup_printf ("random:%s", family_id);
+  files->is_random = TRUE;
+  files->seed = seed;
+  files->family = family;
+  files->component[PMT_COMPONENT_UNET].config = pmt_config_from_text (family->unet_config, files->path);
+  files->component[PMT_COMPONENT_VAE].config = pmt_config_from_text (family->vae_config, files->path);
+  files->component[PMT_COMPONENT_TEXT].config = pmt_config_from_text (family->text_config, files->path);
+  return finish (files, TRUE, error);
+}
+
+const char *
+pmt_model_files_path (const PmtModelFiles *files)
+{
+  return files->path;
+}
+
+const PmtFamily *
+pmt_model_files_family (const PmtModelFiles *files)
+{
+  return files->family;
+}
+
+gboolean
+pmt_model_files_has (const PmtModelFiles *files, PmtComponent component)
+{
+  return files->component[component].config != NULL;
+}
+
+PmtUnetUse
+pmt_model_files_use (const PmtModelFiles *files, PmtComponent unet)
+{
+  return files->component[unet].use;
+}
+
+int
+pmt_model_files_native_size (const PmtModelFiles *files)
+{
+  return files->native_size;
+}
+
+int
+pmt_model_files_attention_divisor (const PmtModelFiles *files)
+{
+  return files->family->attention_divisor ? files->family->attention_divisor : MAX (files->native_size / 16, 1);
+}
+
+static gboolean
+require (const PmtModelFiles *files, PmtComponent component, GError **error)
+{
+  if (files->component[component].config)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The model '%s' has no %s; use a complete model.", files->path,
+               components[component].folder);
+  return FALSE;
+}
+
+JsonObject *
+pmt_model_files_config (PmtModelFiles *files, PmtComponent component, GError **error)
+{
+  return require (files, component, error) ? files->component[component].config : NULL;
+}
+
+static PmtWeights *
+open_single (PmtModelFiles *files, PmtComponent component, GError **error)
+{
+  const PmtFamily *family = files->family;
+  JsonObject *config = files->component[component].config;
+  const char *prefix = component == PMT_COMPONENT_UNET  ? family->unet_prefix
+                       : component == PMT_COMPONENT_VAE ? family->vae_prefix
+                                                        : family->text_prefix;
+  int layers = 0, widths[16], levels = 0;
+
+  if (component != PMT_COMPONENT_TEXT
+      && (!pmt_config_int (config, "layers_per_block", 2, &layers, error)
+          || !pmt_config_ints (config, "block_out_channels", NULL, 0, widths, 16, &levels, error)))
+    return NULL;
+  return pmt_weights_new_single_file (files->file, prefix, components[component].names, layers, levels);
+}
+
+PmtWeights *
+pmt_model_files_weights (PmtModelFiles *files, PmtComponent component, GError **error)
+{
+  PmtWeights **weights = &files->component[component].weights;
+
+  if (*weights || !require (files, component, error))
+    return *weights;
+  if (files->is_random) {
+    /* components must not share values of tensors that happen to have the same name */
+    *weights = pmt_weights_new_random (files->seed * PMT_N_COMPONENTS + (guint64) component);
+  } else if (files->is_folder) {
+    g_autofree char *folder = g_build_filename (files->path, components[component].folder, NULL);
+    *weights = pmt_weights_new_folder (folder, components[component].stem, NULL, components[component].names, error);
+  } else {
+    *weights = open_single (files, component, error);
+  }
+  return *weights;
+}
+
+JsonObject *
+pmt_model_files_scheduler (PmtModelFiles *files)
+{
+  return files->scheduler;
+}
+
+const char *
+pmt_model_files_tokenizer (const PmtModelFiles *files)
+{
+  return files->tokenizer;
+}
+
+/* ---- identity --------------------------------------------------------------------------------------------------------- */
+
+static void
+hash_file (GChecksum *sum, const PmtSafetensors *file)
+{
+  g_autofree char *name = g_path_get_basename (pmt_safetensors_path (file));
+  uint64_t size = pmt_safetensors_size (file);
+  size_t length;
+  const char *header = pmt_safetensors_header (file, &length);
+
+  g_checksum_update (sum, (const guchar *) name, (gssize) strlen (name) + 1);
+  g_checksum_update (sum, (const guchar *) &size, sizeof size);
+  g_checksum_update (sum, (const guchar *) header, (gssize) length);
+}
+
+static void
+hash_text_file (GChecksum *sum, const char *path)
+{
+  g_autofree char *text = NULL;
+  gsize length;
+
+  if (g_file_get_contents (path, &text, &length, NULL)) {
+    g_checksum_update (sum, (const guchar *) &length, sizeof length);
+    g_checksum_update (sum, (const guchar *) text, (gssize) length);
+  }
+}
+
+char *
+pmt_model_files_hash (PmtModelFiles *files, GError **error)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  if (files->is_random) {
+    g_autofree char *text = g_strdup_printf ("%s %" G_GUINT64_FORMAT, files->path, files->seed);
+    g_checksum_update (sum, (const guchar *) text, -1);
+  } else if (files->file) {
+    hash_file (sum, files->file);
+  } else {
+    for (int i = 0; i < PMT_N_COMPONENTS; i++) {
+      if (!files->component[i].config)
+        continue;
+      PmtWeights *weights = pmt_model_files_weights (files, (PmtComponent) i, error);
+      if (!weights)
+        return NULL;
+      g_checksum_update (sum, (const guchar *) components[i].folder, -1);
+      hash_text_file (sum, pmt_config_path (files->component[i].config));
+      const GPtrArray *opened = pmt_weights_files (weights);
+      for (guint k = 0; k < opened->len; k++)
+        hash_file (sum, opened->pdata[k]);
+    }
+    hash_text_file (sum, pmt_config_path (files->scheduler));
+  }
+  return g_strdup (g_checksum_get_string (sum));
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/weights/safetensors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/weights/header_json.h"
+
+struct PmtSafetensors {
+  char *path;
+  const uint8_t *bytes;
+  size_t size;
+  gboolean mapped; /* bytes come from mmap */
+  size_t header_size;
+  PmtHeader header;
+  PmtSafetensor *tensors; /* in order of data */
+  guint *by_name;         /* indices into tensors, in order of names */
+  guint n_tensors;
+};
+
+static gboolean
+refuse (const PmtSafetensors *file, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* The middle of the sentence comes from `format`. */
+static gboolean
+refuse (const PmtSafetensors *file, GError **error, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *why = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' is not a sound safetensors file: %s; get a fresh copy of it.", file->path,
+               why);
+  return FALSE;
+}
+
+/* Downloads that went wrong often leave something else under the right name. */
+static const char *
+looks_like (const uint8_t *bytes, size_t size)
+{
+  static const struct {
+    const char *start, *what;
+  } known[] = {
+    { "version https://git-lfs", "it is a Git LFS pointer, not the file itself" },
+    { "<!DOCTYPE", "it is a web page" },
+    { "<html", "it is a web page" },
+    { "PK\003\004", "it is a zip archive, most likely a pickled checkpoint" },
+    { "GGUF", "it is a GGUF file" },
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (known); i++) {
+    size_t n = strlen (known[i].start);
+    if (size >= n && memcmp (bytes, known[i].start, n) == 0)
+      return known[i].what;
+  }
+  return NULL;
+}
+
+static gboolean
+check_frame (PmtSafetensors *file, GError **error)
+{
+  uint64_t header_size;
+
+  if (file->size < 8)
+    return refuse (file, error, "it has only %" G_GSIZE_FORMAT " bytes", file->size);
+  const char *what = looks_like (file->bytes, file->size);
+  if (what)
+    return refuse (file, error, "%s", what);
+  memcpy (&header_size, file->bytes, 8);
+  if (header_size > PMT_SAFETENSORS_MAX_HEADER)
+    return refuse (file, error, "its header would be %" G_GUINT64_FORMAT " bytes long, more than the format allows", header_size);
+  if (header_size > file->size - 8)
+    return refuse (file, error, "its header ends %" G_GUINT64_FORMAT " bytes after the end of the file, which is cut short",
+                   header_size - (file->size - 8));
+  if (header_size < 2 || file->bytes[8] != '{')
+    return refuse (file, error, "its header does not begin with '{'");
+  file->header_size = header_size;
+  return TRUE;
+}
+
+/* Fills `t` from an entry; offsets are still relative to the data. */
+static gboolean
+check_entry (const PmtSafetensors *file, const PmtHeaderEntry *entry, uint64_t data_size, PmtSafetensor *t, GError **error)
+{
+  uint64_t count = 1, bytes = 0;
+  gboolean fits = TRUE;
+
+  *t = (PmtSafetensor) { .name = entry->name,
+                         .dtype = pmt_dtype_from_name (entry->dtype),
+                         .dtype_name = entry->dtype,
+                         .rank = entry->rank };
+  memcpy (t->dim, entry->dim, sizeof t->dim);
+  /* Zeros first: a tensor with an empty dimension is empty however large the others are. */
+  for (int i = 0; i < t->rank; i++)
+    if (t->dim[i] == 0)
+      count = 0;
+  for (int i = 0; i < t->rank && count > 0; i++)
+    fits = fits && g_uint64_checked_mul (&count, count, (uint64_t) t->dim[i]);
+  fits = fits && g_uint64_checked_mul (&bytes, count, pmt_dtype_size (t->dtype));
+  if (!fits)
+    return refuse (file, error, "the shape of tensor '%s' has more elements than 64 bits can count", t->name);
+  if (entry->end < entry->begin)
+    return refuse (file, error, "tensor '%s' ends before it begins", t->name);
+  if (entry->end > data_size)
+    return refuse (file, error, "tensor '%s' ends %" G_GUINT64_FORMAT " bytes after the end of the file, which is cut short", t->name,
+                   entry->end - data_size);
+  if (t->dtype != PMT_DTYPE_OTHER && entry->end - entry->begin != bytes)
+    return refuse (file, error,
+                   "tensor '%s' takes %" G_GUINT64_FORMAT " bytes where its shape and dtype need %" G_GUINT64_FORMAT, t->name,
+                   entry->end - entry->begin, bytes);
+  t->count = count;
+  t->bytes = entry->end - entry->begin;
+  t->offset = entry->begin;
+  return TRUE;
+}
+
+static int
+compare_offsets (const void *a, const void *b)
+{
+  const PmtSafetensor *x = a, *y = b;
+  if (x->offset != y->offset)
+    return x->offset < y->offset ? -1 : 1;
+  if (x->bytes != y->bytes) /* empty tensors stand before the one that begins at the same place */
+    return x->bytes < y->bytes ? -1 : 1;
+  return strcmp (x->name, y->name);
+}
+
+static int
+compare_names (const void *a, const void *b, void *tensors)
+{
+  const PmtSafetensor *t = tensors;
+  return strcmp (t[*(const guint *) a].name, t[*(const guint *) b].name);
+}
+
+static gboolean
+check_tensors (PmtSafetensors *file, GError **error)
+{
+  const GArray *entries = file->header.entries;
+  uint64_t data_size = file->size - 8 - file->header_size, at = 0;
+
+  file->n_tensors = entries->len;
+  file->tensors = g_new (PmtSafetensor, entries->len);
+  file->by_name = g_new (guint, entries->len);
+  for (guint i = 0; i < entries->len; i++)
+    if (!check_entry (file, &g_array_index (entries, PmtHeaderEntry, i), data_size, &file->tensors[i], error))
+      return FALSE;
+  if (entries->len > 0)
+    qsort (file->tensors, entries->len, sizeof *file->tensors, compare_offsets);
+  for (guint i = 0; i < entries->len; i++) {
+    PmtSafetensor *t = &file->tensors[i];
+    if (t->offset < at)
+      return refuse (file, error, "tensors '%s' and '%s' overlap", t[-1].name, t->name);
+    if (t->offset > at)
+      return refuse (file, error, "%" G_GUINT64_FORMAT " bytes before tensor '%s' belong to no tensor", t->offset - at, t->name);
+    at = t->offset + t->bytes;
+    t->offset += 8 + file->header_size;
+    t->data = file->bytes + t->offset;
+    file->by_name[i] = i;
+  }
+  if (at < data_size)
+    return refuse (file, error, "%" G_GUINT64_FORMAT " bytes at its end belong to no tensor", data_size - at);
+  g_qsort_with_data (file->by_name, (gint) file->n_tensors, sizeof (guint), compare_names, file->tensors);
+  return TRUE;
+}
+
+/* Takes ownership of `file`, whose bytes are set. */
+static PmtSafetensors *
+check_all (PmtSafetensors *file, GError **error)
+{
+  char *why = NULL;
+
+  if (!check_frame (file, error))
+    goto fail;
+  if (!pmt_header_parse (&file->header, (const char *) file->bytes + 8, file->header_size, &why)) {
+    refuse (file, error, "%s", why);
+    g_free (why);
+    goto fail;
+  }
+  if (!check_tensors (file, error))
+    goto fail;
+  return file;
+
+fail:
+  pmt_safetensors_free (file);
+  return NULL;
+}
+
+PmtSafetensors *
+pmt_safetensors_open_memory (const void *bytes, size_t size, const char *label, GError **error)
+{
+  PmtSafetensors *file = g_new0 (PmtSafetensors, 1);
+
+  file->path = g_strdup (label);
+  file->bytes = bytes;
+  file->size = size;
+  return check_all (file, error);
+}
+
+static gboolean
+map_file (PmtSafetensors *file, GError **error)
+{
+  struct stat st;
+  int fd = open (file->path, O_RDONLY | O_CLOEXEC);
+
+  if (fd < 0 || fstat (fd, &st) != 0) {
+    int code = errno;
+    if (fd >= 0)
+      close (fd);
+    g_set_error (error, PMT_ERROR, code == ENOENT ? PMT_ERROR_NOT_FOUND : PMT_ERROR_IO,
+                 "The file '%s' cannot be opened (%s); check the path and its permissions.", file->path, g_strerror (code));
+    return FALSE;
+  }
+  if (!S_ISREG (st.st_mode)) {
+    close (fd);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "'%s' is not a regular file; give a .safetensors file.", file->path);
+    return FALSE;
+  }
+  file->size = (size_t) st.st_size;
+  if (file->size > 0) {
+    void *map = mmap (NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) {
+      int code = errno;
+      close (fd);
+      g_set_error (error, PMT_ERROR, code == ENOMEM ? PMT_ERROR_MEMORY : PMT_ERROR_IO,
+                   "The file '%s' (%" G_GSIZE_FORMAT " bytes) cannot be mapped into memory (%s); close other programs and try again.",
+                   file->path, file->size, g_strerror (code));
+      return FALSE;
+    }
+    file->bytes = map;
+    file->mapped = TRUE;
+  }
+  close (fd);
+  return TRUE;
+}
+
+PmtSafetensors *
+pmt_safetensors_open (const char *path, GError **error)
+{
+  PmtSafetensors *file = g_new0 (PmtSafetensors, 1);
+
+  file->path = g_strdup (path);
+  if (!map_file (file, error)) {
+    pmt_safetensors_free (file);
+    return NULL;
+  }
+  return check_all (file, error);
+}
+
+void
+pmt_safetensors_free (PmtSafetensors *file)
+{
+  if (!file)
+    return;
+  if (file->mapped)
+    munmap ((void *) file->bytes, file->size);
+  pmt_header_clear (&file->header);
+  g_free (file->tensors);
+  g_free (file->by_name);
+  g_free (file->path);
+  g_free (file);
+}
+
+const char *
+pmt_safetensors_path (const PmtSafetensors *file)
+{
+  return file->path;
+}
+
+uint64_t
+pmt_safetensors_size (const PmtSafetensors *file)
+{
+  return file->size;
+}
+
+const char *
+pmt_safetensors_header (const PmtSafetensors *file, size_t *length)
+{
+  *length = file->header_size;
+  return (const char *) file->bytes + 8;
+}
+
+guint
+pmt_safetensors_count (const PmtSafetensors *file)
+{
+  return file->n_tensors;
+}
+
+const PmtSafetensor *
+pmt_safetensors_at (const PmtSafetensors *file, guint index)
+{
+  g_return_val_if_fail (index < file->n_tensors, NULL);
+  return &file->tensors[index];
+}
+
+const PmtSafetensor *
+pmt_safetensors_lookup (const PmtSafetensors *file, const char *name)
+{
+  guint low = 0, high = file->n_tensors;
+
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    const PmtSafetensor *t = &file->tensors[file->by_name[middle]];
+    int order = strcmp (name, t->name);
+    if (order == 0)
+      return t;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return NULL;
+}
+
+const char *
+pmt_safetensors_metadata (const PmtSafetensors *file, const char *key)
+{
+  for (guint i = 0; i < file->header.metadata->len; i++) {
+    const PmtHeaderPair *pair = &g_array_index (file->header.metadata, PmtHeaderPair, i);
+    if (strcmp (pair->key, key) == 0)
+      return pair->value;
+  }
+  return NULL;
+}
+
+gboolean
+pmt_safetensors_read_f32 (const PmtSafetensors *file, const PmtSafetensor *tensor, uint64_t begin, uint64_t count, float *dst,
+                          GError **error)
+{
+  g_return_val_if_fail (begin <= tensor->count && count <= tensor->count - begin, FALSE);
+  if (!pmt_dtype_is_readable (tensor->dtype)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+                 "Tensor '%s' of '%s' is stored as %s, which is not supported; convert the file to F16 or F32.", tensor->name,
+                 file->path, tensor->dtype_name);
+    return FALSE;
+  }
+  const uint8_t *src = tensor->data;
+  pmt_dtype_to_f32 (tensor->dtype, src + begin * pmt_dtype_size (tensor->dtype), count, dst);
+  return TRUE;
+}
+
+void
+pmt_safetensors_drop_pages (const PmtSafetensors *file)
+{
+  if (file->mapped)
+    madvise ((void *) file->bytes, file->size, MADV_DONTNEED);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sources made of safetensors files, as the folder search and the model files need them. */
+#pragma once
+
+#include "engine/weights/config.h"
+#include "engine/weights/source.h"
+
+/* A set of shards by its index file (…safetensors.index.json). Shards stand beside it; each must hold the tensors that the index says. */
+PmtWeights *pmt_weights_new_sharded (const char *index, PmtNames names, GError **error);
+
+/* The open files of a set (PmtSafetensors, borrowed; so is the array); NULL for random sources. */
+const GPtrArray *pmt_weights_files (const PmtWeights *weights);

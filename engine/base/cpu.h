@@ -18,8 +18,11 @@ typedef enum {
 PmtCpuLevel pmt_cpu_detect (void);
 
 /* What this process uses: PENTIMENTO_CPU (v2|v3|v4|v4bf16|portable) if set, else pmt_cpu_detect(). A level that the machine lacks, or
- * an unknown word, is PMT_ERROR_INPUT. Must be called before the first product: it also sets the variables that hold the
- * libraries (OpenBLAS, oneDNN) to that level. */
+ * an unknown word, is PMT_ERROR_INPUT.
+ *
+ * A forced level holds the libraries (OpenBLAS, oneDNN) too. They read their variables when they are loaded, so with
+ * PENTIMENTO_CPU set and those variables different this sets them and executes the program anew (same arguments, same open
+ * files): call it first thing in main(), before threads or sockets. Without PENTIMENTO_CPU it only looks. */
 gboolean pmt_cpu_select (PmtCpuLevel *level, GError **error);
 const char *pmt_cpu_name (PmtCpuLevel level);
 /* The processor's own name, for logs, benches and recipes. Static string. */

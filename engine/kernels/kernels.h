@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The loops that are worth compiling for each CPU level, as one table of functions per level.
+ *
+ * All of them run in the calling thread, hold no state, and give a value that depends on the values of its own row or position only:
+ * how a caller cuts its work into calls never changes a byte. Arrays need no alignment; `y` may be `x` where both have the same
+ * shape. NaN in gives NaN out. Products are not here: they are in blas.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/cpu.h"
+
+typedef void (*PmtUnaryFunc) (const float *x, float *y, size_t n);                      /* y[i] = f(x[i]) */
+typedef void (*PmtUnaryGradFunc) (const float *x, const float *dy, float *dx, size_t n); /* dx[i] += dy[i] f'(x[i]) */
+
+typedef struct PmtKernels {
+  PmtCpuLevel level;
+
+  PmtUnaryFunc exp, silu, gelu, quick_gelu;
+  PmtUnaryGradFunc silu_grad, gelu_grad, quick_gelu_grad;
+
+  /* x [rows, 2 c] = [a | gate] -> y [rows, c] = a * gelu(gate); the gradient adds to dx [rows, 2 c]. */
+  void (*geglu) (const float *x, float *y, size_t rows, size_t c);
+  void (*geglu_grad) (const float *x, const float *dy, float *dx, size_t rows, size_t c);
+
+  void (*add) (const float *a, const float *b, float *y, size_t n);             /* y = a + b */
+  void (*scale) (const float *x, float factor, float *y, size_t n);             /* y = factor x */
+  void (*axpy) (float factor, const float *x, float *y, size_t n);              /* y += factor x */
+  void (*mul_add) (const float *a, const float *b, float *y, size_t n);         /* y += a b */
+  void (*add_row) (const float *x, const float *v, float *y, size_t rows, size_t c); /* y[r,:] = x[r,:] + v */
+
+  /* Sums over rows, in row order, added to sum [c]: of x [rows, c], of (x - mean[c])^2, and of a b. */
+  void (*column_sum) (const float *x, float *sum, size_t rows, size_t c);
+  void (*column_square) (const float *x, const float *mean, float *sum, size_t rows, size_t c);
+  void (*column_dot) (const float *a, const float *b, float *sum, size_t rows, size_t c);
+
+  /* y[r,:] = (x[r,:] - mean) * factor + shift, then SiLU when asked; mean, factor, shift [c]. */
+  void (*normalize) (const float *x, const float *mean, const float *factor, const float *shift, float *y, size_t rows,
+                     size_t c, bool silu);
+
+  /* Each row of x [rows, c] to mean 0 and variance 1 (biased, plus eps), times gamma plus beta [c]. */
+  void (*layer_norm) (const float *x, const float *gamma, const float *beta, float eps, float *y, size_t rows, size_t c);
+  /* Mean and 1/sqrt(variance + eps) of one row. */
+  void (*row_moments) (const float *x, size_t c, float eps, float *mean, float *rstd);
+
+  /* y = softmax(factor x) over n values, maximum subtracted first. All -inf gives NaN, as the limit does not exist. */
+  void (*softmax) (const float *x, float factor, float *y, size_t n);
+
+  float (*dot) (const float *a, const float *b, size_t n);
+} PmtKernels;
+
+/* The table for a level. A level that was not built (another architecture, an old compiler) gives the next lower one. */
+const PmtKernels *pmt_kernels_get (PmtCpuLevel level);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One level's table. The build compiles this file once per level, with that level's -march and with
+ *   PMT_LEVEL_TABLE  the table's symbol (pmt_kernels_v3, …)
+ *   PMT_LEVEL        its PmtCpuLevel. */
+#include "engine/kernels/kernels.h"
+
+#include "engine/kernels/pointwise.h"
+#include "engine/kernels/reduce.h"
+
+extern const PmtKernels PMT_LEVEL_TABLE;
+
+const PmtKernels PMT_LEVEL_TABLE = {
+  .level = PMT_LEVEL,
+  .exp = exp_run,
+  .silu = silu,
+  .gelu = gelu,
+  .quick_gelu = quick_gelu,
+  .silu_grad = silu_grad,
+  .gelu_grad = gelu_grad,
+  .quick_gelu_grad = quick_gelu_grad,
+  .geglu = geglu,
+  .geglu_grad = geglu_grad,
+  .add = add,
+  .scale = scale,
+  .axpy = axpy,
+  .mul_add = mul_add,
+  .add_row = add_row,
+  .column_sum = column_sum,
+  .column_square = column_square,
+  .column_dot = column_dot,
+  .normalize = normalize,
+  .layer_norm = layer_norm,
+  .row_moments = row_moments,
+  .softmax = softmax,
+  .dot = dot,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sums, norms and softmax; compiled once per level by level.c. Contracts are in kernels.h. */
+#pragma once
+
+#include <math.h>
+
+#include "engine/kernels/vec.h"
+
+static void
+column_sum (const float *x, float *sum, size_t rows, size_t c)
+{
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < c; i++)
+      sum[i] += x[r * c + i];
+}
+
+static void
+column_square (const float *x, const float *mean, float *sum, size_t rows, size_t c)
+{
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < c; i++) {
+      float d = x[r * c + i] - mean[i];
+      sum[i] += d * d;
+    }
+}
+
+static void
+column_dot (const float *a, const float *b, float *sum, size_t rows, size_t c)
+{
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < c; i++)
+      sum[i] += a[r * c + i] * b[r * c + i];
+}
+
+static void
+normalize (const float *x, const float *mean, const float *factor, const float *shift, float *y, size_t rows, size_t c, bool silu_too)
+{
+  for (size_t r = 0; r < rows; r++) {
+    const float *in = x + r * c;
+    float *out = y + r * c;
+    if (silu_too)
+      for (size_t i = 0; i < c; i++) {
+        float v = (in[i] - mean[i]) * factor[i] + shift[i];
+        out[i] = v / (1.0f + exp_float (-v));
+      }
+    else
+      for (size_t i = 0; i < c; i++)
+        out[i] = (in[i] - mean[i]) * factor[i] + shift[i];
+  }
+}
+
+static float
+sum_run (const float *x, size_t n)
+{
+  PmtLanes acc = { 0 };
+  size_t i = 0;
+  for (; i + PMT_LANES <= n; i += PMT_LANES)
+    acc += *(const PmtLanes *) (x + i);
+  float lane[PMT_LANES];
+  memcpy (lane, &acc, sizeof lane);
+  for (size_t j = 0; i < n; i++, j++)
+    lane[j] += x[i];
+  return lanes_sum (lane);
+}
+
+static float
+square_run (const float *x, float mean, size_t n)
+{
+  PmtLanes acc = { 0 };
+  size_t i = 0;
+  for (; i + PMT_LANES <= n; i += PMT_LANES) {
+    PmtLanes d = *(const PmtLanes *) (x + i) - mean;
+    acc += d * d;
+  }
+  float lane[PMT_LANES];
+  memcpy (lane, &acc, sizeof lane);
+  for (size_t j = 0; i < n; i++, j++)
+    lane[j] += (x[i] - mean) * (x[i] - mean);
+  return lanes_sum (lane);
+}
+
+static float
+dot (const float *a, const float *b, size_t n)
+{
+  PmtLanes acc = { 0 };
+  size_t i = 0;
+  for (; i + PMT_LANES <= n; i += PMT_LANES)
+    acc += *(const PmtLanes *) (a + i) * *(const PmtLanes *) (b + i);
+  float lane[PMT_LANES];
+  memcpy (lane, &acc, sizeof lane);
+  for (size_t j = 0; i < n; i++, j++)
+    lane[j] += a[i] * b[i];
+  return lanes_sum (lane);
+}
+
+static void
+row_moments (const float *x, size_t c, float eps, float *mean, float *rstd)
+{
+  *mean = sum_run (x, c) / (float) c;
+  *rstd = 1.0f / sqrtf (square_run (x, *mean, c) / (float) c + eps);
+}
+
+static void
+layer_norm (const float *x, const float *gamma, const float *beta, float eps, float *y, size_t rows, size_t c)
+{
+  for (size_t r = 0; r < rows; r++) {
+    const float *in = x + r * c;
+    float *out = y + r * c;
+    float mean, rstd;
+    row_moments (in, c, eps, &mean, &rstd);
+    for (size_t i = 0; i < c; i++)
+      out[i] = (in[i] - mean) * rstd * gamma[i] + beta[i];
+  }
+}
+
+static float
+max_run (const float *x, size_t n)
+{
+  float lane[PMT_LANES];
+  for (size_t j = 0; j < PMT_LANES; j++)
+    lane[j] = -INFINITY;
+  size_t i = 0;
+  for (; i + PMT_LANES <= n; i += PMT_LANES)
+    for (size_t j = 0; j < PMT_LANES; j++)
+      lane[j] = max_float (lane[j], x[i + j]);
+  for (size_t j = 0; i < n; i++, j++)
+    lane[j] = max_float (lane[j], x[i]);
+  return lanes_max (lane);
+}
+
+static void
+softmax (const float *x, float factor, float *y, size_t n)
+{
+  /* The factor goes on first: a negative one would turn maximum into minimum. */
+  for (size_t i = 0; i < n; i++)
+    y[i] = factor * x[i];
+  float top = max_run (y, n);
+  for (size_t i = 0; i < n; i++)
+    y[i] = exp_float (y[i] - top);
+  float inverse = 1.0f / sum_run (y, n);
+  for (size_t i = 0; i < n; i++)
+    y[i] *= inverse;
+}

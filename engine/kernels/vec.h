@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the kernels of one level share: lanes for reductions, and exp and the normal distribution in float.
+ *
+ * Elementwise loops are plain C that compilers vectorise; each value then has the same bytes in vector body and scalar tail, since
+ * contraction is off and IEEE rounding is all there is. Sums need a written order instead: they use the lanes below, whose number
+ * does not depend on the CPU, so sums are equal on every level. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { PMT_LANES = 16 };
+
+typedef float PmtLanes __attribute__ ((vector_size (4 * PMT_LANES), aligned (4), may_alias));
+
+#define PMT_INLINE static inline __attribute__ ((always_inline))
+
+/* Keeps a NaN in `a` (comparisons with NaN are false) and takes one from `b`. */
+PMT_INLINE float
+max_float (float a, float b)
+{
+  return b > a || b != b ? b : a;
+}
+
+/* Halves at a time: the order is part of the result. */
+PMT_INLINE float
+lanes_sum (float lane[PMT_LANES])
+{
+  for (int half = PMT_LANES / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++)
+      lane[i] += lane[i + half];
+  return lane[0];
+}
+
+PMT_INLINE float
+lanes_max (float lane[PMT_LANES])
+{
+  for (int half = PMT_LANES / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++)
+      lane[i] = max_float (lane[i], lane[i + half]);
+  return lane[0];
+}
+
+PMT_INLINE float
+bits_float (uint32_t bits)
+{
+  float f;
+  memcpy (&f, &bits, sizeof f);
+  return f;
+}
+
+PMT_INLINE uint32_t
+float_bits (float f)
+{
+  uint32_t bits;
+  memcpy (&bits, &f, sizeof bits);
+  return bits;
+}
+
+/* e^x within 2 ulp; 0 below -104, infinity above 88.73, subnormal results rounded like others, NaN stays.
+ * x = n ln 2 + r, |r| <= ln2/2: a polynomial for e^r, then 2^n in two factors so that neither overflows early. ln 2 is split so
+ * that n times its high part is exact. Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
+PMT_INLINE float
+exp_float (float x)
+{
+  const float round = 12582912.0f;
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  float shifted = x * 1.44269504f + round;
+  float n = shifted - round;
+  float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = (p * r) * r + r + 1.0f;
+  int32_t whole = (int32_t) (float_bits (shifted) - 0x4b400000u);
+  int32_t half = whole >> 1;
+  float low = bits_float ((uint32_t) (half + 127) << 23);
+  float high = bits_float ((uint32_t) (whole - half + 127) << 23);
+  return p * low * high;
+}
+
+PMT_INLINE float
+sigmoid_float (float x)
+{
+  return 1.0f / (1.0f + exp_float (-x));
+}
+
+/* The standard normal distribution at x: its density, and in the return value its cumulative.
+ * For x > 0 the upper tail is exp(-x^2/2) t P(t), t = 1/(1 + 0.27 x), P of degree 8 fitted for least relative error on [0, 14]
+ * (2.4e-8); the lower tail mirrors it, so small values keep their relative precision. */
+PMT_INLINE float
+normal_float (float x, float *density)
+{
+  float a = x < 0.0f ? -x : x;
+  float t = 1.0f / (1.0f + 0.27f * a);
+  float p = 0.0289155591f;
+  p = p * t - 0.126256645f;
+  p = p * t + 0.169294241f;
+  p = p * t - 0.068624197f;
+  p = p * t + 0.107401632f;
+  p = p * t + 0.0722393652f;
+  p = p * t + 0.101759398f;
+  p = p * t + 0.107550474f;
+  p = p * t + 0.107720183f;
+  float e = exp_float (-0.5f * (a * a));
+  *density = e * 0.398942280f;
+  float tail = e * (p * t);
+  return x < 0.0f ? tail : 1.0f - tail;
+}
+
+PMT_INLINE float
+gelu_float (float x)
+{
+  float density;
+  return x * normal_float (x, &density);
+}
+
+PMT_INLINE float
+gelu_slope_float (float x)
+{
+  float density;
+  float cumulative = normal_float (x, &density);
+  return cumulative + x * density;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017), a block of queries of one head at a time, so that only a block's logits exist.
+ * Blocks run on all threads, each with one-threaded products. */
+#include <math.h>
+
+#include "engine/ops/attention_parts.h"
+
+typedef struct Attention {
+  const PmtKernels *k;
+  PmtHeads h;
+  const float *q, *key, *v;
+  float *out;
+  float *logits; /* [threads, block, s] */
+} Attention;
+
+static gboolean
+shape (const PmtOpCall *call, PmtShape *out, GError **error)
+{
+  PmtShape q = call->in[0].shape, k = call->in[1].shape, v = call->in[2].shape;
+  const char *why = pmt_heads_misfit (&q, &k, call->params);
+  if (!why && !pmt_shape_equal (&k, &v))
+    why = "keys and values differ in shape";
+  *out = q;
+  return !why || pmt_shape_error (call, "attention", why, error);
+}
+
+static double
+flops (const PmtOpCall *call)
+{
+  PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
+  return 4.0 * (double) (h.rows * h.t) * (double) (h.s * h.c);
+}
+
+static size_t
+workspace (const PmtOpCall *call)
+{
+  PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
+  return (size_t) pmt_threads () * h.block * h.s * sizeof (float);
+}
+
+static void
+block_run (const Attention *a, size_t row, size_t head, size_t first)
+{
+  const PmtHeads *h = &a->h;
+  size_t count = MIN (h->block, h->t - first);
+  const float *q = a->q + (row * h->t + first) * h->c + head * h->d;
+  const float *k = a->key + row * h->s * h->c + head * h->d, *v = a->v + row * h->s * h->c + head * h->d;
+  float *logits = a->logits + (size_t) pmt_threads_index () * h->block * h->s;
+  /* Keys that no query of this block may see are left out of both products. */
+  size_t seen = pmt_heads_visible (h, first + count - 1);
+
+  PmtGemm qk = { .trans_b = true, .m = (int64_t) count, .n = (int64_t) seen, .k = (int64_t) h->d, .alpha = 1, .a = q,
+                 .lda = (int64_t) h->c, .b = k, .ldb = (int64_t) h->c, .beta = 0, .c = logits, .ldc = (int64_t) seen };
+  pmt_gemm_serial (&qk);
+  for (size_t i = 0; i < count; i++) {
+    size_t visible = pmt_heads_visible (h, first + i);
+    float *line = logits + i * seen;
+    a->k->softmax (line, h->factor, line, visible);
+    memset (line + visible, 0, (seen - visible) * sizeof (float));
+  }
+  PmtGemm pv = { .m = (int64_t) count, .n = (int64_t) h->d, .k = (int64_t) seen, .alpha = 1, .a = logits,
+                 .lda = (int64_t) seen, .b = v, .ldb = (int64_t) h->c, .beta = 0,
+                 .c = a->out + (row * h->t + first) * h->c + head * h->d, .ldc = (int64_t) h->c };
+  pmt_gemm_serial (&pv);
+}
+
+static void
+range (void *user, size_t begin, size_t end)
+{
+  const Attention *a = user;
+  for (size_t item = begin; item < end; item++) {
+    size_t block = item % a->h.blocks, head = item / a->h.blocks % a->h.heads, row = item / a->h.blocks / a->h.heads;
+    block_run (a, row, head, block * a->h.block);
+  }
+}
+
+static void
+forward (PmtOpCall *call)
+{
+  Attention a = { .k = call->ctx->kernels, .h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params),
+                  .q = call->in[0].data, .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data,
+                  .logits = call->workspace };
+  pmt_op_parallel (call->ctx, a.h.rows * a.h.heads * a.h.blocks, 1, range, &a);
+}
+
+static void
+naive_query (const PmtOpNaive *call, const PmtHeads *h, size_t row, size_t head, size_t i)
+{
+  const double *q = call->in[0] + (row * h->t + i) * h->c + head * h->d;
+  const double *k = call->in[1] + row * h->s * h->c + head * h->d;
+  const double *v = call->in[2] + row * h->s * h->c + head * h->d;
+  double *out = call->out + (row * h->t + i) * h->c + head * h->d;
+  double total = 0;
+  memset (out, 0, h->d * sizeof (double));
+  for (size_t j = 0; j < pmt_heads_visible (h, i); j++) {
+    double dot = 0;
+    for (size_t x = 0; x < h->d; x++)
+      dot += q[x] * k[j * h->c + x];
+    double weight = exp (dot / sqrt ((double) h->d));
+    total += weight;
+    for (size_t x = 0; x < h->d; x++)
+      out[x] += weight * v[j * h->c + x];
+  }
+  for (size_t x = 0; x < h->d; x++)
+    out[x] /= total;
+}
+
+static void
+naive (const PmtOpNaive *call)
+{
+  PmtHeads h = pmt_heads (&call->in_shape[0], &call->in_shape[1], call->params);
+  for (size_t row = 0; row < h.rows; row++)
+    for (size_t head = 0; head < h.heads; head++)
+      for (size_t i = 0; i < h.t; i++)
+        naive_query (call, &h, row, head, i);
+}
+
+static const PmtAttentionParams eight = { 8, false }, one = { 1, false }, three = { 3, false }, causal = { 2, true };
+
+static const PmtOpCase cases[] = {
+  { .name = "self", .n_in = 3, .in = { { 3, { 2, 49, 64 } }, { 3, { 2, 49, 64 } }, { 3, { 2, 49, 64 } } }, .params = &eight, .rowwise = 7 },
+  { .name = "cross", .n_in = 3, .in = { { 3, { 2, 33, 320 } }, { 3, { 2, 77, 320 } }, { 3, { 2, 77, 320 } } }, .params = &eight, .rowwise = 7 },
+  { .name = "odd", .n_in = 3, .in = { { 3, { 3, 5, 21 } }, { 3, { 3, 7, 21 } }, { 3, { 3, 7, 21 } } }, .params = &three, .rowwise = 7 },
+  { .name = "one-key", .n_in = 3, .in = { { 3, { 2, 3, 4 } }, { 3, { 2, 1, 4 } }, { 3, { 2, 1, 4 } } }, .params = &one, .rowwise = 7 },
+  { .name = "causal", .n_in = 3, .in = { { 3, { 2, 77, 24 } }, { 3, { 2, 77, 24 } }, { 3, { 2, 77, 24 } } }, .params = &causal, .rowwise = 7 },
+  { .name = "blocks", .n_in = 3, .in = { { 3, { 2, 601, 40 } }, { 3, { 2, 1030, 40 } }, { 3, { 2, 1030, 40 } } }, .params = &one, .rowwise = 7 },
+  { .name = "causal-blocks", .n_in = 3, .in = { { 3, { 1, 530, 16 } }, { 3, { 1, 530, 16 } }, { 3, { 1, 530, 16 } } }, .params = &causal, .rowwise = 7 },
+  { .name = "sharp", .n_in = 3, .in = { { 3, { 1, 19, 16 } }, { 3, { 1, 23, 16 } }, { 3, { 1, 23, 16 } } }, .params = &one, .rowwise = 7, .scale = { 4, 4 } },
+};
+
+const PmtOp pmt_op_attention = {
+  .id = "attention",
+  .min_in = 3,
+  .max_in = 3,
+  .shape = shape,
+  .workspace = workspace,
+  .flops = flops,
+  .forward = forward,
+  .naive = naive,
+  .cases = cases,
+  .n_cases = PMT_N (cases),
+  .tolerance = 5e-6,
+  .params_size = sizeof (PmtAttentionParams),
+};
+
+PmtTensor
+pmt_attention (PmtContext *ctx, PmtTensor q, PmtTensor k, PmtTensor v, PmtAttentionParams p)
+{
+  return pmt_op_run (ctx, &pmt_op_attention, (PmtTensor[]) { q, k, v }, 3, &p);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* 2-D convolution (cross-correlation, as everywhere in this field) over NHWC maps, as matrix products: positions x (kh kw Cin) patches
+ * times the weight's rows. Patches are gathered for a band of output rows at a time, so the workspace stays small; a 1x1
+ * convolution with stride 1 needs no gathering. */
+#include "engine/ops/help.h"
+
+/* Patches of one band; at least one output row whatever its size. */
+enum { BAND_BYTES = 16 << 20, GATHER_GRAIN_BYTES = 256 << 10 };
+
+typedef struct Conv {
+  size_t rows, h, w, cin;    /* input */
+  size_t oh, ow, cout;       /* output */
+  size_t kh, kw, patch;      /* patch = kh kw cin */
+  size_t band;               /* output rows of one image per band */
+  PmtConv2dParams p;
+  bool direct;               /* positions are patches already */
+} Conv;
+
+static Conv
+conv_of (const PmtOpCall *call)
+{
+  PmtTensor x = call->in[0], w = call->in[1];
+  Conv c = { .p = *(const PmtConv2dParams *) call->params };
+  c.rows = (size_t) x.shape.dim[0], c.h = (size_t) x.shape.dim[1], c.w = (size_t) x.shape.dim[2];
+  c.cin = (size_t) x.shape.dim[3];
+  c.cout = (size_t) w.shape.dim[0], c.kh = (size_t) w.shape.dim[1], c.kw = (size_t) w.shape.dim[2];
+  c.oh = (size_t) call->out.shape.dim[1], c.ow = (size_t) call->out.shape.dim[2];
+  c.patch = c.kh * c.kw * c.cin;
+  c.direct = c.kh == 1 && c.kw == 1 && c.p.stride == 1 && c.oh == c.h && c.ow == c.w;
+  size_t row_bytes = c.ow * c.patch * sizeof (float);
+  c.band = c.direct ? c.oh : CLAMP (BAND_BYTES / MAX (1, row_bytes), 1, c.oh);
+  return c;
+}
+
+static gboolean
+shape (const PmtOpCall *call, PmtShape *out, GError **error)
+{
+  PmtTensor x = call->in[0], w = call->in[1], b = call->in[2];
+  const PmtConv2dParams *p = call->params;
+  if (x.shape.rank != 4 || w.shape.rank != 4)
+    return pmt_shape_error (call, "conv2d", "the map has four dimensions, and so has the weight", error);
+  if (x.shape.dim[3] != w.shape.dim[3])
+    return pmt_shape_error (call, "conv2d", "the map's channels are not the weight's input channels", error);
+  if (b.data && (b.shape.rank != 1 || b.shape.dim[0] != w.shape.dim[0]))
+    return pmt_shape_error (call, "conv2d", "the bias is not one value per output channel", error);
+  if (p->stride < 1 || p->pad_top < 0 || p->pad_left < 0 || p->pad_bottom < 0 || p->pad_right < 0)
+    return pmt_shape_error (call, "conv2d", "the stride is at least 1 and no padding is negative", error);
+  int64_t room_y = x.shape.dim[1] + p->pad_top + p->pad_bottom - w.shape.dim[1];
+  int64_t room_x = x.shape.dim[2] + p->pad_left + p->pad_right - w.shape.dim[2];
+  if (room_y < 0 || room_x < 0)
+    return pmt_shape_error (call, "conv2d", "the padded map is smaller than the kernel", error);
+  *out = PMT_SHAPE4 (x.shape.dim[0], room_y / p->stride + 1, room_x / p->stride + 1, w.shape.dim[0]);
+  return TRUE;
+}
+
+static double
+flops (const PmtOpCall *call)
+{
+  return 2.0 * (double) pmt_leading (call->out) * (double) pmt_tensor_size (call->in[1]);
+}
+
+static size_t
+workspace (const PmtOpCall *call)
+{
+  Conv c = conv_of (call);
+  return c.direct ? 0 : c.band * c.ow * c.patch * sizeof (float);
+}
+
+/* A band's gathering (or, for gradients, scattering): positions count from the band's first. */
+typedef struct Gather {
+  const Conv *c;
+  const float *x; /* one image */
+  float *dx;
+  float *patches;
+  size_t first;   /* position of patches[0] in the image's output */
+} Gather;
+
+/* The columns of kernel row ky for output column ox that lie inside the map: [*begin, *end) of kw, *from the map's column there.
+ * FALSE when the row lies outside. */
+static bool
+inside (const Conv *c, size_t oy, size_t ox, size_t ky, ptrdiff_t *y, ptrdiff_t *x, size_t *begin, size_t *end)
+{
+  *y = (ptrdiff_t) (oy * (size_t) c->p.stride + ky) - c->p.pad_top;
+  if (*y < 0 || *y >= (ptrdiff_t) c->h)
+    return false;
+  ptrdiff_t left = (ptrdiff_t) (ox * (size_t) c->p.stride) - c->p.pad_left;
+  ptrdiff_t first = left < 0 ? -left : 0;
+  ptrdiff_t last = MIN ((ptrdiff_t) c->kw, (ptrdiff_t) c->w - left);
+  if (first >= last)
+    return false;
+  *x = left + first;
+  *begin = (size_t) first;
+  *end = (size_t) last;
+  return true;
+}
+
+static void
+gather_range (void *user, size_t from, size_t to)
+{
+  const Gather *g = user;
+  const Conv *c = g->c;
+  size_t row = c->kw * c->cin;
+  for (size_t i = from; i < to; i++) {
+    size_t oy = (g->first + i) / c->ow, ox = (g->first + i) % c->ow;
+    for (size_t ky = 0; ky < c->kh; ky++) {
+      float *dst = g->patches + i * c->patch + ky * row;
+      ptrdiff_t y, x;
+      size_t begin, end;
+      if (!inside (c, oy, ox, ky, &y, &x, &begin, &end)) {
+        memset (dst, 0, row * sizeof (float));
+        continue;
+      }
+      /* Neighbouring columns are neighbours in memory: one copy per kernel row. */
+      const float *src = g->x + ((size_t) y * c->w + (size_t) x) * c->cin;
+      memset (dst, 0, begin * c->cin * sizeof (float));
+      memcpy (dst + begin * c->cin, src, (end - begin) * c->cin * sizeof (float));
+      memset (dst + end * c->cin, 0, (c->kw - end) * c->cin * sizeof (float));
+    }
+  }
+}
+
+static void
+scatter (const Gather *g, size_t count, const PmtKernels *k)
+{
+  const Conv *c = g->c;
+  size_t row = c->kw * c->cin;
+  for (size_t i = 0; i < count; i++) {
+    size_t oy = (g->first + i) / c->ow, ox = (g->first + i) % c->ow;
+    for (size_t ky = 0; ky < c->kh; ky++) {
+      ptrdiff_t y, x;
+      size_t begin, end;
+      if (!inside (c, oy, ox, ky, &y, &x, &begin, &end))
+        continue;
+      const float *src = g->patches + i * c->patch + ky * row + begin * c->cin;
+      k->axpy (1.0f, src, g->dx + ((size_t) y * c->w + (size_t) x) * c->cin, (end - begin) * c->cin);
+    }
+  }
+}
+
+static bool
+gather (PmtContext *ctx, Gather *g, size_t count)
+{
+  size_t grain = GATHER_GRAIN_BYTES / (g->c->patch * sizeof (float)) + 1;
+  return pmt_op_parallel (ctx, count, grain, gather_range, g);
+}
+
+typedef struct Bias {
+  const float *b;
+  float *y;
+  size_t width;
+} Bias;
+
+static void
+bias_range (void *user, size_t begin, size_t end)
+{
+  Bias *f = user;
+  for (size_t i = begin; i < end; i++)
+    memcpy (f->y + i * f->width, f->b, f->width * sizeof (float));
+}
+
+static void
+forward (PmtOpCall *call)
+{
+  Conv c = conv_of (call);
+  PmtTensor x = call->in[0], w = call->in[1], b = call->in[2];
+  for (size_t r = 0; r < c.rows; r++)
+    for (size_t oy = 0; oy < c.oh; oy += c.band) {
+      size_t count = MIN (c.band, c.oh - oy) * c.ow;
+      float *y = call->out.data + (r * c.oh + oy) * c.ow * c.cout;
+      const float *a = x.data + (r * c.h + oy) * c.w * c.cin;
+      if (!c.direct) {
+        Gather g = { .c = &c, .x = x.data + r * c.h * c.w * c.cin, .patches = call->workspace, .first = oy * c.ow };
+        if (!gather (call->ctx, &g, count))
+          return;
+        a = call->workspace;
+      }
+      Bias fill = { b.data, y, c.cout };
+      if (b.data && !pmt_op_parallel (call->ctx, count, PMT_POINTWISE_GRAIN / c.cout + 1, bias_range, &fill))
+        return;
+      PmtGemm g = { .trans_b = true, .m = (int64_t) count, .n = (int64_t) c.cout, .k = (int64_t) c.patch, .alpha = 1,
+                    .a = a, .lda = (int64_t) c.patch, .b = w.data, .ldb = (int64_t) c.patch,
+                    .beta = b.data ? 1 : 0, .c = y, .ldc = (int64_t) c.cout };
+      if (!pmt_op_gemm (call->ctx, &g))
+        return;
+    }
+}
+
+/* One band of one image: dw += dy^T patches, then patches := dy w, scattered into dx. */
+static bool
+backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, float *patches, size_t r, size_t oy)
+{
+  size_t count = MIN (c->band, c->oh - oy) * c->ow, image = r * c->h * c->w * c->cin;
+  const float *dy = grad->out.data + (r * c->oh + oy) * c->ow * c->cout;
+  Gather g = { .c = c, .x = call->in[0].data + image, .patches = patches, .first = oy * c->ow };
+  if (grad->in[1].data) {
+    PmtGemm dw = { .trans_a = true, .m = (int64_t) c->cout, .n = (int64_t) c->patch, .k = (int64_t) count, .alpha = 1,
+                   .a = dy, .lda = (int64_t) c->cout, .b = patches, .ldb = (int64_t) c->patch, .beta = 1,
+                   .c = grad->in[1].data, .ldc = (int64_t) c->patch };
+    if (!gather (call->ctx, &g, count) || !pmt_op_gemm (call->ctx, &dw))
+      return false;
+  }
+  if (grad->in[2].data)
+    call->ctx->kernels->column_sum (dy, grad->in[2].data, count, c->cout);
+  if (grad->in[0].data) {
+    PmtGemm dp = { .m = (int64_t) count, .n = (int64_t) c->patch, .k = (int64_t) c->cout, .alpha = 1, .a = dy,
+                   .lda = (int64_t) c->cout, .b = call->in[1].data, .ldb = (int64_t) c->patch, .beta = 0, .c = patches,
+                   .ldc = (int64_t) c->patch };
+    if (!pmt_op_gemm (call->ctx, &dp))
+      return false;
+    g.dx = grad->in[0].data + image;
+    scatter (&g, count, call->ctx->kernels);
+  }
+  return true;
+}
+
+static void
+backward (PmtOpCall *call, PmtOpGrad *grad)
+{
+  Conv c = conv_of (call);
+  PmtTensor patches = pmt_tensor_new (call->ctx, PMT_SHAPE2 ((int64_t) (c.band * c.ow), (int64_t) c.patch));
+  if (!patches.data)
+    return;
+  for (size_t r = 0; r < c.rows; r++)
+    for (size_t oy = 0; oy < c.oh; oy += c.band)
+      if (!backward_band (call, grad, &c, patches.data, r, oy))
+        return;
+}
+
+static double
+naive_at (const PmtOpNaive *call, size_t r, size_t oy, size_t ox, size_t o)
+{
+  const PmtConv2dParams *p = call->params;
+  const int64_t *in = call->in_shape[0].dim, *k = call->in_shape[1].dim;
+  double sum = call->in[2] ? call->in[2][o] : 0;
+  for (int64_t ky = 0; ky < k[1]; ky++)
+    for (int64_t kx = 0; kx < k[2]; kx++) {
+      int64_t y = (int64_t) oy * p->stride + ky - p->pad_top, x = (int64_t) ox * p->stride + kx - p->pad_left;
+      if (y < 0 || y >= in[1] || x < 0 || x >= in[2])
+        continue;
+      for (int64_t i = 0; i < in[3]; i++)
+        sum += call->in[0][(((int64_t) r * in[1] + y) * in[2] + x) * in[3] + i] *
+               call->in[1][(((int64_t) o * k[1] + ky) * k[2] + kx) * k[3] + i];
+    }
+  return sum;
+}
+
+static void
+naive (const PmtOpNaive *call)
+{
+  const int64_t *d = call->out_shape.dim;
+  double *out = call->out;
+  for (int64_t r = 0; r < d[0]; r++)
+    for (int64_t y = 0; y < d[1]; y++)
+      for (int64_t x = 0; x < d[2]; x++)
+        for (int64_t o = 0; o < d[3]; o++)
+          *out++ = naive_at (call, (size_t) r, (size_t) y, (size_t) x, (size_t) o);
+}
+
+static const PmtConv2dParams same3 = { 1, 1, 1, 1, 1 }, none1 = { 1, 0, 0, 0, 0 }, down = { 2, 1, 1, 1, 1 };
+static const PmtConv2dParams down_right = { 2, 0, 0, 1, 1 }, patchify = { 4, 0, 0, 0, 0 }, wide = { 1, 2, 3, 1, 0 };
+
+static const PmtOpCase cases[] = {
+  { .name = "3x3", .n_in = 3, .in = { { 4, { 2, 9, 7, 5 } }, { 4, { 11, 3, 3, 5 } }, { 1, { 11 } } }, .params = &same3, .rowwise = 1 },
+  { .name = "1x1", .n_in = 3, .in = { { 4, { 2, 5, 6, 33 } }, { 4, { 17, 1, 1, 33 } }, { 1, { 17 } } }, .params = &none1, .rowwise = 1 },
+  { .name = "no-bias", .n_in = 3, .in = { { 4, { 1, 4, 4, 8 } }, { 4, { 8, 3, 3, 8 } } }, .params = &same3, .rowwise = 1 },
+  { .name = "stride-2", .n_in = 3, .in = { { 4, { 2, 9, 8, 6 } }, { 4, { 4, 3, 3, 6 } }, { 1, { 4 } } }, .params = &down, .rowwise = 1 },
+  /* the VAE encoder pads below and right only */
+  { .name = "stride-2-right", .n_in = 3, .in = { { 4, { 2, 8, 8, 3 } }, { 4, { 5, 3, 3, 3 } }, { 1, { 5 } } }, .params = &down_right, .rowwise = 1 },
+  { .name = "patches", .n_in = 3, .in = { { 4, { 1, 8, 12, 3 } }, { 4, { 16, 4, 4, 3 } } }, .params = &patchify, .rowwise = 1 },
+  { .name = "uneven-pad", .n_in = 3, .in = { { 4, { 1, 5, 4, 2 } }, { 4, { 3, 2, 5, 2 } }, { 1, { 3 } } }, .params = &wide, .rowwise = 1 },
+  { .name = "one-pixel", .n_in = 3, .in = { { 4, { 1, 1, 1, 4 } }, { 4, { 2, 3, 3, 4 } }, { 1, { 2 } } }, .params = &same3, .rowwise = 1 },
+  /* several bands */
+  { .name = "bands", .n_in = 3, .in = { { 4, { 2, 48, 80, 64 } }, { 4, { 3, 3, 3, 64 } }, { 1, { 3 } } }, .params = &same3, .rowwise = 1 },
+};
+
+const PmtOp pmt_op_conv2d = {
+  .id = "conv2d",
+  .min_in = 2,
+  .max_in = 3,
+  .shape = shape,
+  .workspace = workspace,
+  .flops = flops,
+  .forward = forward,
+  .naive = naive,
+  .backward = backward,
+  .cases = cases,
+  .n_cases = PMT_N (cases),
+  .tolerance = 3e-6,
+  .params_size = sizeof (PmtConv2dParams),
+};
+
+PmtTensor
+pmt_conv2d (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b, PmtConv2dParams p)
+{
+  return pmt_op_run (ctx, &pmt_op_conv2d, (PmtTensor[]) { x, w, b }, 3, &p);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* GELU: x times the normal cumulative of x (Hendrycks & Gimpel 2016), not its tanh approximation. */
+#include <math.h>
+
+#include "engine/ops/help.h"
+
+static void
+forward (PmtOpCall *call)
+{
+  pmt_unary_forward (call, call->ctx->kernels->gelu);
+}
+
+static void
+backward (PmtOpCall *call, PmtOpGrad *grad)
+{
+  pmt_unary_backward (call, grad, call->ctx->kernels->gelu_grad);
+}
+
+static void
+naive (const PmtOpNaive *call)
+{
+  for (int64_t i = 0, n = pmt_shape_size (&call->out_shape); i < n; i++) {
+    double x = call->in[0][i];
+    call->out[i] = 0.5 * x * erfc (-x * 0.70710678118654752440);
+  }
+}
+
+const PmtOp pmt_op_gelu = {
+  .id = "gelu",
+  .min_in = 1,
+  .max_in = 1,
+  .shape = pmt_shape_same,
+  .forward = forward,
+  .naive = naive,
+  .backward = backward,
+  .cases = pmt_unary_cases,
+  .n_cases = PMT_UNARY_CASES,
+  .tolerance = 1e-6,
+};
+
+PmtTensor
+pmt_gelu (PmtContext *ctx, PmtTensor x)
+{
+  return pmt_op_run (ctx, &pmt_op_gelu, &x, 1, NULL);
+}

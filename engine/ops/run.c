@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/ops/op.h"
+#include "engine/tensor/tape.h"
+
+G_STATIC_ASSERT (PMT_OP_MAX_INPUTS == PMT_TAPE_MAX_INPUTS);
+
+static void
+run_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, const PmtTensor *in_grad)
+{
+  const PmtOp *op = entry->what;
+  PmtOpCall call = { .ctx = ctx, .n_in = entry->n_in, .params = entry->params, .out = entry->out };
+  PmtOpGrad grad = { .out = out_grad };
+  for (int i = 0; i < entry->n_in; i++) {
+    call.in[i] = entry->in[i];
+    grad.in[i] = in_grad[i];
+  }
+  PmtArenaMark mark = pmt_arena_mark (ctx->step);
+  if (!ctx->dry)
+    op->backward (&call, &grad);
+  pmt_arena_release (ctx->step, mark);
+}
+
+/* FALSE when the call depends on a leaf and the op has no backward. */
+static gboolean
+record (PmtOpCall *call, const PmtOp *op)
+{
+  PmtTapeEntry entry = { .backward = run_backward, .what = op, .n_in = call->n_in, .out = call->out };
+  bool depends = false;
+  for (int i = 0; i < call->n_in; i++) {
+    entry.in[i] = call->in[i];
+    depends |= call->in[i].data && call->in[i].node > 0;
+  }
+  if (depends && !op->backward) {
+    pmt_context_fail (call->ctx, PMT_ERROR_UNSUPPORTED,
+                      "The operation %s cannot be differentiated; use a method that needs no gradient here.", op->id);
+    return FALSE;
+  }
+  call->out.node = pmt_tape_record (call->ctx->tape, &entry, call->params, op->params_size);
+  return TRUE;
+}
+
+/* Required inputs are there, and the shapes fit. */
+static gboolean
+check (PmtOpCall *call, const PmtOp *op, PmtShape *out_shape)
+{
+  PmtContext *ctx = call->ctx;
+  g_assert (call->n_in >= op->min_in && call->n_in <= op->max_in);
+  for (int i = 0; i < op->min_in; i++)
+    if (!call->in[i].data) {
+      pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "The operation %s was called without its input %d.", op->id, i + 1);
+      return FALSE;
+    }
+  return op->shape (call, out_shape, &ctx->error);
+}
+
+PmtTensor
+pmt_op_run (PmtContext *ctx, const PmtOp *op, const PmtTensor *in, int n_in, const void *params)
+{
+  if (ctx->error || pmt_context_poll (ctx))
+    return PMT_NO_TENSOR;
+
+  PmtOpCall call = { .ctx = ctx, .n_in = n_in, .params = params };
+  for (int i = 0; i < n_in; i++)
+    call.in[i] = in[i];
+  PmtShape out_shape = { 0 };
+  if (!check (&call, op, &out_shape))
+    return PMT_NO_TENSOR;
+
+  PmtArenaMark before = pmt_arena_mark (ctx->step);
+  call.out = pmt_tensor_new (ctx, out_shape);
+  PmtArenaMark scratch = pmt_arena_mark (ctx->step);
+  size_t bytes = call.out.data && op->workspace ? op->workspace (&call) : 0;
+  if (bytes > 0)
+    call.workspace = pmt_arena_alloc (ctx->step, bytes, &ctx->error);
+  if (!ctx->error && !ctx->dry)
+    op->forward (&call);
+  pmt_arena_release (ctx->step, scratch);
+  if (!ctx->error)
+    ctx->flops += op->flops ? op->flops (&call) : (double) pmt_tensor_size (call.out);
+
+  if (ctx->error || pmt_context_poll (ctx) || (ctx->tape && !record (&call, op))) {
+    pmt_arena_release (ctx->step, before);
+    return PMT_NO_TENSOR;
+  }
+  if (ctx->on_op)
+    ctx->on_op (ctx->on_op_user, ctx);
+  return call.out;
+}

@@ -38,7 +38,7 @@ job_sheet() {
       die "The engine did not make picture $seed ($prompt): its message is above."
     files+=(-label "$(fold -s -w 34 <<<"$prompt")" "$pictures/$seed.png")
   done < <(sheet_prompts)
-  place_run montage -background white -font DejaVu-Sans -pointsize 9 -tile 4x4 -geometry 192x192+6+6 "${files[@]}" "$out" >&2 && status=0 || status=$?
+  place_run montage -depth 8 -background white -font DejaVu-Sans -pointsize 9 -tile 4x4 -geometry 192x192+6+6 "${files[@]}" "$out" >&2 && status=0 || status=$?
   [ "$status" = 0 ] || die "ImageMagick could not put the pictures together (its message is above)."
   say "sixteen pictures, seeds 1 to 16: $out"
 }

@@ -164,7 +164,7 @@ tree_ensure() {
       tree_tools
       new=$dir.new
       remove_tree "$new"
-      say "making the Debian tree ($suite) in $dir, once: some 600 MB to download, 2 GB unpacked, one to three minutes"
+      say "making the Debian tree ($suite) in $dir, once: some 600 MB to download, 2 GB unpacked, a few minutes"
       make_tree "$suite" "$new" "$log"
       remove_tree "$dir"
       mv "$new" "$dir" || die "The finished Debian tree could not be renamed to $dir."

@@ -99,8 +99,14 @@ def judge(record, protocol):
 
 
 def tail_of(record):
+    """What a reader needs of a failed test: its "not ok" lines with their remarks, and the end of the output."""
     lines = ((record.get("stdout") or "") + (record.get("stderr") or "")).splitlines()
-    return "\n".join("    " + line for line in lines[-TAIL_LINES:])
+    early, remark = [], False
+    for line in lines[:-TAIL_LINES]:
+        remark = "not ok" in line or remark and line.lstrip().startswith("#")
+        if remark and len(early) < TAIL_LINES:
+            early.append(line)
+    return "\n".join("    " + line for line in early + lines[-TAIL_LINES:])
 
 
 def main():

@@ -89,22 +89,18 @@ result_box (const PmtRegionRequest *request, const PmtRegion *region, double k)
   return box;
 }
 
-/* The result box with surroundings for the network to go by. The longer side is padded less, so that the box squares up. */
+/* The result box with surroundings for the network to go by. It squares up: both axes get the length that the shorter one wants (or
+ * that the canvas leaves it), but at least half the pad. */
 static PmtBox
 auto_context (const PmtRegionRequest *request, PmtBox result, int native)
 {
-  int canvas[2] = { request->canvas_width, request->canvas_height };
-  int side[2] = { result.width, result.height };
-  double pad = MAX (MAX (canvas[0], canvas[1]) / 16.0, (side[0] + side[1]) / 4.0);
-  int shorter = side[0] <= side[1] ? 0 : 1, longer = 1 - shorter;
-  double length[2];
+  double pad = MAX (MAX (request->canvas_width, request->canvas_height) / 16.0, (result.width + result.height) / 4.0);
+  double square = MIN (MIN (result.width, result.height) + 2 * pad, MIN (request->canvas_width, request->canvas_height));
   PmtBox box;
 
-  length[shorter] = MIN (MAX (side[shorter] + 2 * pad, native), canvas[shorter]);
-  /* where the canvas ends the short side, the long one follows it */
-  length[longer] = MAX (MAX (side[longer] + pad, length[shorter]), native);
-  place (result.x, result.width, length[0], CONTEXT_STEP, canvas[0], &box.x, &box.width);
-  place (result.y, result.height, length[1], CONTEXT_STEP, canvas[1], &box.y, &box.height);
+  square = MAX (square, native);
+  place (result.x, result.width, MAX (result.width + pad, square), CONTEXT_STEP, request->canvas_width, &box.x, &box.width);
+  place (result.y, result.height, MAX (result.height + pad, square), CONTEXT_STEP, request->canvas_height, &box.y, &box.height);
   return box;
 }
 

@@ -39,7 +39,7 @@ show() {
 
 share_file() {
   [ -f "$1" ] || return 0
-  [ -f "$tree$1" ] || { rm -f "$tree$1"; : >"$tree$1"; }
+  [ -f "$tree$1" ] || { mkdir -p "$tree$(dirname "$1")"; rm -f "$tree$1"; : >"$tree$1"; }
   mount --bind "$(realpath "$1")" "$tree$1"
 }
 

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plugin/capture.h"
+
+#include <gegl.h>
+#include <glib/gi18n.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "plugin/error.h"
+
+GimpLayer *
+pmt_capture_active_layer (GimpImage *image, GimpDrawable **drawables)
+{
+  GimpLayer *layer = NULL;
+  GimpLayer **selected;
+
+  if (drawables && drawables[0]) {
+    if (GIMP_IS_LAYER (drawables[0]))
+      return GIMP_LAYER (drawables[0]);
+    if (GIMP_IS_LAYER_MASK (drawables[0]))
+      return gimp_layer_from_mask (GIMP_LAYER_MASK (drawables[0]));
+  }
+  selected = gimp_image_get_selected_layers (image);
+  if (selected)
+    layer = selected[0];
+  g_free (selected);
+  return layer;
+}
+
+gboolean
+pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_only, GError **error)
+{
+  GimpLayer **layers = gimp_image_get_layers (image);
+  gboolean any = layers && layers[0];
+
+  g_free (layers);
+  if (!any) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has no layer: add one, then fill."));
+    return FALSE;
+  }
+  if (gimp_image_get_floating_sel (image)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has a floating selection: anchor it or make it a layer, then fill."));
+    return FALSE;
+  }
+  if (layer_only && gimp_core_object_array_get_length ((GObject **) drawables) > 1) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Several layers are selected: select one, or fill from the visible picture."));
+    return FALSE;
+  }
+  if (layer_only && !pmt_capture_active_layer (image, drawables)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No layer is selected: select one, or fill from the visible picture."));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+void
+pmt_capture_bounds (GimpImage *image, PmtRect *canvas, PmtRect *selection)
+{
+  gboolean non_empty = FALSE;
+  int x1 = 0, y1 = 0, x2 = 0, y2 = 0;
+
+  *canvas = (PmtRect) { 0, 0, gimp_image_get_width (image), gimp_image_get_height (image) };
+  *selection = *canvas;
+  if (gimp_selection_bounds (image, &non_empty, &x1, &y1, &x2, &y2) && non_empty)
+    *selection = (PmtRect) { x1, y1, x2 - x1, y2 - y1 };
+}
+
+/* malloc, not g_malloc: a picture too large for memory is a sentence and not the end of the plug-in. */
+static float *
+pixels_new (const PmtRect *box, int channels, GError **error)
+{
+  gsize size = (gsize) box->width * (gsize) box->height * (gsize) channels * sizeof (float);
+  float *pixels = malloc (size);
+
+  if (!pixels)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory for %d×%d pixels (%lu MB): select a smaller region."),
+                 box->width, box->height, (gulong) size >> 20);
+  return pixels;
+}
+
+static GBytes *
+pixels_done (float *pixels, const PmtRect *box, int channels)
+{
+  gsize size = (gsize) box->width * (gsize) box->height * (gsize) channels * sizeof (float);
+
+  return g_bytes_new_with_free_func (pixels, size, free, pixels);
+}
+
+static float
+clipped (float value)
+{
+  return value > 0 ? fminf (value, 1) : 0; /* a value that is no number becomes 0 too */
+}
+
+/* box in canvas coordinates; beyond the drawable's edges everything is 0. */
+static void
+read_drawable (GimpDrawable *drawable, int off_x, int off_y, const PmtRect *box, const char *format, float *pixels)
+{
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
+
+  gegl_buffer_get (buffer, GEGL_RECTANGLE (box->x - off_x, box->y - off_y, box->width, box->height), 1.0, babl_format (format), pixels,
+                   GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+}
+
+/* A layer is seen through its mask. */
+static gboolean
+apply_mask (GimpLayer *layer, int off_x, int off_y, const PmtRect *box, float *pixels, GError **error)
+{
+  GimpLayerMask *mask = gimp_layer_get_mask (layer);
+  gsize n = (gsize) box->width * (gsize) box->height;
+  float *values;
+
+  if (!mask || !gimp_layer_get_apply_mask (layer))
+    return TRUE;
+  values = pixels_new (box, 1, error);
+  if (!values)
+    return FALSE;
+  read_drawable (GIMP_DRAWABLE (mask), off_x, off_y, box, "Y float", values);
+  for (gsize i = 0; i < n; i++)
+    pixels[4 * i + 3] *= clipped (values[i]);
+  free (values);
+  return TRUE;
+}
+
+static gboolean
+read_layer (GimpLayer *layer, const PmtRect *box, float *pixels, GError **error)
+{
+  int off_x = 0, off_y = 0;
+
+  gimp_drawable_get_offsets (GIMP_DRAWABLE (layer), &off_x, &off_y);
+  read_drawable (GIMP_DRAWABLE (layer), off_x, off_y, box, "R'G'B'A float", pixels);
+  return apply_mask (layer, off_x, off_y, box, pixels, error);
+}
+
+/* The projection, by way of a layer that is never inserted. */
+static gboolean
+read_visible (GimpImage *image, const PmtRect *box, float *pixels, GError **error)
+{
+  GimpLayer *seen = gimp_layer_new_from_visible (image, image, NULL);
+
+  if (!seen) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the visible picture: fill from the active layer instead."));
+    return FALSE;
+  }
+  read_drawable (GIMP_DRAWABLE (seen), 0, 0, box, "R'G'B'A float", pixels);
+  gimp_item_delete (GIMP_ITEM (seen));
+  return TRUE;
+}
+
+GBytes *
+pmt_capture_picture (GimpImage *image, GimpLayer *layer, const PmtRect *box, GError **error)
+{
+  gsize n = (gsize) box->width * (gsize) box->height * 4;
+  float *pixels = pixels_new (box, 4, error);
+
+  if (!pixels)
+    return NULL;
+  if (!(layer ? read_layer (layer, box, pixels, error) : read_visible (image, box, pixels, error))) {
+    free (pixels);
+    return NULL;
+  }
+  for (gsize i = 0; i < n; i++)
+    pixels[i] = clipped (pixels[i]);
+  return pixels_done (pixels, box, 4);
+}
+
+GBytes *
+pmt_capture_mask (GimpImage *image, const PmtRect *box, GError **error)
+{
+  gsize n = (gsize) box->width * (gsize) box->height;
+  float *pixels = pixels_new (box, 1, error);
+
+  if (!pixels)
+    return NULL;
+  if (gimp_selection_is_empty (image)) {
+    for (gsize i = 0; i < n; i++)
+      pixels[i] = 1;
+  } else {
+    read_drawable (GIMP_DRAWABLE (gimp_image_get_selection (image)), 0, 0, box, "Y float", pixels);
+    for (gsize i = 0; i < n; i++)
+      pixels[i] = clipped (pixels[i]);
+  }
+  return pixels_done (pixels, box, 1);
+}

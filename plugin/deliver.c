@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plugin/deliver.h"
+
+#include <gegl.h>
+#include <glib/gi18n.h>
+
+#include "plugin/blend-space.h"
+#include "plugin/error.h"
+#include "plugin/job.h"
+#include "plugin/recipe.h"
+
+/* What the user has selected in the dockable dialogs. */
+typedef struct Selected {
+  GimpLayer **layers;
+  GimpChannel **channels;
+  GimpPath **paths;
+  gboolean *edit_mask; /* per layer: its mask was being edited */
+} Selected;
+
+static void
+selected_save (Selected *selected, GimpImage *image)
+{
+  gsize n;
+
+  selected->layers = gimp_image_get_selected_layers (image);
+  selected->channels = gimp_image_get_selected_channels (image);
+  selected->paths = gimp_image_get_selected_paths (image);
+  n = gimp_core_object_array_get_length ((GObject **) selected->layers);
+  selected->edit_mask = g_new0 (gboolean, n + 1);
+  for (gsize i = 0; i < n; i++)
+    selected->edit_mask[i] = gimp_layer_get_mask (selected->layers[i]) && gimp_layer_get_edit_mask (selected->layers[i]);
+}
+
+static void
+selected_restore (Selected *selected, GimpImage *image)
+{
+  gimp_image_set_selected_layers (image, (const GimpLayer **) selected->layers);
+  for (gsize i = 0; selected->layers && selected->layers[i]; i++)
+    if (gimp_layer_get_mask (selected->layers[i]) && gimp_layer_get_edit_mask (selected->layers[i]) != selected->edit_mask[i])
+      gimp_layer_set_edit_mask (selected->layers[i], selected->edit_mask[i]);
+  /* layers and channels are never selected together: the last call counts */
+  if (selected->channels && selected->channels[0])
+    gimp_image_set_selected_channels (image, (const GimpChannel **) selected->channels);
+  gimp_image_set_selected_paths (image, (const GimpPath **) selected->paths);
+}
+
+static void
+selected_clear (Selected *selected)
+{
+  g_free (selected->layers);
+  g_free (selected->channels);
+  g_free (selected->paths);
+  g_free (selected->edit_mask);
+}
+
+static void
+write_pixels (GimpDrawable *drawable, const PmtRect *box, const char *format, GBytes *pixels)
+{
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
+
+  gegl_buffer_set (buffer, GEGL_RECTANGLE (0, 0, box->width, box->height), 0, babl_format (format), g_bytes_get_data (pixels, NULL),
+                   GEGL_AUTO_ROWSTRIDE);
+  /* the buffer is flushed to GIMP with its last reference */
+}
+
+/* A layer with pixels, not inserted yet: what is filled before it is in the image needs no undo step. */
+static GimpLayer *
+layer_new (GimpImage *image, const PmtResult *result)
+{
+  g_autofree char *name = pmt_recipe_layer_name (result->recipe, result->seed);
+  GimpImageType type = gimp_image_get_base_type (image) == GIMP_GRAY ? GIMP_GRAYA_IMAGE : GIMP_RGBA_IMAGE;
+  GimpLayer *layer = gimp_layer_new (image, name, result->box.width, result->box.height, type, 100, GIMP_LAYER_MODE_NORMAL);
+
+  if (!layer)
+    return NULL;
+  write_pixels (GIMP_DRAWABLE (layer), &result->box, "R'G'B'A float", result->picture);
+  gimp_layer_set_offsets (layer, result->box.x, result->box.y);
+  return layer;
+}
+
+/* The mask comes first: unmasked, the layer would show for a moment. */
+static gboolean
+insert_result (GimpImage *image, GimpLayer *layer, const PmtResult *result, GimpLayer *parent, int position)
+{
+  GimpLayerMask *mask = gimp_layer_create_mask (layer, GIMP_ADD_MASK_BLACK);
+
+  if (!mask)
+    return FALSE;
+  write_pixels (GIMP_DRAWABLE (mask), &result->box, "Y float", result->blend);
+  return gimp_layer_add_mask (layer, mask) && gimp_image_insert_layer (image, layer, parent, position) &&
+         gimp_layer_set_edit_mask (layer, FALSE);
+}
+
+/* The group of variants, in the picture and empty. Its content is mixed in as if the group were not there. */
+static GimpLayer *
+insert_group (GimpImage *image, GPtrArray *results, GimpLayer *parent, int position)
+{
+  const PmtResult *first = g_ptr_array_index (results, 0);
+  g_autofree char *name = pmt_recipe_layer_name (first->recipe, -1);
+  GimpGroupLayer *group = gimp_group_layer_new (image, name);
+
+  if (!group || !gimp_layer_set_mode (GIMP_LAYER (group), GIMP_LAYER_MODE_PASS_THROUGH) ||
+      !gimp_image_insert_layer (image, GIMP_LAYER (group), parent, position))
+    return NULL;
+  return GIMP_LAYER (group);
+}
+
+static gboolean
+insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **layers)
+{
+  GimpLayer *parent = above ? GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (above))) : NULL;
+  int position = above ? gimp_image_get_item_position (image, GIMP_ITEM (above)) : 0;
+  GimpLayerColorSpace space = pmt_blend_space_choose (image, parent, above);
+
+  if (results->len > 1) {
+    parent = insert_group (image, results, parent, position);
+    position = 0;
+    if (!parent)
+      return FALSE;
+  }
+  for (guint i = 0; i < results->len; i++) {
+    const PmtResult *result = g_ptr_array_index (results, i);
+    layers[i] = layer_new (image, result);
+    if (!layers[i] || !gimp_layer_set_composite_space (layers[i], space))
+      return FALSE;
+    /* the first on top, as in any list */
+    if (i > 0 && !gimp_item_set_visible (GIMP_ITEM (layers[i]), FALSE))
+      return FALSE;
+    if (!insert_result (image, layers[i], result, parent, position + (results->len > 1 ? (int) i : 0)))
+      return FALSE;
+    pmt_recipe_attach (result->recipe, GIMP_ITEM (layers[i]));
+  }
+  return TRUE;
+}
+
+gboolean
+pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error)
+{
+  if (gimp_image_get_base_type (image) != GIMP_INDEXED || convert_indexed)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+               _("The picture has a colour table, which cannot hold new colours: allow its conversion to RGB, or convert it under Image > Mode."));
+  return FALSE;
+}
+
+/* A step of the list failed: what was done so far is taken back by hand, since no procedure undoes. */
+static void
+remove_all (GimpImage *image, GimpLayer **layers, guint n)
+{
+  GimpLayer *group = NULL;
+
+  for (guint i = 0; i < n; i++) {
+    GimpItem *parent;
+    if (!layers[i] || !gimp_item_is_valid (GIMP_ITEM (layers[i])))
+      continue;
+    parent = gimp_item_get_parent (GIMP_ITEM (layers[i]));
+    if (n > 1 && parent)
+      group = GIMP_LAYER (parent);
+    else
+      gimp_image_remove_layer (image, layers[i]);
+  }
+  if (group)
+    gimp_image_remove_layer (image, group);
+}
+
+GimpLayer **
+pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error)
+{
+  Selected selected = { 0 };
+  GimpLayer **layers;
+  gboolean good;
+
+  if (!gimp_image_is_valid (image)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
+    return NULL;
+  }
+  if (!pmt_deliver_check (image, convert_indexed, error))
+    return NULL;
+  if (above && (!gimp_item_is_valid (GIMP_ITEM (above)) || gimp_item_get_image (GIMP_ITEM (above)) != image))
+    above = NULL;
+
+  layers = g_new0 (GimpLayer *, results->len + 1);
+  selected_save (&selected, image);
+  gimp_image_undo_group_start (image);
+  if (gimp_image_get_base_type (image) == GIMP_INDEXED)
+    gimp_image_convert_rgb (image);
+  good = insert_all (image, above, results, layers);
+  if (!good)
+    remove_all (image, layers, results->len);
+  selected_restore (&selected, image);
+  gimp_image_undo_group_end (image);
+  selected_clear (&selected);
+  gimp_displays_flush ();
+  if (!good) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP refused the new layer: undo once, check that the layer's group is not locked, and try again."));
+    g_clear_pointer (&layers, g_free);
+  }
+  return layers;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One fill, from arguments to results: asks the engine for the region, captures exactly that, runs the job, collects what comes back.
+ * Nothing here changes the image (deliver.h does), and nothing blocks: the callbacks come from the main loop. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <libgimp/gimp.h>
+
+#include "plugin/rect.h"
+
+/* One variant. */
+typedef struct PmtResult {
+  PmtRect box;        /* where it goes, in canvas pixels */
+  GBytes *picture;    /* box-sized RGBA f32, sRGB-encoded, 0..1 */
+  GBytes *blend;      /* box-sized f32, 0..1: the layer's mask */
+  gint64 seed;
+  JsonObject *recipe; /* complete: makes this picture again */
+} PmtResult;
+
+typedef struct PmtJob PmtJob;
+
+typedef struct PmtJobHandlers {
+  /* fraction in 0..1; text says what is being done, with step and time left. */
+  void (*progress) (gpointer user, double fraction, const char *text);
+  /* The end, once, the last call: error NULL when all variants are there. The job is not freed by it. */
+  void (*finished) (gpointer user, const GError *error);
+} PmtJobHandlers;
+
+/* config is the fill procedure's; drawables as given to the procedure. Starts at once; no handler is called before this returns.
+ * NULL + error when the arguments or the picture do not allow a job. Both image and config are kept alive by the job. */
+PmtJob *pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
+                       GError **error);
+/* Ends it, running or not: the engine drops the job as its client goes away. NULL is fine. No handler is called any more. */
+void pmt_job_free (PmtJob *job);
+
+/* PmtResult; valid after finished without error, as long as the job. */
+GPtrArray *pmt_job_results (PmtJob *job);
+/* Sentences of the engine for the user (prompt cut, size rounded), each once; strings. */
+GPtrArray *pmt_job_notes (PmtJob *job);
+/* The layer above which results go, as it was at the start; NULL when there was none. May have been removed since. */
+GimpLayer *pmt_job_layer (PmtJob *job);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plug-in's face to GIMP: which procedures there are. */
+#include <libgimp/gimp.h>
+
+#include <glib/gi18n.h>
+
+#include "plugin/fill.h"
+
+typedef struct PmtProcedure {
+  const char *name;
+  GimpProcedure *(*create) (GimpPlugIn *plug_in, const char *name);
+} PmtProcedure;
+
+static const PmtProcedure procedures[] = {
+  { PMT_PROCEDURE_FILL, pmt_fill_procedure_new },
+};
+
+typedef struct _PmtPlugIn {
+  GimpPlugIn parent;
+} PmtPlugIn;
+
+typedef struct _PmtPlugInClass {
+  GimpPlugInClass parent_class;
+} PmtPlugInClass;
+
+GType pmt_plug_in_get_type (void);
+G_DEFINE_TYPE (PmtPlugIn, pmt_plug_in, GIMP_TYPE_PLUG_IN)
+
+static GList *
+query_procedures (GimpPlugIn *plug_in)
+{
+  GList *names = NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (procedures); i++)
+    names = g_list_append (names, g_strdup (procedures[i].name));
+  return names;
+}
+
+static GimpProcedure *
+create_procedure (GimpPlugIn *plug_in, const char *name)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (procedures); i++)
+    if (g_str_equal (name, procedures[i].name))
+      return procedures[i].create (plug_in, name);
+  return NULL;
+}
+
+/* The catalogue is GETTEXT_PACKAGE in locale/ beside the program. */
+static gboolean
+set_i18n (GimpPlugIn *plug_in, const char *procedure_name, char **gettext_domain, char **catalog_dir)
+{
+  *gettext_domain = g_strdup (GETTEXT_PACKAGE);
+  return TRUE;
+}
+
+static void
+pmt_plug_in_class_init (PmtPlugInClass *klass)
+{
+  GimpPlugInClass *plug_in_class = GIMP_PLUG_IN_CLASS (klass);
+
+  plug_in_class->query_procedures = query_procedures;
+  plug_in_class->create_procedure = create_procedure;
+  plug_in_class->set_i18n = set_i18n;
+}
+
+static void
+pmt_plug_in_init (PmtPlugIn *plug_in)
+{
+}
+
+GIMP_MAIN (pmt_plug_in_get_type ())

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Recipes: the JSON object that says everything needed to make a picture again (pentimento/protocol.h). The plug-in makes one from a
+ * procedure's arguments, and keeps the engine's completed one with the layer. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <libgimp/gimp.h>
+
+#include "plugin/rect.h"
+
+/* From the fill procedure's arguments; what stands at "the model's default" is left out. A random seed is chosen here, so that it is
+ * always one that the dialog can show. Malformed methods are PMT_ERROR_INPUT. */
+JsonObject *pmt_recipe_from_config (GimpProcedureConfig *config, GError **error);
+
+/* Writes the region. context NULL: the engine chooses (estimate). */
+void pmt_recipe_set_region (JsonObject *recipe, GimpProcedureConfig *config, const PmtRect *canvas, const PmtRect *selection,
+                            const PmtRect *context);
+
+/* [x, y, w, h] of a member; FALSE if it is anything else. */
+gboolean pmt_recipe_get_rect (JsonObject *object, const char *member, PmtRect *rect);
+
+/* "id:key=value,key=value; id2" or a JSON array, to the recipe's array. "" gives NULL without error. */
+JsonArray *pmt_recipe_parse_methods (const char *text, GError **error);
+
+/* "Fill: a red fox (42)": the name of a result's layer; with seed < 0 that of a group of variants. Newly allocated. */
+char *pmt_recipe_layer_name (JsonObject *recipe, gint64 seed);
+
+/* Keeps the recipe with the item: saved in XCF, removed by undo. */
+void pmt_recipe_attach (JsonObject *recipe, GimpItem *item);

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""fake-engine.py serve --socket PATH: speaks the engine's protocol and paints a known pattern, or fails as told.
+
+PENTIMENTO_ENGINE names it as the engine of the plug-in's tests. The environment variable PMT_FAKE says how it behaves:
+
+  paint (default)  the selection's box, dilated by grow + feather, gets the pattern below; blend 1 in the selection's core
+  slow             the same, after twenty steps of a tenth of a second
+  die              kills itself (SIGKILL) in the middle of the job
+  truncated        announces a result and ends after half of its payload
+  huge             announces a result of four gigabytes
+  not-numbers      a result with a NaN
+  misplaced        a result beyond the context
+  version          greets with another protocol version
+  error            answers the job with an error sentence
+  nonsense         answers with a line that is no JSON
+  early-done       done without a result
+  mute             accepts connections and never says anything
+  quit             ends before it listens, with a word to its log
+
+PMT_FAKE_LOG names a file to which every message that arrives is appended, one JSON line each; blobs also leave their
+payload there, as NAME.f32 in the file's folder.
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+MODE = os.environ.get("PMT_FAKE", "paint")
+LOG = os.environ.get("PMT_FAKE_LOG")
+GROW, FEATHER = 4, 6
+IDLE_SECONDS = 60
+one_job = threading.Lock()
+waiting = []
+
+
+def colour(x, y, seed):
+    """The pattern at a canvas pixel: known to the tests, different for every seed."""
+    return ((x * 7 + seed) % 256 / 255, (y * 5) % 256 / 255, ((x + y) * 3 + 128) % 256 / 255)
+
+
+class Client:
+    def __init__(self, connection):
+        self.connection = connection
+        self.stream = connection.makefile("rb")
+        self.blobs = {}
+        self.lock = threading.Lock()
+        self.cancelled = threading.Event()
+
+    def send(self, message, payload=b""):
+        if payload:
+            message["bytes"] = len(payload)
+        with self.lock:
+            self.connection.sendall(json.dumps(message).encode() + b"\n" + payload)
+
+    def note(self, message, payload):
+        if not LOG:
+            return
+        with open(LOG, "a", encoding="utf-8") as log:
+            log.write(json.dumps(message) + "\n")
+        if payload:
+            with open(os.path.join(os.path.dirname(LOG), message["name"] + ".f32"), "wb") as file:
+                file.write(payload)
+
+    def serve(self):
+        try:
+            for line in self.stream:
+                message = json.loads(line)
+                payload = self.stream.read(message.get("bytes", 0))
+                self.note(message, payload)
+                self.answer(message, payload)
+        except (BrokenPipeError, ConnectionResetError, ValueError):
+            pass
+        self.cancelled.set()
+
+    def answer(self, message, payload):
+        kind, number = message["type"], message["id"]
+        if MODE == "mute":
+            return
+        if kind == "hello":
+            self.send({"type": "hello", "id": number, "protocol": 99 if MODE == "version" else 1, "engine": "fake", "build": "fake",
+                       "cpu": "none", "threads": 1})
+        elif kind == "samplers":
+            self.send({"type": "samplers", "id": number, "samplers": [{"id": "euler", "label": "Euler"}, {"id": "ddim", "label": "DDIM"}]})
+        elif kind == "blob":
+            self.blobs[message["name"]] = (message, payload)
+        elif kind == "estimate":
+            self.send(estimate(message))
+        elif kind == "cancel":
+            self.cancelled.set()
+        elif kind == "job":
+            threading.Thread(target=self.run, args=(message,), daemon=True).start()
+        else:
+            self.send({"type": "error", "id": number, "code": "input", "message": f"There is no message of type {kind}."})
+
+    def run(self, message):
+        if not one_job.acquire(blocking=False):
+            self.send({"type": "queued", "id": message["id"], "ahead": 1})
+            one_job.acquire()
+        try:
+            self.job(message)
+        except OSError:
+            pass
+        finally:
+            one_job.release()
+
+    def job(self, message):
+        number, recipe = message["id"], message["job"]
+        steps = 20 if MODE == "slow" else 3
+        for step in range(steps):
+            if self.cancelled.is_set():
+                return
+            if MODE == "die" and step == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.send({"type": "progress", "id": number, "stage": "sample", "step": step + 1, "of": steps, "fraction": (step + 1) / steps,
+                       "eta": (steps - step) * 0.1, "variant": 0, "variants": recipe.get("variants", 1)})
+            time.sleep(0.1 if MODE == "slow" else 0.005)
+        if MODE == "error":
+            self.send({"type": "error", "id": number, "code": "memory", "message": "The job needs 9 GB and 2 GB are free: select a smaller region."})
+        elif MODE == "nonsense":
+            with self.lock:
+                self.connection.sendall(b"this is no message\n")
+        elif MODE == "early-done":
+            self.send({"type": "done", "id": number, "seconds": 0})
+        else:
+            for variant in range(recipe.get("variants", 1)):
+                self.paint(number, recipe, variant)
+            self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
+
+    def paint(self, number, recipe, variant):
+        region, seed = recipe["region"], recipe["seed"] + variant
+        x, y, width, height = box = result_box(region)
+        mask = self.selection(region)
+        blend, pixels = bytearray(), bytearray()
+        for row in range(y, y + height):
+            for column in range(x, x + width):
+                blend += struct.pack("<f", mask(column, row))
+                pixels += struct.pack("<4f", *colour(column, row, seed), 1.0)
+        if MODE == "misplaced":
+            box = [region["context"][0] + region["context"][2] - 1, y, width, height]
+        if MODE == "not-numbers":
+            pixels[0:4] = struct.pack("<f", float("nan"))
+        self.send({"type": "blob", "id": number, "name": "blend", "width": width, "height": height, "channels": 1, "dtype": "f32"}, bytes(blend))
+        notes = ["The prompt is 3 tokens longer than the model reads: its end was left out."] if len(recipe["prompt"]) > 400 else []
+        result = {"type": "result", "id": number, "variant": variant, "variants": recipe.get("variants", 1), "seed": seed, "box": box,
+                  "width": width, "height": height, "channels": 4, "dtype": "f32", "notes": notes,
+                  "recipe": dict(recipe, seed=seed, variants=1, engine="fake")}
+        if MODE == "huge":
+            result["bytes"] = 1 << 32
+            self.send(result)
+        elif MODE == "truncated":
+            result["bytes"] = len(pixels)
+            with self.lock:
+                self.connection.sendall(json.dumps(result).encode() + b"\n" + bytes(pixels[: len(pixels) // 2]))
+                self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self.send(result, bytes(pixels))
+
+    def selection(self, region):
+        """Blend at a canvas pixel: the selection itself, and a falling edge around it."""
+        context = region["context"]
+        values = struct.unpack(f"<{context[2] * context[3]}f", self.blobs["mask"][1])
+
+        def at(column, row):
+            column, row = column - context[0], row - context[1]
+            if not (0 <= column < context[2] and 0 <= row < context[3]):
+                return 0.0
+            return values[row * context[2] + column]
+
+        def blend(column, row):
+            here = at(column, row)
+            if here > 0.5:
+                return 1.0
+            near = max(at(column - GROW, row), at(column + GROW, row), at(column, row - GROW), at(column, row + GROW))
+            return max(here, 0.5 * near)
+
+        return blend
+
+
+def result_box(region):
+    x, y, width, height = region["selection"]
+    left, top = max(x - GROW, 0), max(y - GROW, 0)
+    right, bottom = min(x + width + GROW, region["canvas"][0]), min(y + height + GROW, region["canvas"][1])
+    return [left, top, right - left, bottom - top]
+
+
+def estimate(message):
+    region = message["job"]["region"]
+    x, y, width, height = result_box(region)
+    left, top = max(x - 16, 0), max(y - 16, 0)
+    right, bottom = min(x + width + 16, region["canvas"][0]), min(y + height + 16, region["canvas"][1])
+    return {"type": "estimate", "id": message["id"], "memory-bytes": 1, "available-bytes": 2, "seconds": 1.5, "size": [64, 64],
+            "evaluations": 3, "region": {"context": [left, top, right - left, bottom - top], "box": [x, y, width, height],
+                                         "grow": GROW, "feather": FEATHER, "blend": 5}}
+
+
+def main():
+    path = sys.argv[sys.argv.index("--socket") + 1]
+    print("fake engine, mode", MODE, flush=True)
+    if MODE == "quit":
+        print("it has no wish to serve", flush=True)
+        sys.exit(1)
+    listener = socket.socket(socket.AF_UNIX)
+    if os.path.exists(path):
+        os.unlink(path)
+    listener.bind(path)
+    listener.listen()
+    listener.settimeout(IDLE_SECONDS)
+    try:
+        while True:
+            connection, _ = listener.accept()
+            connection.settimeout(None)
+            threading.Thread(target=Client(connection).serve, daemon=True).start()
+    except TimeoutError:
+        os.unlink(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fields for one property each. */
+#pragma once
+
+#include <gtk/gtk.h>
+
+/* An integer or double in min..max. special: NULL, or what stands in the field at min and below ("automatic", "random"). */
+GtkWidget *pmt_number_new (GObject *object, const char *property, double min, double max, double step, int digits, const char *special);
+
+/* A double in 0..1 as a slider in per cent. */
+GtkWidget *pmt_percent_new (GObject *object, const char *property, double min);
+
+/* A string with one of several ids. A value that is not among them yet is added under its own name. */
+GtkWidget *pmt_choice_new (GObject *object, const char *property);
+void pmt_choice_add (GtkWidget *choice, const char *id, const char *label);
+
+/* A string as it is typed. */
+GtkWidget *pmt_entry_new (GObject *object, const char *property, const char *hint);
+
+/* A boolean with its label beside it. */
+GtkWidget *pmt_check_new (GObject *object, const char *property, const char *label, const char *tip);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ui/form.h"
+
+#define PMT_PROMPT_TEXT "pmt-prompt-text"
+
+GtkWidget *
+pmt_form_new (void)
+{
+  GtkWidget *form = gtk_grid_new ();
+
+  gtk_grid_set_row_spacing (GTK_GRID (form), 6);
+  gtk_grid_set_column_spacing (GTK_GRID (form), 12);
+  gtk_widget_show (form);
+  return form;
+}
+
+void
+pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const char *tip)
+{
+  GtkWidget *name = gtk_label_new_with_mnemonic (label);
+  int row = 0;
+
+  while (gtk_grid_get_child_at (GTK_GRID (form), 0, row))
+    row++;
+  gtk_label_set_xalign (GTK_LABEL (name), 0);
+  gtk_label_set_mnemonic_widget (GTK_LABEL (name), field);
+  gtk_widget_set_tooltip_text (name, tip);
+  gtk_widget_set_tooltip_text (field, tip);
+  gtk_widget_set_hexpand (field, TRUE);
+  gtk_grid_attach (GTK_GRID (form), name, 0, row, 1, 1);
+  gtk_grid_attach (GTK_GRID (form), field, 1, row, 1, 1);
+  gtk_widget_show (name);
+}
+
+GtkWidget *
+pmt_fold_new (const char *label, GtkWidget *content, gboolean open)
+{
+  GtkWidget *fold = gtk_expander_new_with_mnemonic (label);
+
+  gtk_widget_set_margin_top (content, 6);
+  gtk_widget_set_margin_start (content, 12);
+  gtk_container_add (GTK_CONTAINER (fold), content);
+  gtk_expander_set_expanded (GTK_EXPANDER (fold), open);
+  gtk_expander_set_resize_toplevel (GTK_EXPANDER (fold), TRUE);
+  gtk_widget_show (fold);
+  return fold;
+}
+
+static gboolean
+on_key (GtkWidget *text, GdkEventKey *event, gpointer unused)
+{
+  if ((event->keyval != GDK_KEY_Return && event->keyval != GDK_KEY_KP_Enter) || !(event->state & GDK_CONTROL_MASK))
+    return GDK_EVENT_PROPAGATE;
+  gtk_window_activate_default (GTK_WINDOW (gtk_widget_get_toplevel (text)));
+  return GDK_EVENT_STOP;
+}
+
+static int
+line_height (GtkWidget *text)
+{
+  PangoLayout *layout = gtk_widget_create_pango_layout (text, "Ág");
+  int height = 0;
+
+  pango_layout_get_pixel_size (layout, NULL, &height);
+  g_object_unref (layout);
+  return height;
+}
+
+GtkWidget *
+pmt_prompt_new (GObject *object, const char *property, const char *label, int lines)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
+  GtkWidget *name = gtk_label_new_with_mnemonic (label);
+  GtkWidget *scroll = gtk_scrolled_window_new (NULL, NULL);
+  GtkWidget *text = gtk_text_view_new ();
+
+  gtk_text_view_set_wrap_mode (GTK_TEXT_VIEW (text), GTK_WRAP_WORD_CHAR);
+  gtk_text_view_set_accepts_tab (GTK_TEXT_VIEW (text), FALSE);
+  gtk_text_view_set_left_margin (GTK_TEXT_VIEW (text), 6);
+  gtk_text_view_set_right_margin (GTK_TEXT_VIEW (text), 6);
+  gtk_text_view_set_top_margin (GTK_TEXT_VIEW (text), 4);
+  gtk_text_view_set_bottom_margin (GTK_TEXT_VIEW (text), 4);
+  g_signal_connect (text, "key-press-event", G_CALLBACK (on_key), NULL);
+  g_object_bind_property (object, property, gtk_text_view_get_buffer (GTK_TEXT_VIEW (text)), "text",
+                          G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
+
+  gtk_label_set_xalign (GTK_LABEL (name), 0);
+  gtk_label_set_mnemonic_widget (GTK_LABEL (name), text);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroll), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_shadow_type (GTK_SCROLLED_WINDOW (scroll), GTK_SHADOW_IN);
+  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroll), lines * line_height (text) + 8);
+  gtk_container_add (GTK_CONTAINER (scroll), text);
+  gtk_box_pack_start (GTK_BOX (box), name, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), scroll, TRUE, TRUE, 0);
+  g_object_set_data (G_OBJECT (box), PMT_PROMPT_TEXT, text);
+  gtk_widget_show_all (box);
+  return box;
+}
+
+GtkWidget *
+pmt_prompt_text (GtkWidget *prompt)
+{
+  return g_object_get_data (G_OBJECT (prompt), PMT_PROMPT_TEXT);
+}

@@ -107,11 +107,13 @@ def randomise(model, generator):
     return model.eval()
 
 
-def save_model(model, folder, **options):
+def save_model(model, folder, back=True, **options):
+    """Saves as f16, and turns the model back to f32 unless told not to."""
     if folder.exists():
         shutil.rmtree(folder)
     model.half().save_pretrained(folder, safe_serialization=True, **options)
-    model.float()
+    if back:
+        model.float()
 
 
 def save_io(folder, seed, tensors):

@@ -9,11 +9,12 @@
 reference_suites="text nets sample methods"
 
 job_test() {
-  local suites="" suite reference=no
+  local suites="" suite reference=no slow=no
   job_build
   for suite; do
     case $suite in
       reference) reference=yes ;;
+      slow) slow=yes suites="$suites slow" ;;
       -*) die "test takes names of suites, not '$suite'." ;;
       *) suites="$suites $suite" ;;
     esac
@@ -21,6 +22,9 @@ job_test() {
   if [ "$reference" = yes ]; then
     [ -z "$suites" ] || die "'reference' runs alone: its counts are of other data than those of$suites."
     test_reference
+  elif [ "$slow" = yes ]; then
+    # shellcheck disable=SC2086  # suites are words
+    test_slow $suites
   else
     # shellcheck disable=SC2086  # suites are words
     place_exec python3 "$root/build-aux/test.py" "$build" $suites
@@ -35,5 +39,20 @@ test_reference() {
   reference_make "$data"
   # shellcheck disable=SC2086  # suites are words
   place_run python3 "$root/build-aux/test.py" "$build" --data "$data" $reference_suites || status=$?
+  return "$status"
+}
+
+# The slow suite compares full-size networks with torch's outputs for them. The data is too large to store and for a /tmp that is
+# memory: it is made in the cache folder for the run.
+test_slow() {
+  local data status=0
+  reference_ensure
+  data=$(mktemp -d -p "$(cache_base)" slow.XXXXXX)
+  trap 'rm -rf "$data"' EXIT
+  cp -r "$root/tests/data/." "$data/"
+  say "writing full-size networks with random weights, 4.5 GB, into $data"
+  OMP_WAIT_POLICY=passive reference_run "$root/tests/slow/make_full.py" "$data" >&2 ||
+    die "make_full.py failed (its messages are above): nothing was compared."
+  place_run python3 "$root/build-aux/test.py" "$build" --data "$data" "$@" || status=$?
   return "$status"
 }

@@ -139,7 +139,7 @@ const PmtOp pmt_op_attention = {
   .naive = naive,
   .cases = cases,
   .n_cases = PMT_N (cases),
-  .tolerance = 5e-6,
+  .tolerance = 3e-6,
   .params_size = sizeof (PmtAttentionParams),
 };
 

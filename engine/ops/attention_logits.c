@@ -126,7 +126,7 @@ const PmtOp pmt_op_attention_logits = {
   .backward = backward,
   .cases = cases,
   .n_cases = PMT_N (cases),
-  .tolerance = 3e-6,
+  .tolerance = 1e-6,
   .params_size = sizeof (PmtAttentionParams),
 };
 

@@ -295,7 +295,7 @@ const PmtOp pmt_op_group_norm = {
   .backward = backward,
   .cases = cases,
   .n_cases = PMT_N (cases),
-  .tolerance = 2e-6,
+  .tolerance = 1e-6,
   .params_size = sizeof (PmtGroupNormParams),
 };
 

@@ -98,7 +98,7 @@ const PmtOp pmt_op_softmax = {
   .backward = backward,
   .cases = cases,
   .n_cases = PMT_N (cases),
-  .tolerance = 5e-6,
+  .tolerance = 1e-6,
 };
 
 PmtTensor

@@ -35,7 +35,8 @@ test_reference() {
   local data status=0
   reference_ensure
   data=$(mktemp -d)
-  trap 'rm -rf "$data"' EXIT
+  # shellcheck disable=SC2064  # the name is local, and gone when the trap runs
+  trap "rm -rf '$data'" EXIT
   reference_make "$data"
   # shellcheck disable=SC2086  # suites are words
   place_run python3 "$root/build-aux/test.py" "$build" --data "$data" $reference_suites || status=$?
@@ -48,7 +49,8 @@ test_slow() {
   local data status=0
   reference_ensure
   data=$(mktemp -d -p "$(cache_base)" slow.XXXXXX)
-  trap 'rm -rf "$data"' EXIT
+  # shellcheck disable=SC2064  # the name is local, and gone when the trap runs
+  trap "rm -rf '$data'" EXIT
   cp -r "$root/tests/data/." "$data/"
   say "writing full-size networks with random weights, 4.5 GB, into $data"
   OMP_WAIT_POLICY=passive reference_run "$root/tests/slow/make_full.py" "$data" >&2 ||

@@ -11,8 +11,8 @@
 #define LEAST_WEIGHT 16.0
 
 gboolean
-pmt_colour_match (float *result, const float *original, const float *denoise, int width, int height, double reach,
-                  PmtColourMatch *match, GError **error)
+pmt_colour_match (float *result, const float *original, const float *denoise, int width, int height, double gap,
+                  double reach, PmtColourMatch *match, GError **error)
 {
   size_t n = (size_t) width * (size_t) height;
   gint32 *squared = malloc (n * sizeof (gint32));
@@ -30,11 +30,11 @@ pmt_colour_match (float *result, const float *original, const float *denoise, in
   }
   /* one thread, in order: the sums are the same whatever the machine */
   for (size_t i = 0; i < n; i++) {
-    double weight;
+    double beyond = sqrt (squared[i]) - gap, weight;
 
-    if (squared[i] == 0 || squared[i] > reach * reach)
+    if (squared[i] == 0 || beyond <= 0 || beyond > reach)
       continue;
-    weight = 1 - sqrt (squared[i]) / (reach + 1);
+    weight = 1 - beyond / (reach + 1);
     match->weight += weight;
     for (size_t c = 0; c < 3; c++)
       sum[c] += weight * ((double) original[i * 3 + c] - result[i * 3 + c]);

@@ -5,41 +5,44 @@
 
 #include <json-glib/json-glib.h>
 
+#include "engine/image/picture.h"
 #include "engine/image/region.h"
 #include "engine/sample/run.h"
-
-/* A picture in memory: rows of `channels` f32, no padding. */
-typedef struct PmtPicture {
-  int width, height, channels; /* 4: RGBA, sRGB-encoded, straight alpha, 0..1; 1: mask */
-  float *data;                 /* owned; pmt_picture_new / clear (not g_malloc: pictures are large) */
-} PmtPicture;
-gboolean pmt_picture_init (PmtPicture *picture, int width, int height, int channels, GError **error);
-void pmt_picture_clear (PmtPicture *picture);
 
 typedef enum { PMT_TASK_GENERATE, PMT_TASK_FILL } PmtTask;
 
 typedef struct PmtJob {
   PmtTask task;
   char *model; /* path; "" = bundled */
+  char *model_hash; /* of the model that the recipe was made with; NULL = not known */
   char *prompt, *negative;
   gint64 seed; /* -1 = choose one at run */
   int variants;
-  const PmtSampler *sampler;
-  int steps;
-  double guidance, strength, eta;
-  int width, height; /* of the run; 0 = native (generate) or from the region (fill) */
-  PmtRegionRequest region; /* fill */
+  const PmtSampler *sampler; /* NULL = what the model recommends */
+  int steps;                 /* 0 = what the model recommends */
+  double guidance;           /* < 0 = what the model recommends */
+  double strength, eta;
+  int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
+  PmtRegionRequest region; /* fill; canvas_width 0 = the image's */
+  gboolean has_selection;  /* fill: region.selection was in the recipe; otherwise the mask's bounds are taken */
+  gboolean colour_match;   /* fill */
   PmtMethodUse *methods;
   int n_methods;
   int threads; /* 0 = all */
 } PmtJob;
 
-/* Checks every field: unknown task, sampler or method, wrong types and ranges are PMT_ERROR_INPUT naming the field. Defaults come
- * from the task's parameter table (pmt_job_params). Missing "pentimento" version is an error. */
+/* Checks every field: unknown fields, tasks, samplers or methods, wrong types and ranges are PMT_ERROR_INPUT naming the field. Defaults
+ * come from the task's parameter table (pmt_job_params). Missing "pentimento" version is an error. Fields that only the engine writes
+ * (engine, cpu) and those that name input files ("image", "mask"; see `run`) must have the right type and are not used. */
 PmtJob *pmt_job_parse (JsonObject *recipe, GError **error);
 void pmt_job_free (PmtJob *job);
-/* The tasks' parameters (prompt, steps, guidance, …) as tables; they feed CLI options, `methods --json` and the plug-in. */
+/* The tasks' parameters (prompt, steps, guidance, …) as tables; they feed CLI options, `methods --json` and the plug-in. Steps 0, guidance
+ * -1 and sampler "" stand for what the model recommends: the values of a file pentimento.json in the model's folder
+ * ({"steps": 20, "guidance": 4.0, "sampler": "ddim"}, each optional), otherwise 20 steps, guidance 7, dpmpp-2m-karras. */
 const PmtParam *pmt_job_params (PmtTask task);
+const char *pmt_task_name (PmtTask task);
+/* {"generate": table, "fill": table}. New reference. */
+JsonNode *pmt_tasks_to_json (void);
 
 /* One model in memory between jobs: give the same cache to every call. */
 typedef struct PmtModelCache PmtModelCache;
@@ -80,8 +83,9 @@ typedef struct PmtJobStats {
   size_t peak_bytes; /* activations and packed weights */
 } PmtJobStats;
 
-/* Blocks. A mask of another size than the image, missing inputs, … are PMT_ERROR_INPUT; too little memory is PMT_ERROR_MEMORY with
- * what was needed; nothing is loaded before these checks. */
+/* For fill, image and mask cover the canvas, or the recipe's context when it has one. Without a mask everything is filled.
+ * Blocks. A mask of another size than the image, missing inputs, … are PMT_ERROR_INPUT; too little memory is PMT_ERROR_MEMORY with
+ * what was needed; nothing is loaded before these checks. Sets the process's thread count. */
 gboolean pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtJobHooks *hooks,
                       PmtJobStats *stats, GError **error);
 

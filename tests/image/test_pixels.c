@@ -216,14 +216,15 @@ test_colour_match (void)
   for (int i = 0; i < N; i++) {
     gboolean hole = i % W > 20 && i % W < 40 && i / W > 15 && i / W < 35;
     denoise[i] = hole ? 1 : 0;
+    gboolean beside = i % W > 18 && i % W < 42 && i / W > 13 && i / W < 37;
     for (int c = 0; c < 3; c++) {
       original[3 * i + c] = 0.35f + 0.2f * (float) g_rand_double (rand);
-      /* new content in the hole must not be measured; outside, the autoencoder's even shift */
-      result[3 * i + c] = hole ? 0.9f : original[3 * i + c] - shift[c];
+      /* new content in the hole and in the gap beside it must not be measured; outside, the autoencoder's even shift */
+      result[3 * i + c] = beside ? 0.9f : original[3 * i + c] - shift[c];
     }
   }
   before = g_memdup2 (result, 3 * N * sizeof (float));
-  pmt_colour_match (result, original, denoise, W, H, 8, &match, &error);
+  pmt_colour_match (result, original, denoise, W, H, 2, 8, &match, &error);
   g_assert_no_error (error);
   g_assert_cmpfloat (match.weight, >, 100);
   g_assert_cmpfloat (fabsf (match.shift[0] - shift[0]), <, 1e-5f);
@@ -236,7 +237,7 @@ test_colour_match (void)
   for (int i = 0; i < N; i++)
     denoise[i] = 1;
   memcpy (before, result, 3 * N * sizeof (float));
-  pmt_colour_match (result, original, denoise, W, H, 8, &match, &error);
+  pmt_colour_match (result, original, denoise, W, H, 2, 8, &match, &error);
   g_assert_no_error (error);
   g_assert_true (match.weight == 0 && match.shift[0] == 0);
   g_assert_cmpmem (before, 3 * N * sizeof (float), result, 3 * N * sizeof (float));

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/private.h"
+#include "engine/weights/config.h"
+
+#define RECOMMENDATIONS "pentimento.json"
+
+/* What a Stable Diffusion of the first family is usually run with. */
+static const struct {
+  const char *sampler;
+  int steps;
+  double guidance;
+} usual = { "dpmpp-2m-karras", 20, 7.0 };
+
+gboolean
+pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError **error)
+{
+  g_autofree char *path = g_build_filename (pmt_model_path (model), RECOMMENDATIONS, NULL);
+  const char *sampler = usual.sampler;
+  JsonObject *config = NULL;
+  gboolean good = TRUE;
+
+  choice->steps = usual.steps;
+  choice->guidance = usual.guidance;
+  choice->sampler = NULL;
+  if (g_file_test (path, G_FILE_TEST_IS_REGULAR)) {
+    config = pmt_config_load (path, error);
+    good = config && pmt_config_int (config, "steps", usual.steps, &choice->steps, error) &&
+           pmt_config_double (config, "guidance", usual.guidance, &choice->guidance, error) &&
+           pmt_config_string (config, "sampler", usual.sampler, &sampler, error);
+    if (good && (choice->steps < 1 || choice->steps > 1000 || !(choice->guidance >= 0 && choice->guidance <= 50))) {
+      g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The file '%s' recommends steps or guidance out of range; correct it.", path);
+      good = FALSE;
+    }
+  }
+  if (good)
+    choice->sampler = job->sampler ? job->sampler : pmt_sampler_find (sampler, error);
+  if (job->steps > 0)
+    choice->steps = job->steps;
+  if (job->guidance >= 0)
+    choice->guidance = job->guidance;
+  g_clear_pointer (&config, json_object_unref);
+  return good && choice->sampler != NULL;
+}

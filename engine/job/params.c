@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/job.h"
+
+/* Seeds are those of torch's CPU generator, which takes 32 bits. */
+#define LARGEST_SEED 4294967295.0
+
+/* clang-format off */
+#define COMMON(strength_default, strength_help)                                                                                     \
+  { "prompt", N_("_Prompt"), N_("What the picture shows, in words."), PMT_PARAM_STRING, .text = "" },                               \
+  { "negative-prompt", N_("_Negative prompt"), N_("What the picture should not show."), PMT_PARAM_STRING, .text = "" },             \
+  { "strength", N_("S_trength"), strength_help, PMT_PARAM_DOUBLE, 0.01, 1, strength_default },                                       \
+  { "steps", N_("St_eps"), N_("Denoising steps; 0 takes what the model recommends."), PMT_PARAM_INT, 0, 1000, 0 },                   \
+  { "guidance", N_("_Guidance"), N_("How closely the prompt is followed; 1 does not push, -1 takes what the model recommends."),    \
+    PMT_PARAM_DOUBLE, -1, 50, -1 },                                                                                                 \
+  { "sampler", N_("Sa_mpler"), N_("How noise becomes a picture; empty takes what the model recommends."), PMT_PARAM_STRING,         \
+    .text = "" },                                                                                                                   \
+  { "eta", N_("_Eta"), N_("How much fresh noise the DDIM sampler adds at each step."), PMT_PARAM_DOUBLE, 0, 1, 0 },                 \
+  { "seed", N_("Se_ed"), N_("The same seed gives the same picture; -1 chooses one."), PMT_PARAM_INT, -1, LARGEST_SEED, -1 },        \
+  { "variants", N_("_Variants"), N_("How many pictures to make, with consecutive seeds."), PMT_PARAM_INT, 1, 64, 1 }
+/* clang-format on */
+
+static const PmtParam generate_params[] = {
+  COMMON (0.75, N_("With an image: how much of it may change; 1 keeps next to nothing.")),
+  { NULL },
+};
+
+static const PmtParam fill_params[] = {
+  COMMON (1, N_("How much of what is there may change; 1 starts anew.")),
+  { "colour-match", N_("_Match colours"), N_("Take out the even shift of colour that the autoencoder leaves."), PMT_PARAM_BOOL, 0, 1, 1 },
+  { NULL },
+};
+
+#undef COMMON
+
+const PmtParam *
+pmt_job_params (PmtTask task)
+{
+  return task == PMT_TASK_FILL ? fill_params : generate_params;
+}
+
+const char *
+pmt_task_name (PmtTask task)
+{
+  return task == PMT_TASK_FILL ? "fill" : "generate";
+}
+
+JsonNode *
+pmt_tasks_to_json (void)
+{
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+
+  for (PmtTask task = PMT_TASK_GENERATE; task <= PMT_TASK_FILL; task++)
+    json_object_set_member (object, pmt_task_name (task), pmt_param_table_to_json (pmt_job_params (task)));
+  json_node_take_object (node, object);
+  return node;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/threads.h"
+#include "engine/image/colour.h"
+#include "engine/image/resize.h"
+#include "engine/job/private.h"
+
+/* One variant on its way. */
+typedef struct Variant {
+  const PmtJobHooks *hooks;
+  int number, of;
+  gint64 last;      /* of the previous progress call */
+  gint64 loading;   /* microseconds spent reading weights: no part of the speed */
+  PmtStage stage;
+} Variant;
+
+static void
+on_progress (void *user, const PmtProgress *progress)
+{
+  Variant *variant = user;
+  gint64 now = g_get_monotonic_time ();
+  PmtProgress whole = *progress;
+
+  if (variant->stage == PMT_STAGE_LOAD)
+    variant->loading += now - variant->last;
+  variant->last = now;
+  variant->stage = progress->stage;
+  if (!variant->hooks->progress)
+    return;
+  /* of the whole job, not of this picture */
+  whole.fraction = (variant->number + progress->fraction) / variant->of;
+  if (progress->eta >= 0 && progress->fraction > 0 && variant->number + 1 < variant->of) {
+    double one = progress->eta / (1 - MIN (progress->fraction, 0.999));
+    whole.eta = progress->eta + one * (variant->of - variant->number - 1);
+  }
+  variant->hooks->progress (variant->hooks->user, &whole, variant->number, variant->of);
+}
+
+static gboolean
+check_noise (PmtModel *model, const PmtJobInputs *inputs, const PmtJobPlan *plan, GError **error)
+{
+  const PmtVaeConfig *vae = pmt_model_vae_config (model);
+  size_t factor = (size_t) pmt_vae_factor (vae), channels = (size_t) vae->latent_channels;
+  size_t height = (size_t) plan->height / factor, width = (size_t) plan->width / factor;
+
+  if (!inputs->noise || inputs->noise_values == channels * height * width)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+               "The initial noise has %zu values and a picture of %d×%d pixels needs %zu (1×%zu×%zu×%zu); make it that size.",
+               inputs->noise_values, plan->width, plan->height, channels * height * width, channels, height, width);
+  return FALSE;
+}
+
+/* RGB [height, width, 3] -> RGBA picture of `box`, opaque. */
+static gboolean
+to_picture (const float *rgb, int width, const PmtBox *box, PmtPicture *picture, GError **error)
+{
+  if (!pmt_picture_init (picture, box->width, box->height, 4, error))
+    return FALSE;
+  for (int y = 0; y < box->height; y++)
+    for (int x = 0; x < box->width; x++) {
+      const float *from = rgb + ((size_t) (box->y + y) * (size_t) width + (size_t) (box->x + x)) * 3;
+      float *to = picture->data + ((size_t) y * (size_t) box->width + (size_t) x) * 4;
+      memcpy (to, from, 3 * sizeof (float));
+      to[3] = 1;
+    }
+  return TRUE;
+}
+
+/* The run's picture back at the context's size, colours matched, cut to what comes back. */
+static gboolean
+deliver_fill (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const float *image, PmtJobResult *result, GError **error)
+{
+  const PmtBox *context = &plan->region.context, *box = &plan->region.box;
+  PmtBox inside = { box->x - context->x, box->y - context->y, box->width, box->height };
+  float *rgb = pmt_pixels_new ((size_t) context->width * (size_t) context->height * 3, error);
+  double scale = MAX ((double) context->width / plan->width, (double) context->height / plan->height);
+  /* a latent cell that the mask touches may be new as a whole, and its neighbour's pixels see it */
+  double gap = pmt_vae_factor (pmt_model_vae_config (model)) * scale, reach = MAX (plan->region.feather, 2 * gap);
+  PmtPicture whole = { 0 };
+  PmtColourMatch match;
+  gboolean good;
+
+  if (!rgb)
+    return FALSE;
+  good = pmt_resize (PMT_FILTER_AUTO, image, plan->width, plan->height, 3, rgb, context->width, context->height, error);
+  if (good && job->colour_match)
+    good = pmt_colour_match (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &match, error);
+  good = good && to_picture (rgb, context->width, &inside, &result->picture, error);
+  free (rgb);
+  if (!good)
+    return FALSE;
+  whole = (PmtPicture) { context->width, context->height, 1, plan->blend };
+  result->box = *box;
+  return pmt_picture_crop (&whole, &inside, &result->blend, error);
+}
+
+static void
+add_notes (const PmtJobPlan *plan, const PmtResult *run, GPtrArray *notes)
+{
+  const struct {
+    const char *which;
+    int cut;
+  } prompts[] = { { "prompt", run->prompt_tokens_cut }, { "negative prompt", run->negative_tokens_cut } };
+
+  for (guint i = 0; i < plan->notes->len; i++)
+    g_ptr_array_add (notes, g_strdup (g_ptr_array_index (plan->notes, i)));
+  for (gsize i = 0; i < G_N_ELEMENTS (prompts); i++)
+    if (prompts[i].cut > 0)
+      g_ptr_array_add (notes, g_strdup_printf ("The %s is longer than the model can read, so its last %d token%s left out.",
+                                               prompts[i].which, prompts[i].cut, prompts[i].cut == 1 ? " was" : "s were"));
+}
+
+static void
+result_clear (PmtJobResult *result)
+{
+  pmt_picture_clear (&result->picture);
+  pmt_picture_clear (&result->blend);
+  g_clear_pointer (&result->recipe, json_object_unref);
+  g_clear_pointer (&result->notes, g_ptr_array_unref);
+}
+
+static gboolean
+deliver (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const PmtResult *run, guint64 seed, const Variant *variant,
+         GError **error)
+{
+  int factor = pmt_vae_factor (pmt_model_vae_config (model));
+  PmtJobResult result = {
+    .variant = variant->number,
+    .variants = variant->of,
+    .seed = seed,
+    .box = { 0, 0, run->width, run->height },
+    .latent = run->latent,
+    .latent_shape = { run->latent_channels, run->height / factor, run->width / factor },
+  };
+  gboolean good;
+
+  result.notes = g_ptr_array_new_with_free_func (g_free);
+  add_notes (plan, run, result.notes);
+  result.recipe = pmt_job_recipe (job, model, plan, seed);
+  if (job->task == PMT_TASK_FILL)
+    good = deliver_fill (job, model, plan, run->image, &result, error);
+  else
+    good = to_picture (run->image, run->width, &result.box, &result.picture, error);
+  if (good && variant->hooks->result)
+    good = variant->hooks->result (variant->hooks->user, &result, error);
+  result_clear (&result);
+  return good;
+}
+
+static gboolean
+run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtRequest *request, const PmtJobHooks *hooks,
+              PmtJobStats *stats, GError **error)
+{
+  guint64 seed = job->seed >= 0 ? (guint64) job->seed : g_random_int ();
+  PmtCost cost;
+
+  for (int i = 0; i < job->variants; i++) {
+    gint64 start = g_get_monotonic_time ();
+    Variant variant = { hooks, i, job->variants, start, 0, PMT_STAGE_LOAD };
+    PmtResult run = { 0 };
+    gboolean good;
+    double seconds;
+
+    request->seed = (seed + (guint64) i) & G_MAXUINT32;
+    request->progress = on_progress;
+    request->progress_user = &variant;
+    if (!pmt_run (request, &run, error))
+      return FALSE;
+    stats->peak_bytes = MAX (stats->peak_bytes, run.peak_bytes + pmt_model_resident_bytes (model));
+    seconds = (double) (g_get_monotonic_time () - start - variant.loading) / G_USEC_PER_SEC;
+    good = deliver (job, model, plan, &run, request->seed, &variant, error);
+    pmt_result_clear (&run);
+    if (!good)
+      return FALSE;
+    /* a run that was cut short did less than its cost says */
+    if (i == 0 && !(hooks->keep && atomic_load (hooks->keep)) && pmt_run_cost (request, &cost, NULL))
+      pmt_speed_write (model, cost.flops / MAX (seconds, 1e-3));
+  }
+  return TRUE;
+}
+
+gboolean
+pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtJobHooks *hooks, PmtJobStats *stats,
+             GError **error)
+{
+  static const PmtJobInputs no_inputs;
+  static const PmtJobHooks no_hooks;
+  gint64 start = g_get_monotonic_time ();
+  PmtJobStats unwanted;
+  PmtModel *model;
+  PmtJobPlan plan;
+  PmtRequest request;
+  gboolean good;
+
+  inputs = inputs ? inputs : &no_inputs;
+  hooks = hooks ? hooks : &no_hooks;
+  stats = stats ? stats : &unwanted;
+  memset (stats, 0, sizeof *stats);
+  pmt_threads_set (job->threads);
+  model = pmt_model_cache_get (cache, job->model, error);
+  if (!model)
+    return FALSE;
+  good = pmt_job_plan_sizes (job, model, inputs, &plan, error) && check_noise (model, inputs, &plan, error) &&
+         pmt_job_plan_pixels (job, model, inputs, &plan, error);
+  if (good) {
+    pmt_job_request (job, model, &plan, &request);
+    request.noise = inputs->noise;
+    request.cancel = hooks->cancel;
+    request.keep = hooks->keep;
+    good = run_variants (job, model, &plan, &request, hooks, stats, error);
+  }
+  stats->seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  pmt_job_plan_clear (&plan);
+  pmt_model_unref (model);
+  return good;
+}

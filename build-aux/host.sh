@@ -33,8 +33,8 @@ host_offers_gimp3() {
   esac
 }
 
-# What a build needs, one per line: a command or pkg-config module (pc:NAME), then the package that brings it
-# on Debian and Ubuntu, Fedora, openSUSE, Arch.
+# What a build needs, one per line: a command, a pkg-config module (pc:NAME), a Python module (py:NAME) or a header
+# that clang finds (clang:NAME), then the package that brings it on Debian and Ubuntu, Fedora, openSUSE, Arch.
 host_needs() {
   cat <<'LIST'
 gcc                       gcc                    gcc                   gcc                  gcc
@@ -56,6 +56,10 @@ LIST
 host_test_needs() {
   cat <<'LIST'
 clang                     clang                  clang                 clang                clang
+clang:omp.h               libomp-dev             libomp-devel          libomp-devel         openmp
+py:gi                     python3-gi             python3-gobject       python3-gobject      python-gobject
+py:numpy                  python3-numpy          python3-numpy         python3-numpy        python-numpy
+py:PIL                    python3-pil            python3-pillow        python3-Pillow       python-pillow
 git                       git                    git                   git                  git
 Xvfb                      xvfb                   xorg-x11-server-Xvfb  xorg-x11-server-Xvfb xorg-server-xvfb
 xdotool                   xdotool                xdotool               xdotool              xdotool
@@ -73,6 +77,8 @@ host_missing() {
   while read -r need packages; do
     case $need in
       pc:*) pkg-config --exists "${need#pc:}" 2>/dev/null ;;
+      py:*) python3 -c "import ${need#py:}" 2>/dev/null ;;
+      clang:*) clang -fopenmp -fsyntax-only -include "${need#clang:}" -xc /dev/null 2>/dev/null ;;
       gimp-console-3.0) command -v gimp-console-3.0 >/dev/null || command -v gimp-console >/dev/null ;;
       *) command -v "$need" >/dev/null ;;
     esac || echo "$packages" | awk -v c="$column" '{ print $c }'

@@ -86,14 +86,13 @@ mmdebstrap_options() {
 
 # make_tree SUITE DIR LOG: fills DIR, which does not exist yet.
 make_tree() {
-  local suite=$1 dir=$2 log=$3 sources options
-  sources=$(tree_sources "$suite") ||
-    die "None of this machine's apt sources is a Debian archive ('apt-get indextargets' lists them): add one, then start again."
-  mapfile -t options < <(mmdebstrap_options)
-  if [ "$(id -u)" = 0 ]; then
-    mmdebstrap --mode=root "${options[@]}" "$suite" "$dir" - <<<"$sources" >"$log" 2>&1
+  local suite=$1 dir=$2 log=$3
+  : >"$log"
+  if [ -f "$(cache_base)/$suite.tar" ]; then
+    unpack_tree "$(cache_base)/$suite.tar" "$dir" >>"$log" 2>&1
   else
-    make_tree_as_user "$suite" "$dir" "$log" "$sources" "${options[@]}"
+    tree_tools
+    download_tree "$suite" "$dir" "$log"
   fi || {
     tail -n 15 "$log" >&2
     die "The Debian tree ($suite) could not be made from this machine's mirror: the last lines of $log are above; check the network and the free space in $(cache_base), then start again."
@@ -104,20 +103,26 @@ make_tree() {
   }
 }
 
-# An ordinary user: mmdebstrap's unshare mode (which wants subordinate ids) writes a tar, and the tar is unpacked
+# An ordinary user has mmdebstrap's unshare mode, which wants subordinate ids, write a tar, and the tar is unpacked
 # as the user, so that every file of the tree is the user's own and can be removed like any other.
-make_tree_as_user() {
-  local suite=$1 dir=$2 log=$3 sources=$4 tar=$2.tar
-  shift 4
-  [ -f "$(cache_base)/$suite.tar" ] && tar=$(cache_base)/$suite.tar
-  if [ ! -f "$tar" ]; then
-    grep -q "^$(id -un):" /etc/subuid 2>/dev/null && grep -q "^$(id -un):" /etc/subgid 2>/dev/null ||
-      die "Making the build environment without root needs subordinate ids: ask root to run 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)', or put a tree that root made into $(cache_base)/$suite.tar, then start again."
-    mmdebstrap --mode=unshare "$@" "$suite" "$tar" - <<<"$sources" >"$log" 2>&1 || return
+download_tree() {
+  local suite=$1 dir=$2 log=$3 sources options
+  sources=$(tree_sources "$suite") ||
+    die "None of this machine's apt sources is a Debian archive ('apt-get indextargets' lists them): add one, then start again."
+  mapfile -t options < <(mmdebstrap_options)
+  if [ "$(id -u)" = 0 ]; then
+    mmdebstrap --mode=root "${options[@]}" "$suite" "$dir" - <<<"$sources" >>"$log" 2>&1
+    return
   fi
-  mkdir "$dir" && tar --exclude=./dev --no-same-owner -C "$dir" -xf "$tar" >>"$log" 2>&1 || return
-  mkdir -p "$dir/dev"
-  [ "$tar" != "$dir.tar" ] || rm -f "$tar"
+  grep -q "^$(id -un):" /etc/subuid 2>/dev/null && grep -q "^$(id -un):" /etc/subgid 2>/dev/null ||
+    die "Making the build environment without root needs subordinate ids: ask root to run 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)', or put a tar of a tree that root made into $(cache_base)/$suite.tar, then start again."
+  mmdebstrap --mode=unshare "${options[@]}" "$suite" "$dir.tar" - <<<"$sources" >>"$log" 2>&1 &&
+    unpack_tree "$dir.tar" "$dir" >>"$log" 2>&1 && rm -f "$dir.tar"
+}
+
+# Devices cannot be made without root, and the tree borrows the outside's /dev anyway.
+unpack_tree() {
+  mkdir "$2" && tar --exclude=./dev --no-same-owner -C "$2" -xf "$1" && mkdir -p "$2/dev"
 }
 
 # Locales, and the mount points that enter.sh needs in every tree.
@@ -161,7 +166,6 @@ tree_ensure() {
     if [ -d "$dir" ] && [ "$(id -u)" = 0 ]; then
       complete_tree "$suite" "$dir" "$log"
     else
-      tree_tools
       new=$dir.new
       remove_tree "$new"
       say "making the Debian tree ($suite) in $dir, once: some 600 MB to download, 2 GB unpacked, a few minutes"

@@ -31,7 +31,8 @@ job_sheet() {
   [ -n "$out" ] || out=$build/sheet.png
   case $out in *.png) ;; *) die "sheet writes a PNG picture; name it so: $out.png" ;; esac
   pictures=$(mktemp -d)
-  trap 'rm -rf "$pictures"' EXIT
+  # shellcheck disable=SC2064  # the name is local, and gone when the trap runs
+  trap "rm -rf '$pictures'" EXIT
   while read -r prompt; do
     seed=$((seed + 1))
     place_run pentimento-engine generate --prompt "$prompt" --seed "$seed" --out "$pictures/$seed.png" </dev/null >&2 ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A loaded model: networks, tokenizer, schedule. Kept between jobs, so it is counted by references. */
+/* A loaded model: networks, tokenizer, schedule. Kept between jobs, so it is counted by references. One thread at a time. */
 #pragma once
 
 #include "engine/nets/clip_text.h"
@@ -7,26 +7,33 @@
 #include "engine/nets/vae.h"
 #include "engine/sample/schedule.h"
 #include "engine/text/clip_bpe.h"
+#include "engine/weights/model.h"
 
 typedef struct PmtModel PmtModel;
 
-/* Opens `path` (diffusers folder or single file; NULL = the bundled model), reads configs, loads nothing heavy yet: networks load at
- * first use. Errors name the file and what to do. */
+/* Opens `path` (diffusers folder or single file; NULL or "" = the bundled model), reads configs, loads nothing heavy yet: networks load
+ * at first use. Errors name the file and what to do. */
 PmtModel *pmt_model_open (const char *path, GError **error);
+/* The same from open files, which it takes over, on failure too. */
+PmtModel *pmt_model_new (PmtModelFiles *files, GError **error);
 PmtModel *pmt_model_ref (PmtModel *model);
-void pmt_model_unref (PmtModel *model);
+void pmt_model_unref (PmtModel *model); /* NULL is fine */
 
 const char *pmt_model_path (const PmtModel *model);
-const char *pmt_model_family (const PmtModel *model); /* "sd1", "bundled" … as inspect prints */
-const char *pmt_model_hash (const PmtModel *model);   /* quick hash: header and size */
+const char *pmt_model_family (const PmtModel *model); /* id in the families' table, as inspect prints */
+const char *pmt_model_hash (const PmtModel *model);   /* quick hash: headers and sizes */
 int pmt_model_native_size (const PmtModel *model);    /* pixels: 512 for SD 1.x, 128 for the bundled model */
+int pmt_model_attention_divisor (const PmtModel *model); /* pixels per cell of the attention grid that methods address */
 int pmt_model_size_multiple (const PmtModel *model);  /* picture sides are multiples of this: 8 */
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
+const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, bool fill);
 const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);
+const PmtClipTextConfig *pmt_model_text_config (const PmtModel *model);
 
-/* Which UNet serves a task: one trained for inpainting (9 channels) when `want_channels` is 9 and the model has one, else its only
- * one. *channels gets what it takes. NULL + error when loading fails. */
-int pmt_model_unet_channels (const PmtModel *model, bool fill); /* without loading */
+/* Which UNet serves a task: with `fill` the one that was trained for inpainting (9 channels) if the model has two, otherwise its main
+ * one. What it takes is known without loading. */
+int pmt_model_unet_channels (const PmtModel *model, bool fill);
+/* The networks, loaded at first use; NULL + error when that fails. Owned by the model. */
 PmtUnet *pmt_model_unet (PmtModel *model, bool fill, const PmtCancel *cancel, GError **error);
 PmtVae *pmt_model_vae (PmtModel *model, const PmtCancel *cancel, GError **error);
 PmtClipText *pmt_model_text (PmtModel *model, const PmtCancel *cancel, GError **error);
@@ -35,4 +42,7 @@ PmtTokenizer *pmt_model_tokenizer (PmtModel *model, GError **error);
 /* Structure-only twins of the networks for dry runs (memory and FLOPs in advance, nothing loaded). */
 PmtUnet *pmt_model_unet_dry (PmtModel *model, bool fill, GError **error);
 PmtVae *pmt_model_vae_dry (PmtModel *model, GError **error);
+PmtClipText *pmt_model_text_dry (PmtModel *model, GError **error);
 size_t pmt_model_resident_bytes (const PmtModel *model); /* packed weights in memory now */
+/* Packed weights of all that a run uses, and what of them is not in memory yet. */
+gboolean pmt_model_run_bytes (PmtModel *model, bool fill, size_t *total, size_t *missing, GError **error);

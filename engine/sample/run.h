@@ -11,7 +11,7 @@ const char *pmt_stage_name (PmtStage stage); /* "load", "text", "encode", "sampl
 typedef struct PmtProgress {
   PmtStage stage;
   int step, of;          /* within the stage; of == 0: unknown */
-  double fraction;       /* of the whole run, 0..1, never falling */
+  double fraction;       /* of the whole run, 0..1, never falling; loading counts as 0 */
   double eta;            /* seconds left, < 0 while unknown */
   PmtTensor latent;      /* sample stage: the present clean estimate [1, h, w, c] for previews, else PMT_NO_TENSOR */
 } PmtProgress;
@@ -28,12 +28,12 @@ typedef struct PmtRequest {
   int width, height;     /* pixels, multiples of pmt_model_size_multiple */
   int steps;
   double guidance;       /* 1 = no guidance pass */
-  double strength;       /* (0, 1]; 1 starts from pure noise */
+  double strength;       /* (0, 1], used with an image; at 1 inpainting starts from pure noise, img2img from image and noise */
   double eta;
   uint64_t seed;
   const PmtSampler *sampler;
   const float *image;    /* [height, width, 3] sRGB-encoded 0..1, or NULL */
-  const float *mask;     /* [height, width] 0..1, 1 = regenerate, or NULL */
+  const float *mask;     /* [height, width] 0..1, 1 = regenerate, or NULL; needs an image */
   const float *noise;    /* initial unit noise, NCHW [c, h/8, w/8], in place of the seed's; or NULL */
   const PmtMethodUse *methods; /* beside those that the request itself implies (guidance, img2img, inpainting) */
   int n_methods;
@@ -42,19 +42,23 @@ typedef struct PmtRequest {
   const atomic_bool *keep; /* set: stop stepping and decode the present estimate; may be NULL */
   void (*progress) (void *user, const PmtProgress *progress); /* from the running thread; may be NULL */
   void *progress_user;
+
+  int rows_per_call;     /* rows of one network call; 0 = all at once, or singly where memory is short. Never changes the picture */
+  size_t memory_limit;   /* bytes for activations and weights still to load; 0 = what the machine can give */
 } PmtRequest;
 
 typedef struct PmtResult {
   float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear */
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
   int width, height, latent_channels;
-  int steps_done;
+  int steps_done;        /* evaluations */
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
   size_t peak_bytes;     /* highest use of the run's arenas */
 } PmtResult;
 void pmt_result_clear (PmtResult *result);
 
-/* Blocks; polls request->cancel at least every 100 ms of work. FALSE + error leaves result cleared. */
+/* Blocks; polls request->cancel at least every 100 ms of work. FALSE + error leaves result cleared. PMT_ERROR_MEMORY before anything
+ * heavy is loaded when the run does not fit. */
 gboolean pmt_run (const PmtRequest *request, PmtResult *result, GError **error);
 
 typedef struct PmtCost {
@@ -63,7 +67,7 @@ typedef struct PmtCost {
   double flops;
   int evaluations;         /* network calls, rows counted singly */
 } PmtCost;
-/* The same run with dry contexts: nothing is loaded or computed. */
+/* The same run with dry contexts: nothing is loaded or computed. The picture behind request->image is not read. */
 gboolean pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error);
 
 /* What methods may ask of the run they are in. */
@@ -71,23 +75,46 @@ struct PmtRun {
   const PmtRequest *request;
   PmtModel *model;
   PmtUnet *unet;
+  PmtVae *vae;
+  PmtClipText *text;
+  PmtTokenizer *tokenizer;
   PmtSchedule *schedule;
   PmtGrid *grid;
   int first;             /* first grid point evaluated (0 unless a method's plan moved it) */
   PmtArena *memory;      /* life of the run */
   PmtContext ctx;        /* step arena; reset between evaluations */
+  int unet_channels;     /* what the UNet takes; known before it is loaded */
   int latent_height, latent_width, latent_channels;
-  PmtTrack *tracks;
+  PmtTrack **tracks;     /* made by pmt_run_add_track; the first one by the loop */
   int n_tracks;
-  PmtTensor context, negative_context; /* [1, S, C] in `memory` */
+  int result_track;      /* whose latent becomes the picture; 0 unless a method's plan says otherwise */
+  PmtTensor context;          /* [1, S, C] of the prompt, in `memory` */
+  PmtTensor negative_context; /* [1, S, C]; PMT_NO_TENSOR unless a method encoded it */
+  int negative_tokens_cut;    /* for the result; set by who encodes the negative prompt */
   void **states;         /* one per active method, in order */
   const PmtMethod **methods;
   int n_methods;
 };
 
-/* Copies into the run's memory; PMT_NO_TENSOR + error when it is full. */
+/* Memory that lasts as long as the run. PMT_NO_TENSOR + error when it is full. `keep` copies. */
+PmtTensor pmt_run_new_tensor (PmtRun *run, PmtShape shape, GError **error);
 PmtTensor pmt_run_keep (PmtRun *run, PmtTensor t, GError **error);
 /* Unit noise [1, h, w, c] (NHWC) from a track's generator, drawn in torch's NCHW order. */
 gboolean pmt_run_draw_noise (PmtRun *run, int track, PmtTensor out, GError **error);
-/* VAE moments of the request's image (or of `pixels` [height, width, 3] 0..1 when not NULL), in the run's memory. */
+/* The unit noise that a track starts from, drawn at the first call (the request's where it has one); kept in track->noise. */
+gboolean pmt_run_initial_noise (PmtRun *run, int track, PmtTensor *noise, GError **error);
+/* VAE moments of the request's image (or of `pixels` [height, width, 3] 0..1 when not NULL), in the run's memory. Pixels are not
+ * read in a dry run. */
 gboolean pmt_run_encode (PmtRun *run, const float *pixels, PmtTensor *moments, GError **error);
+/* Posterior sample of `moments` as the UNet has latents, noise drawn from the track; in the run's memory. */
+gboolean pmt_run_sample_moments (PmtRun *run, int track, PmtTensor moments, PmtTensor *latent, GError **error);
+/* A prompt's context [1, S, C] in the run's memory. tokens_cut (may be NULL): how many tokens did not fit. */
+gboolean pmt_run_encode_text (PmtRun *run, const char *text, PmtTensor *context, int *tokens_cut, GError **error);
+/* A further track, with its own generator (seeded as the request says) and solver. Its index, or -1 + error. */
+int pmt_run_add_track (PmtRun *run, GError **error);
+/* Adds a row that shows the network a track's present latent: role cond, the track's context, scaled by the sampler. In the step
+ * arena. */
+PmtRow *pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error);
+/* Runs the network on all of step->rows and fills their predictions (step arena). The loop's own means, for nested predictions: make a
+ * PmtStep with rows of your own. */
+gboolean pmt_run_predict (PmtRun *run, PmtStep *step, GError **error);

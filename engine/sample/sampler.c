@@ -34,27 +34,6 @@ pmt_sampler_find (const char *id, GError **error)
   return NULL;
 }
 
-JsonNode *
-pmt_samplers_to_json (void)
-{
-  g_autoptr (JsonBuilder) b = json_builder_new ();
-  json_builder_begin_array (b);
-  for (int i = 0; pmt_samplers[i]; i++) {
-    json_builder_begin_object (b);
-    json_builder_set_member_name (b, "id");
-    json_builder_add_string_value (b, pmt_samplers[i]->id);
-    json_builder_set_member_name (b, "label");
-    json_builder_add_string_value (b, pmt_samplers[i]->label);
-    json_builder_set_member_name (b, "stochastic");
-    json_builder_add_boolean_value (b, pmt_samplers[i]->stochastic);
-    json_builder_set_member_name (b, "uses_eta");
-    json_builder_add_boolean_value (b, pmt_samplers[i]->uses_eta);
-    json_builder_end_object (b);
-  }
-  json_builder_end_array (b);
-  return json_builder_get_root (b);
-}
-
 PmtSolver *
 pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const PmtGrid *grid, int first, size_t n,
                 int64_t channels, double eta, PmtRng *noise, GError **error)

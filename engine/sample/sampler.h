@@ -3,7 +3,6 @@
  * knows neither networks nor methods. One PmtSolver is the state of one sampler on one track. */
 #pragma once
 
-#include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -62,8 +61,6 @@ struct PmtSampler {
 
 extern const PmtSampler *const pmt_samplers[]; /* generated from the build's list, NULL-terminated */
 const PmtSampler *pmt_sampler_find (const char *id, GError **error); /* unknown: the sentence lists those that exist */
-/* [{"id", "label", "stochastic", "uses_eta"}], as `samplers --json` prints it. New reference. */
-JsonNode *pmt_samplers_to_json (void);
 
 /* NULL + PMT_ERROR_MEMORY on failure. `first` is the first evaluation that will be done (img2img starts later). */
 PmtSolver *pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const PmtGrid *grid, int first,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/sample/lists.h"
 #include "engine/sample/sampler.h"
 
 enum { CHANNELS = 4, AREA = 4, SIZE = CHANNELS * AREA };

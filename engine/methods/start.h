@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starting from a picture: shared by img2img and both ways of inpainting, in the order in which diffusers draws random numbers. */
+#pragma once
+
+#include "engine/sample/run.h"
+
+typedef struct PmtStart {
+  bool pure_at_full; /* at strength 1 start from noise alone (inpainting), not from image and noise (img2img) */
+  bool need_clean;   /* the clean latents are wanted also where the start doesn't need them */
+} PmtStart;
+
+/* Sets run->first from the request's strength and starts the track: posterior sample of the picture (if needed), then initial noise.
+ * *clean [1, h, w, c] gets the picture's latents, PMT_NO_TENSOR where they were not needed. PMT_ERROR_INPUT when the strength leaves
+ * no step. */
+gboolean pmt_start_from_image (PmtRun *run, int track, PmtStart start, PmtTensor *clean, GError **error);
+
+/* The request's mask at latent size, nearest (source index floor(i * in / out)): h * w values in the run's memory. */
+float *pmt_start_latent_mask (PmtRun *run, GError **error);

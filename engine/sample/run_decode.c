@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/sample/runner.h"
+
+void
+pmt_result_clear (PmtResult *result)
+{
+  g_free (result->image);
+  g_free (result->latent);
+  *result = (PmtResult) { 0 };
+}
+
+static float *
+big_array (int64_t n, GError **error)
+{
+  float *p = g_try_malloc ((size_t) n * sizeof (float));
+  if (!p)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "The picture needs %" G_GINT64_FORMAT " bytes that are not there; make it smaller.",
+                 n * (gint64) sizeof (float));
+  return p;
+}
+
+static gboolean
+fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *result, GError **error)
+{
+  const PmtRun *run = &runner->run;
+  result->latent = big_array (pmt_tensor_size (latent), error);
+  result->image = result->latent ? big_array (pmt_tensor_size (picture), error) : NULL;
+  if (!result->image)
+    return FALSE;
+  result->width = run->request->width;
+  result->height = run->request->height;
+  result->latent_channels = run->latent_channels;
+  result->steps_done = runner->steps_done;
+  result->prompt_tokens_cut = runner->prompt_tokens_cut;
+  result->negative_tokens_cut = run->negative_tokens_cut;
+  pmt_nhwc_to_nchw (latent.data, result->latent, 1, run->latent_channels, run->latent_height, run->latent_width);
+  for (int64_t i = 0; i < pmt_tensor_size (picture); i++) {
+    const float p = 0.5f * picture.data[i] + 0.5f;
+    result->image[i] = p > 0.0f ? MIN (p, 1.0f) : 0.0f; /* NaN gives 0 */
+  }
+  return TRUE;
+}
+
+gboolean
+pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error)
+{
+  PmtRun *run = &runner->run;
+  PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
+  PmtTensor latent = run->tracks[run->result_track]->latent;
+  pmt_runner_report (runner, PMT_STAGE_DECODE, 0, 0, PMT_NO_TENSOR);
+  PmtTensor picture = pmt_vae_decode (&run->ctx, run->vae, latent);
+  gboolean ok = pmt_runner_check (run, error);
+  if (ok && !runner->dry) {
+    ok = fill_result (runner, latent, picture, result, error);
+    runner->progress.fraction = 1.0;
+    if (ok)
+      pmt_runner_report (runner, PMT_STAGE_DECODE, 1, 1, PMT_NO_TENSOR);
+  }
+  pmt_arena_release (run->ctx.step, mark);
+  return ok;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/cpu.h"
+#include "engine/kernels/kernels.h"
+#include "engine/sample/runner.h"
+
+static gboolean
+refuse (GError **error, PmtError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static gboolean
+refuse (GError **error, PmtError code, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error_literal (error, PMT_ERROR, code, text);
+  return FALSE;
+}
+
+static gboolean
+check_request (const PmtRun *run, GError **error)
+{
+  const PmtRequest *q = run->request;
+  const int multiple = pmt_model_size_multiple (run->model);
+  if (q->width < multiple || q->height < multiple || q->width % multiple || q->height % multiple || q->width > 16384 ||
+      q->height > 16384)
+    return refuse (error, PMT_ERROR_INPUT, "A picture of %d x %d pixels cannot be made; both sides have to be multiples of %d up to 16384.",
+                   q->width, q->height, multiple);
+  if (q->mask && !q->image)
+    return refuse (error, PMT_ERROR_INPUT, "There is a mask and no picture that it belongs to; give the picture too.");
+  if (!(q->strength > 0 && q->strength <= 1))
+    return refuse (error, PMT_ERROR_INPUT, "The strength is %g and has to be above 0 and at most 1.", q->strength);
+  if (!(q->guidance >= 0 && q->guidance <= 1000))
+    return refuse (error, PMT_ERROR_INPUT, "The guidance is %g and has to be from 0 to 1000.", q->guidance);
+  if (!(q->eta >= 0 && q->eta <= 1))
+    return refuse (error, PMT_ERROR_INPUT, "eta is %g and has to be from 0 to 1.", q->eta);
+  const int c = run->latent_channels;
+  if (run->unet_channels != c && run->unet_channels != 2 * c + 1)
+    return refuse (error, PMT_ERROR_UNSUPPORTED,
+                   "The unet of '%s' takes %d channels, and this version runs those with %d (text to image) or %d (inpainting); "
+                   "choose such a model.",
+                   pmt_model_path (run->model), run->unet_channels, c, 2 * c + 1);
+  return TRUE;
+}
+
+/* ---- methods ---------------------------------------------------------------------------------------------------------- */
+
+static void
+add_method (PmtRunner *runner, const PmtMethod *method, const PmtParamValues **values, const PmtParamValues *given)
+{
+  PmtRun *run = &runner->run;
+  int at = run->n_methods++;
+  while (at > 0 && run->methods[at - 1]->order > method->order) {
+    run->methods[at] = run->methods[at - 1];
+    values[at] = values[at - 1];
+    at--;
+  }
+  run->methods[at] = method;
+  values[at] = given;
+}
+
+static bool
+has_method (const PmtRun *run, const char *id)
+{
+  for (int i = 0; i < run->n_methods; i++)
+    if (strcmp (run->methods[i]->id, id) == 0)
+      return true;
+  return false;
+}
+
+static gboolean
+check_conflicts (const PmtRun *run, GError **error)
+{
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    for (int k = 0; m->conflicts && m->conflicts[k]; k++)
+      if (has_method (run, m->conflicts[k]))
+        return refuse (error, PMT_ERROR_INPUT, "The methods %s and %s cannot be used together; leave one of them out.", m->id,
+                       m->conflicts[k]);
+  }
+  return TRUE;
+}
+
+static gboolean
+choose_methods (PmtRunner *runner, GError **error)
+{
+  PmtRun *run = &runner->run;
+  const PmtRequest *q = run->request;
+  int most = q->n_methods;
+  for (int i = 0; pmt_methods[i]; i++)
+    most++;
+  run->methods = g_new0 (const PmtMethod *, most + 1);
+  run->states = g_new0 (void *, most + 1);
+  runner->values = g_new0 (PmtParamValues, most + 1);
+  g_autofree const PmtParamValues **values = g_new0 (const PmtParamValues *, most + 1);
+
+  for (int i = 0; i < q->n_methods; i++) {
+    if (has_method (run, q->methods[i].method->id))
+      return refuse (error, PMT_ERROR_INPUT, "The method %s is asked for twice; leave one of them out.", q->methods[i].method->id);
+    add_method (runner, q->methods[i].method, values, &q->methods[i].values);
+  }
+  for (int i = 0; pmt_methods[i]; i++) {
+    const PmtMethod *m = pmt_methods[i];
+    if (!m->implied || !m->implied (run) || has_method (run, m->id))
+      continue;
+    PmtParamValues *own = &runner->values[i];
+    pmt_param_values_init (own, m->params);
+    add_method (runner, m, values, own);
+  }
+  if (!check_conflicts (run, error))
+    return FALSE;
+  for (int i = 0; i < run->n_methods; i++) {
+    if (!run->methods[i]->state_new)
+      continue;
+    GError *failed = NULL;
+    run->states[i] = run->methods[i]->state_new (run, values[i], &failed);
+    if (failed) {
+      g_propagate_error (error, failed);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+
+static PmtArena *
+reserve (const char *name, size_t limit, bool dry, GError **error)
+{
+  if (!dry)
+    return pmt_arena_new (name, limit, error);
+  /* A dry run touches nothing, so any range of addresses will do, as far as limits on the process allow. */
+  for (size_t size = (size_t) 1 << 38; size > (size_t) 1 << 26; size /= 2) {
+    PmtArena *arena = pmt_arena_new (name, size, NULL);
+    if (arena)
+      return arena;
+  }
+  return pmt_arena_new (name, (size_t) 1 << 26, error);
+}
+
+static gboolean
+open_memory (PmtRunner *runner, GError **error)
+{
+  PmtRun *run = &runner->run;
+  PmtCpuLevel level;
+  if (!pmt_cpu_select (&level, error))
+    return FALSE;
+  run->memory = reserve ("the run", runner->memory_limit, runner->dry, error);
+  if (!run->memory)
+    return FALSE;
+  run->ctx.step = reserve ("the network's activations", runner->step_limit, runner->dry, error);
+  if (!run->ctx.step)
+    return FALSE;
+  run->ctx.kernels = pmt_kernels_get (level);
+  run->ctx.cancel = run->request->cancel;
+  run->ctx.dry = runner->dry;
+  return TRUE;
+}
+
+gboolean
+pmt_runner_open (PmtRunner *runner, GError **error)
+{
+  PmtRun *run = &runner->run;
+  const PmtRequest *q = run->request;
+  run->model = q->model;
+  run->latent_channels = pmt_model_vae_config (run->model)->latent_channels;
+  run->unet_channels = pmt_model_unet_channels (run->model, q->fill && q->image && q->mask);
+  if (!check_request (run, error))
+    return FALSE;
+  const int factor = pmt_vae_factor (pmt_model_vae_config (run->model));
+  run->latent_width = q->width / factor;
+  run->latent_height = q->height / factor;
+  run->schedule = pmt_schedule_new (pmt_model_schedule (run->model), error);
+  run->grid = run->schedule ? q->sampler->grid (run->schedule, q->steps, error) : NULL;
+  return run->grid && open_memory (runner, error) && choose_methods (runner, error);
+}
+
+void
+pmt_runner_close (PmtRunner *runner)
+{
+  PmtRun *run = &runner->run;
+  for (int i = run->n_methods - 1; i >= 0; i--)
+    if (run->states[i] && run->methods[i]->state_free)
+      run->methods[i]->state_free (run->states[i]);
+  for (int i = 0; pmt_methods[i] && runner->values; i++)
+    pmt_param_values_clear (&runner->values[i]);
+  g_free (runner->values);
+  g_free (run->methods);
+  g_free (run->states);
+  for (int i = 0; i < run->n_tracks; i++) {
+    pmt_solver_free (run->tracks[i]->solver);
+    g_free (run->tracks[i]);
+  }
+  g_free (run->tracks);
+  g_clear_error (&run->ctx.error);
+  pmt_arena_free (run->ctx.step);
+  pmt_arena_free (run->memory);
+  pmt_grid_free (run->grid);
+  pmt_schedule_free (run->schedule);
+}
+
+gboolean
+pmt_runner_load (PmtRunner *runner, GError **error)
+{
+  PmtRun *run = &runner->run;
+  const PmtCancel *cancel = run->request->cancel;
+  const bool fill = run->request->fill && run->request->image && run->request->mask;
+  run->tokenizer = pmt_model_tokenizer (run->model, error);
+  if (!run->tokenizer)
+    return FALSE;
+  if (runner->dry) {
+    run->text = pmt_model_text_dry (run->model, error);
+    run->vae = run->text ? pmt_model_vae_dry (run->model, error) : NULL;
+    run->unet = run->vae ? pmt_model_unet_dry (run->model, fill, error) : NULL;
+    return run->unet != NULL;
+  }
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 0, 3, PMT_NO_TENSOR);
+  run->text = pmt_model_text (run->model, cancel, error);
+  if (!run->text)
+    return FALSE;
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 1, 3, PMT_NO_TENSOR);
+  run->vae = pmt_model_vae (run->model, cancel, error);
+  if (!run->vae)
+    return FALSE;
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 2, 3, PMT_NO_TENSOR);
+  run->unet = pmt_model_unet (run->model, fill, cancel, error);
+  if (!run->unet)
+    return FALSE;
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 3, 3, PMT_NO_TENSOR);
+  return TRUE;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "engine/ops/ops.h"
+#include "engine/sample/runner.h"
+
+/* ---- taps: one network call, many methods ------------------------------------------------------------------------------ */
+
+typedef struct TapUser {
+  PmtRun *run;
+  PmtStep *step;
+} TapUser;
+
+static unsigned
+attn_wants (void *user, const PmtAttnSite *site)
+{
+  const PmtRun *run = ((TapUser *) user)->run;
+  unsigned stages = 0;
+  for (int i = 0; i < run->n_methods; i++)
+    if (run->methods[i]->attn_wants)
+      stages |= run->methods[i]->attn_wants (run->states[i], site);
+  return stages;
+}
+
+static void
+attn (void *user, PmtContext *ctx, PmtAttnStage stage, PmtAttnCall *call)
+{
+  TapUser *tap = user;
+  PmtRun *run = tap->run;
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->attn_wants && m->attn && m->attn_wants (run->states[i], call->site) & stage)
+      m->attn (run->states[i], run, tap->step, stage, call);
+  }
+}
+
+static bool
+resid_wants (void *user, const PmtResidSite *site)
+{
+  const PmtRun *run = ((TapUser *) user)->run;
+  for (int i = 0; i < run->n_methods; i++)
+    if (run->methods[i]->resid_wants && run->methods[i]->resid_wants (run->states[i], site))
+      return true;
+  return false;
+}
+
+static void
+resid (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *x)
+{
+  TapUser *tap = user;
+  PmtRun *run = tap->run;
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->resid_wants && m->resid && m->resid_wants (run->states[i], site))
+      m->resid (run->states[i], run, tap->step, site, x);
+  }
+}
+
+/* ---- the network call -------------------------------------------------------------------------------------------------- */
+
+static bool
+same_call (const PmtRow *a, const PmtRow *b)
+{
+  return pmt_shape_equal (&a->latent.shape, &b->latent.shape) && pmt_shape_equal (&a->context.shape, &b->context.shape) &&
+         !a->extra.data == !b->extra.data && (!a->extra.data || pmt_shape_equal (&a->extra.shape, &b->extra.shape)) &&
+         a->weight_set == b->weight_set;
+}
+
+/* The rows' tensors `pick` behind each other; a single one as it is, so that a tape sees where it came from. */
+static PmtTensor
+stack (PmtContext *ctx, const PmtStep *step, size_t pick)
+{
+  const PmtTensor *first = (const PmtTensor *) ((const char *) &step->rows.row[step->call_row[0]] + pick);
+  if (step->n_call_rows == 1 || !first->data)
+    return *first;
+  PmtShape shape = first->shape;
+  shape.dim[0] = step->n_call_rows;
+  PmtTensor all = pmt_tensor_new (ctx, shape);
+  if (!all.data || ctx->dry)
+    return all;
+  const size_t size = (size_t) pmt_tensor_size (*first);
+  for (int k = 0; k < step->n_call_rows; k++) {
+    const PmtTensor *t = (const PmtTensor *) ((const char *) &step->rows.row[step->call_row[k]] + pick);
+    memcpy (all.data + size * k, t->data, size * sizeof (float));
+  }
+  return all;
+}
+
+static gboolean
+call_network (PmtRun *run, PmtStep *step, GError **error)
+{
+  PmtRunner *runner = (PmtRunner *) run;
+  PmtContext *ctx = &run->ctx;
+  TapUser user = { run, step };
+  const PmtTaps taps = { &user, attn_wants, attn, resid_wants, resid };
+  bool tapped = false;
+  for (int i = 0; i < run->n_methods; i++)
+    tapped = tapped || run->methods[i]->attn_wants || run->methods[i]->resid_wants;
+
+  const int n = step->n_call_rows;
+  g_autofree float *timesteps = g_new (float, n);
+  for (int k = 0; k < n; k++)
+    timesteps[k] = (float) step->rows.row[step->call_row[k]].timestep;
+  PmtFrame frame = pmt_frame_open (ctx);
+  PmtTensor sample = stack (ctx, step, offsetof (PmtRow, latent)), extra = stack (ctx, step, offsetof (PmtRow, extra));
+  if (extra.data)
+    sample = pmt_concat (ctx, sample, extra);
+  PmtUnetInput input = { sample, timesteps, stack (ctx, step, offsetof (PmtRow, context)) };
+  PmtTensor out = pmt_unet_forward (ctx, run->unet, &input, tapped ? &taps : NULL);
+  out = pmt_frame_close (ctx, frame, out);
+  if (!pmt_runner_check (run, error))
+    return FALSE;
+  for (int k = 0; k < n; k++)
+    step->rows.row[step->call_row[k]].prediction = pmt_tensor_rows (out, k, 1);
+  runner->evaluations += n;
+  return TRUE;
+}
+
+gboolean
+pmt_run_predict (PmtRun *run, PmtStep *step, GError **error)
+{
+  const int n = step->rows.n, at_once = ((PmtRunner *) run)->rows_per_call;
+  g_autofree int *call_row = g_new (int, n + 1);
+  g_autofree bool *done = g_new0 (bool, n + 1);
+  for (int i = 0; i < n; i++) {
+    if (step->rows.row[i].weight_set != 0) {
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INTERNAL,
+                   "A method asked for weight set %d, which does not exist; leave that method out and report this.",
+                   step->rows.row[i].weight_set);
+      return FALSE;
+    }
+    if (done[i])
+      continue;
+    int taken = 0;
+    for (int k = i; k < n && (at_once == 0 || taken < at_once); k++)
+      if (!done[k] && same_call (&step->rows.row[i], &step->rows.row[k])) {
+        call_row[taken++] = k;
+        done[k] = true;
+      }
+    step->call_row = call_row;
+    step->n_call_rows = taken;
+    gboolean ok = call_network (run, step, error);
+    step->call_row = NULL;
+    step->n_call_rows = 0;
+    if (!ok)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+PmtRow *
+pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error)
+{
+  PmtTrack *t = run->tracks[track];
+  PmtTensor shown = pmt_tensor_new (&run->ctx, t->latent.shape);
+  if (!pmt_runner_check (run, error))
+    return NULL;
+  const PmtSampler *sampler = run->request->sampler;
+  if (sampler->scale_input)
+    sampler->scale_input (t->solver, step->grid_i, t->latent.data, shown.data);
+  else
+    memcpy (shown.data, t->latent.data, (size_t) pmt_tensor_size (shown) * sizeof (float));
+  PmtRow *row = pmt_rows_add (&step->rows);
+  row->track = track;
+  row->role = PMT_ROW_COND;
+  row->latent = shown;
+  row->context = t->context;
+  row->timestep = step->timestep;
+  return row;
+}
+
+/* ---- one evaluation ---------------------------------------------------------------------------------------------------- */
+
+static gboolean
+call_latent (PmtRun *run, PmtStep *step, int track, PmtLatentStage stage, bool *moved, GError **error)
+{
+  for (int i = 0; i < run->n_methods && !*moved; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->latent && !(m->latent (run->states[i], run, step, track, stage, moved, error) && pmt_runner_check (run, error)))
+      return FALSE;
+    if (stage != PMT_LATENT_STEP)
+      *moved = false; /* only STEP can be taken over */
+  }
+  return TRUE;
+}
+
+static gboolean
+call_latents (PmtRun *run, PmtStep *step, PmtLatentStage stage, GError **error)
+{
+  for (int k = 0; k < run->n_tracks; k++) {
+    bool moved = false;
+    if (!call_latent (run, step, k, stage, &moved, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+combine (PmtRun *run, PmtStep *step, int track, GError **error)
+{
+  PmtTrack *t = run->tracks[track];
+  for (int i = 0; i < step->rows.n; i++) {
+    const PmtRow *row = &step->rows.row[i];
+    if (row->track != track || !pmt_shape_equal (&row->prediction.shape, &t->prediction.shape))
+      continue;
+    memcpy (t->prediction.data, row->prediction.data, (size_t) pmt_tensor_size (t->prediction) * sizeof (float));
+    break;
+  }
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->combine && !(m->combine (run->states[i], run, step, track, error) && pmt_runner_check (run, error)))
+      return FALSE;
+  }
+  run->request->sampler->denoised (t->solver, step->grid_i, t->prediction.data, t->latent.data, t->denoised.data);
+  return TRUE;
+}
+
+static gboolean
+evaluate (PmtRun *run, PmtStep *step, GError **error)
+{
+  if (pmt_context_poll (&run->ctx))
+    return pmt_runner_check (run, error);
+  if (!call_latents (run, step, PMT_LATENT_PRE, error))
+    return FALSE;
+  for (int k = 0; k < run->n_tracks; k++)
+    if (!pmt_run_add_row (run, step, k, error))
+      return FALSE;
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->branch && !(m->branch (run->states[i], run, step, error) && pmt_runner_check (run, error)))
+      return FALSE;
+  }
+  if (!pmt_run_predict (run, step, error))
+    return FALSE;
+  for (int k = 0; k < run->n_tracks; k++)
+    if (!combine (run, step, k, error))
+      return FALSE;
+  for (int k = 0; k < run->n_tracks; k++) {
+    PmtTrack *t = run->tracks[k];
+    bool moved = false;
+    if (!call_latent (run, step, k, PMT_LATENT_STEP, &moved, error))
+      return FALSE;
+    if (!moved)
+      run->request->sampler->step (t->solver, step->grid_i, t->prediction.data, t->latent.data);
+  }
+  return call_latents (run, step, PMT_LATENT_POST, error);
+}
+
+gboolean
+pmt_runner_sample (PmtRunner *runner, GError **error)
+{
+  PmtRun *run = &runner->run;
+  const PmtGrid *grid = run->grid;
+  const int n = grid->n - run->first;
+  PmtStep step = { 0 };
+  gboolean ok = TRUE;
+  pmt_runner_report (runner, PMT_STAGE_SAMPLE, 0, n, PMT_NO_TENSOR);
+  for (int i = run->first; i < grid->n && ok; i++) {
+    const atomic_bool *keep = run->request->keep;
+    if (keep && runner->steps_done > 0 && !runner->dry && atomic_load (keep)) {
+      for (int k = 0; k < run->n_tracks; k++) {
+        PmtTrack *t = run->tracks[k];
+        memcpy (t->latent.data, t->denoised.data, (size_t) pmt_tensor_size (t->latent) * sizeof (float));
+      }
+      break;
+    }
+    PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
+    step = (PmtStep) { .i = i - run->first, .n = n, .grid_i = i, .timestep = grid->timestep[i], .sigma = grid->sigma[i] };
+    ok = evaluate (run, &step, error);
+    pmt_rows_clear (&step.rows);
+    pmt_arena_release (run->ctx.step, mark);
+    if (ok) {
+      runner->steps_done++;
+      pmt_runner_report (runner, PMT_STAGE_SAMPLE, step.i + 1, n, run->tracks[run->result_track]->denoised);
+    }
+  }
+  if (ok)
+    ok = call_latents (run, &step, PMT_LATENT_END, error);
+  pmt_arena_trim (run->ctx.step);
+  return ok;
+}

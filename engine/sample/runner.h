@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The inside of a run, shared by the files run*.c of this room and nobody else. */
+#pragma once
+
+#include "engine/sample/run.h"
+
+typedef struct PmtRunner {
+  PmtRun run; /* first, so that a PmtRun * is a PmtRunner * */
+  bool dry;
+  int rows_per_call; /* 0 = all */
+  size_t memory_limit, step_limit;
+  PmtParamValues *values; /* defaults of implied methods; one per active method, unused ones empty */
+  int prompt_tokens_cut;
+  int steps_done;
+  int evaluations;
+
+  PmtProgress progress;
+  double flops; /* of the whole run, from the dry one; 0 in a dry run */
+  gint64 begun, told; /* monotonic microseconds: first work, last report */
+} PmtRunner;
+
+/* run_plan.c: checks the request, chooses and orders the methods, makes schedule, grid, arenas and context. */
+gboolean pmt_runner_open (PmtRunner *runner, GError **error);
+void pmt_runner_close (PmtRunner *runner);
+gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or their dry twins */
+
+/* run_text.c: the prompt, then the methods' text hooks. */
+gboolean pmt_runner_text (PmtRunner *runner, GError **error);
+
+/* run_track.c: track 0, the methods' plan hooks, initial noise. */
+gboolean pmt_runner_start (PmtRunner *runner, GError **error);
+
+/* run_step.c: all evaluations. */
+gboolean pmt_runner_sample (PmtRunner *runner, GError **error);
+
+/* run_decode.c */
+gboolean pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error);
+
+/* run_progress.c. The report that enters a stage, or moves within it. */
+void pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTensor latent);
+void pmt_runner_watch (PmtRunner *runner); /* reports within long passes from now on */
+
+/* FALSE and moves the context's error when an operation has failed. */
+gboolean pmt_runner_check (PmtRun *run, GError **error);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sample/runs.h"
+
+#include <math.h>
+#include <string.h>
+
+static char *
+data_path (const char *name)
+{
+  return g_build_filename (g_getenv ("PMT_TEST_DATA"), "runs", name, NULL);
+}
+
+float *
+runs_tensor (const Runs *runs, const char *name, size_t n)
+{
+  GError *error = NULL;
+  const PmtSafetensor *t = pmt_safetensors_lookup (runs->tensors, name);
+  if (!t)
+    g_error ("runs.safetensors has no %s", name);
+  g_assert_cmpuint (t->count, ==, n);
+  float *values = g_new (float, n);
+  pmt_safetensors_read_f32 (runs->tensors, t, 0, n, values, &error);
+  g_assert_no_error (error);
+  return values;
+}
+
+void
+runs_open (Runs *runs)
+{
+  g_autofree char *path = data_path ("runs.safetensors");
+  GError *error = NULL;
+  *runs = (Runs) { .width = 64, .height = 48 };
+  runs->tensors = pmt_safetensors_open (path, &error);
+  g_assert_no_error (error);
+  const size_t area = (size_t) runs->width * (size_t) runs->height;
+  runs->picture = runs_tensor (runs, "picture", area * 3);
+  runs->mask = runs_tensor (runs, "mask", area);
+}
+
+void
+runs_close (Runs *runs)
+{
+  pmt_safetensors_free (runs->tensors);
+  g_free (runs->picture);
+  g_free (runs->mask);
+}
+
+PmtModel *
+runs_model (const char *name)
+{
+  g_autofree char *path = data_path (name);
+  GError *error = NULL;
+  PmtModel *model = pmt_model_open (path, &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+PmtRequest
+runs_request (const Runs *runs, PmtModel *model)
+{
+  return (PmtRequest) { .model = model, .prompt = "a red circle", .width = runs->width, .height = runs->height, .steps = 4,
+                        .guidance = 1, .strength = 1, .seed = 5, .sampler = pmt_sampler_find ("ddim", NULL) };
+}
+
+PmtResult
+runs_do (const PmtRequest *request)
+{
+  GError *error = NULL;
+  PmtResult result;
+  pmt_run (request, &result, &error);
+  g_assert_no_error (error);
+  return result;
+}
+
+PmtMethodUse
+runs_use (const char *id)
+{
+  GError *error = NULL;
+  PmtMethodUse use = { .method = pmt_method_find (id, &error) };
+  g_assert_no_error (error);
+  pmt_param_values_init (&use.values, use.method->params);
+  return use;
+}
+
+double
+runs_distance (const float *a, const float *b, size_t n)
+{
+  double top = 0, off = 0;
+  for (size_t i = 0; i < n; i++) {
+    g_assert_true (isfinite (a[i]));
+    top = MAX (top, fabs ((double) b[i]));
+    off = MAX (off, fabs ((double) a[i] - b[i]));
+  }
+  return top > 0 ? off / top : off;
+}
+
+size_t
+runs_latent_size (const PmtResult *result)
+{
+  return (size_t) result->latent_channels * (size_t) (result->width / 8) * (size_t) (result->height / 8);
+}
+
+static bool
+equal (const PmtResult *a, const PmtResult *b)
+{
+  g_assert_cmpint (a->width, ==, b->width);
+  g_assert_cmpint (a->height, ==, b->height);
+  const size_t n = (size_t) a->width * (size_t) a->height * 3;
+  return memcmp (a->image, b->image, n * sizeof (float)) == 0 &&
+         memcmp (a->latent, b->latent, runs_latent_size (a) * sizeof (float)) == 0;
+}
+
+void
+runs_assert_equal (const PmtResult *a, const PmtResult *b)
+{
+  if (!equal (a, b))
+    g_error ("The runs differ: latents by %g relative.", runs_distance (a->latent, b->latent, runs_latent_size (a)));
+}
+
+void
+runs_assert_differ (const PmtResult *a, const PmtResult *b)
+{
+  g_assert_cmpfloat (runs_distance (a->latent, b->latent, runs_latent_size (a)), >, 1e-3);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The tiny models, the picture and the mask of tests/data/runs (tests/reference/make_runs.py), for tests of runs and methods. */
+#pragma once
+
+#include "engine/sample/run.h"
+#include "engine/weights/safetensors.h"
+
+typedef struct Runs {
+  PmtSafetensors *tensors;
+  int width, height;
+  float *picture, *mask; /* [height, width, 3] and [height, width] */
+} Runs;
+
+void runs_open (Runs *runs);
+void runs_close (Runs *runs);
+PmtModel *runs_model (const char *name);                    /* "tiny", "tiny-v"; unref it */
+float *runs_tensor (const Runs *runs, const char *name, size_t n); /* g_free it; the size is asserted */
+
+/* A request that can be changed: DDIM, 4 steps, guidance 1, seed 5, no picture. */
+PmtRequest runs_request (const Runs *runs, PmtModel *model);
+/* Runs it; errors end the test. */
+PmtResult runs_do (const PmtRequest *request);
+/* A use of a method with default values; pmt_param_values_clear it. */
+PmtMethodUse runs_use (const char *id);
+
+/* max |a - b| / max |b| */
+double runs_distance (const float *a, const float *b, size_t n);
+void runs_assert_equal (const PmtResult *a, const PmtResult *b);  /* pictures and latents, to the bit */
+void runs_assert_differ (const PmtResult *a, const PmtResult *b);
+size_t runs_latent_size (const PmtResult *result);

@@ -59,4 +59,12 @@ for path in "$build"/data/*.json; do
   [ ! -f "$path" ] || place "$path" "data/$(basename "$path")"
 done
 # GIMP complains about a folder of translations that is not there, so there always is one.
-if [ -d "$build/po" ]; then place "$build/po" locale; else mkdir -p "$folder/locale"; fi
+if [ "$how" = link ] && [ -d "$build/po" ]; then
+  place "$build/po" locale
+else
+  rm -rf "$folder/locale"
+  mkdir -p "$folder/locale"
+  for path in "$build"/po/*/LC_MESSAGES; do
+    [ ! -d "$path" ] || { mkdir -p "$folder/locale/$(basename "$(dirname "$path")")"; cp -RL "$path" "$folder/locale/$(basename "$(dirname "$path")")/"; }
+  done
+fi

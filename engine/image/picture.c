@@ -157,3 +157,23 @@ pmt_picture_flatten (const PmtPicture *rgba, float *rgb, GError **error)
   free (work);
   return good;
 }
+
+void
+pmt_picture_lay_over (PmtPicture *picture, const PmtPicture *layer, const PmtPicture *blend, int x, int y)
+{
+  g_assert (picture->channels == 4 && layer->channels == 4 && blend->channels == 1);
+  g_assert (blend->width == layer->width && blend->height == layer->height);
+  for (int j = MAX (0, -y); j < MIN (layer->height, picture->height - y); j++)
+    for (int i = MAX (0, -x); i < MIN (layer->width, picture->width - x); i++) {
+      size_t at = (size_t) j * (size_t) layer->width + (size_t) i;
+      const float *from = layer->data + at * 4;
+      float *to = picture->data + ((size_t) (y + j) * (size_t) picture->width + (size_t) (x + i)) * 4;
+      float cover = blend->data[at] * from[3], rest = to[3] * (1 - cover), alpha = cover + rest;
+
+      if (cover <= 0)
+        continue;
+      for (int c = 0; c < 3; c++)
+        to[c] = (cover * from[c] + rest * to[c]) / alpha;
+      to[3] = alpha;
+    }
+}

@@ -38,3 +38,7 @@ bool pmt_picture_opaque (const PmtPicture *picture);
  * surroundings run in (nearer ones count more), so that a hole is neither black nor the colour that somebody happened to erase;
  * without any opaque pixel it is mid-grey. Half-transparent pixels mix. `rgb` is the caller's, of width * height * 3 values. */
 gboolean pmt_picture_flatten (const PmtPicture *rgba, float *rgb, GError **error);
+
+/* Lays `layer` (RGBA, its left upper corner at x, y of `picture`) over `picture` (RGBA) with `blend` (layer-sized, 1 channel) as layer mask.
+ * Where blend is 0 the picture's values are not touched. Parts of the layer outside the picture are dropped. */
+void pmt_picture_lay_over (PmtPicture *picture, const PmtPicture *layer, const PmtPicture *blend, int x, int y);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/cli/job-options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pentimento/protocol.h"
+
+#define DESCRIPTION                                                                                                                  \
+  "Without --model the bundled model is used. A PNG that is written carries its recipe in the chunk '" PMT_RECIPE_PARASITE "'.\n"    \
+  "Ctrl-C stops; a second one stops at once."
+
+/* What the command line gives beside the parameter table. */
+typedef struct Given {
+  char *model, *size, *precision, *threads, *context, *grow, *feather;
+  char **methods;
+} Given;
+
+void
+pmt_job_files_clear (PmtJobFiles *files)
+{
+  g_free (files->image);
+  g_free (files->mask);
+  g_free (files->noise);
+  g_free (files->latents);
+  g_free (files->out);
+  g_free (files->layer);
+  memset (files, 0, sizeof *files);
+}
+
+static void
+given_clear (Given *given)
+{
+  g_free (given->model);
+  g_free (given->size);
+  g_free (given->precision);
+  g_free (given->threads);
+  g_free (given->context);
+  g_free (given->grow);
+  g_free (given->feather);
+  g_strfreev (given->methods);
+}
+
+/* "How it is followed (1 to 50, default 7)" */
+static char *
+describe (const PmtParam *p)
+{
+  g_autofree char *help = g_strdup (p->help);
+
+  if (g_str_has_suffix (help, "."))
+    help[strlen (help) - 1] = '\0';
+  switch (p->type) {
+  case PMT_PARAM_INT:
+  case PMT_PARAM_DOUBLE:
+    return g_strdup_printf ("%s (%.10g to %.10g, default %.10g)", help, p->min, p->max, p->fallback);
+  case PMT_PARAM_BOOL:
+    return g_strdup_printf ("%s (true or false, default %s)", help, p->fallback != 0 ? "true" : "false");
+  case PMT_PARAM_STRING:
+  case PMT_PARAM_CHOICE:
+    break;
+  }
+  return g_strdup_printf ("%s%s%s%s", help, p->text && p->text[0] ? " (default " : "", p->text ? p->text : "",
+                          p->text && p->text[0] ? ")" : "");
+}
+
+static const char *
+placeholder_of (const PmtParam *p)
+{
+  return p->type == PMT_PARAM_INT ? "N" : p->type == PMT_PARAM_DOUBLE ? "X" : p->type == PMT_PARAM_BOOL ? "BOOL" : "TEXT";
+}
+
+static void
+add_entry (GArray *entries, const char *name, GOptionArg arg, gpointer data, const char *help, const char *what)
+{
+  GOptionEntry entry = { name, 0, 0, arg, data, help, what };
+
+  g_array_append_val (entries, entry);
+}
+
+/* A method as on the command line, "ID:key=value,key=value", as the recipe has it. */
+static JsonNode *
+read_method (const char *text, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ":", 2);
+  g_auto (GStrv) pairs = g_strsplit (parts[0] && parts[1] ? parts[1] : "", ",", -1);
+  const PmtMethod *method = pmt_method_find (parts[0] ? parts[0] : "", error);
+  g_autofree char *where = method ? g_strdup_printf ("method %s", method->id) : NULL;
+  PmtParamValues values;
+  JsonNode *node = NULL;
+  gboolean good = TRUE;
+
+  if (!method)
+    return NULL;
+  pmt_param_values_init (&values, method->params);
+  for (char **pair = pairs; good && *pair; pair++) {
+    g_auto (GStrv) sides = g_strsplit (*pair, "=", 2);
+    if (!sides[0] || !sides[1]) {
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In --method, '%s' is not of the form key=value.", *pair);
+      good = FALSE;
+    } else
+      good = pmt_param_values_set_text (&values, g_strstrip (sides[0]), sides[1], where, error);
+  }
+  if (good) {
+    node = pmt_param_values_to_json (&values);
+    json_object_set_string_member (json_node_get_object (node), "id", method->id);
+  }
+  pmt_param_values_clear (&values);
+  return node;
+}
+
+static gboolean
+read_size (const char *text, JsonObject *recipe, GError **error)
+{
+  int width, height, end = 0;
+  JsonArray *size;
+
+  if ((sscanf (text, "%d%*1[xX]%d%n", &width, &height, &end) != 2 && sscanf (text, "%d×%d%n", &width, &height, &end) != 2) ||
+      text[end] != '\0' || width < 1 || height < 1 || width > PMT_PICTURE_MAX_SIDE || height > PMT_PICTURE_MAX_SIDE) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The size '%s' is not of the form WIDTHxHEIGHT with sides from 1 to %d pixels.", text,
+                 PMT_PICTURE_MAX_SIDE);
+    return FALSE;
+  }
+  size = json_array_new ();
+  json_array_add_int_element (size, width);
+  json_array_add_int_element (size, height);
+  json_object_set_array_member (recipe, "size", size);
+  return TRUE;
+}
+
+static gboolean
+read_number (const char *option, const char *text, double most, JsonObject *object, const char *name, gboolean whole, GError **error)
+{
+  char *end;
+  double value = g_ascii_strtod (text, &end);
+
+  if (end == text || *end != '\0' || !(value >= (whole ? 0 : -1) && value <= most) || (whole && value != (int) value)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "%s takes a %s from %d to %g, not '%s'.", option, whole ? "whole number" : "number",
+                 whole ? 0 : -1, most, text);
+    return FALSE;
+  }
+  if (whole)
+    json_object_set_int_member (object, name, (gint64) value);
+  else
+    json_object_set_double_member (object, name, value);
+  return TRUE;
+}
+
+static gboolean
+read_region (const Given *given, JsonObject *recipe, GError **error)
+{
+  JsonObject *region = json_object_new ();
+
+  json_object_set_object_member (recipe, "region", region);
+  if (given->context)
+    json_object_set_string_member (region, "mode", given->context);
+  return pmt_cli_check_utf8 ("--context", given->context, error) &&
+         (!given->grow || read_number ("--grow", given->grow, 1000, region, "grow", FALSE, error)) &&
+         (!given->feather || read_number ("--feather", given->feather, 1000, region, "feather", FALSE, error));
+}
+
+static gboolean
+fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtParam *params, char *const *texts, GError **error)
+{
+  PmtParamValues values;
+  JsonArray *methods;
+  gboolean good = TRUE;
+
+  json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
+  json_object_set_string_member (recipe, "task", pmt_task_name (task));
+  pmt_param_values_init (&values, params);
+  for (int i = 0; good && params[i].id; i++) {
+    g_autofree char *option = g_strdup_printf ("--%s", params[i].id);
+    if (texts[i])
+      good = pmt_cli_check_utf8 (option, texts[i], error) &&
+             pmt_param_values_set_text (&values, params[i].id, texts[i], "the command line", error);
+  }
+  if (good) {
+    g_autoptr (JsonNode) node = pmt_param_values_to_json (&values);
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *value;
+
+    json_object_iter_init_ordered (&iter, json_node_get_object (node));
+    while (json_object_iter_next_ordered (&iter, &name, &value))
+      json_object_set_member (recipe, name, json_node_copy (value));
+  }
+  pmt_param_values_clear (&values);
+  if (!good || !pmt_cli_check_utf8 ("--model", given->model, error) || !pmt_cli_check_utf8 ("--precision", given->precision, error))
+    return FALSE;
+  if (given->model)
+    json_object_set_string_member (recipe, "model", given->model);
+  if (given->precision)
+    json_object_set_string_member (recipe, "precision", given->precision);
+  if (given->threads && !read_number ("--threads", given->threads, 1024, recipe, "threads", TRUE, error))
+    return FALSE;
+  if (given->size && !read_size (given->size, recipe, error))
+    return FALSE;
+  methods = json_array_new ();
+  json_object_set_array_member (recipe, "methods", methods);
+  for (char **method = given->methods; method && *method; method++) {
+    JsonNode *node = pmt_cli_check_utf8 ("--method", *method, error) ? read_method (*method, error) : NULL;
+    if (!node)
+      return FALSE;
+    json_array_add_element (methods, node);
+  }
+  return task != PMT_TASK_FILL || read_region (given, recipe, error);
+}
+
+static void
+add_entries (GArray *entries, PmtTask task, Given *given, PmtJobFiles *files)
+{
+  const GOptionArg file = G_OPTION_ARG_FILENAME;
+  gboolean fill = task == PMT_TASK_FILL;
+
+  add_entry (entries, "model", file, &given->model, "Diffusers folder or single-file checkpoint", "PATH");
+  add_entry (entries, "size", file, &given->size, fill ? "Size of the run (default: from the region)" : "Size of the picture", "WxH");
+  add_entry (entries, "image", file, &files->image, fill ? "Picture to fill" : "Picture to start from", "FILE");
+  add_entry (entries, "mask", file, &files->mask,
+             fill ? "Grey picture of the image's size: white is filled; empty means all" : "Where the image may change: white", "FILE");
+  if (fill) {
+    add_entry (entries, "context", file, &given->context, "What the model sees: auto, selection or whole", "MODE");
+    add_entry (entries, "grow", file, &given->grow, "Pixels that the mask grows by (-1 = automatic)", "PX");
+    add_entry (entries, "feather", file, &given->feather, "Pixels of soft edge (-1 = automatic)", "PX");
+    add_entry (entries, "out-layer", file, &files->layer, "Also write the new part alone, transparent elsewhere", "FILE.png");
+  }
+  add_entry (entries, "method", G_OPTION_ARG_FILENAME_ARRAY, &given->methods, "Method with its parameters; may be repeated",
+             "ID:key=value,…");
+  add_entry (entries, "precision", file, &given->precision, "f32, or auto", "P");
+  add_entry (entries, "threads", file, &given->threads, "Processor cores to use (default: all)", "N");
+  add_entry (entries, "noise", file, &files->noise, "Initial noise: the first tensor of a safetensors file", "FILE");
+  add_entry (entries, "dump-latents", file, &files->latents, "Write the final latents as safetensors", "FILE");
+  add_entry (entries, "progress", G_OPTION_ARG_NONE, &files->progress, "One line per step instead of a bar", NULL);
+  add_entry (entries, "out", file, &files->out, "PNG or JPEG to write; with --variants, -1, -2, … are added to the name", "FILE.png");
+}
+
+JsonObject *
+pmt_job_options_parse (const PmtCommand *command, PmtTask task, int argc, char **argv, PmtJobFiles *files, GError **error)
+{
+  const PmtParam *params = pmt_job_params (task);
+  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  g_autoptr (GPtrArray) helps = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) texts = NULL;
+  JsonObject *recipe = NULL;
+  Given given = { 0 };
+  int n = 0;
+
+  memset (files, 0, sizeof *files);
+  while (params[n].id)
+    n++;
+  texts = g_new0 (char *, (gsize) n + 1);
+  for (int i = 0; i < n; i++) {
+    char *help = describe (&params[i]);
+    g_ptr_array_add (helps, help);
+    add_entry (entries, params[i].id, G_OPTION_ARG_FILENAME, &texts[i], help, placeholder_of (&params[i]));
+  }
+  add_entries (entries, task, &given, files);
+  if (pmt_cli_parse (command, NULL, DESCRIPTION, (GOptionEntry *) (void *) entries->data, argc, argv, NULL, 0, error)) {
+    recipe = json_object_new ();
+    if (!fill_recipe (recipe, task, &given, params, texts, error))
+      g_clear_pointer (&recipe, json_object_unref);
+  }
+  /* strv holes: each text is owned by its own place */
+  for (int i = 0; i < n; i++)
+    g_clear_pointer (&texts[i], g_free);
+  given_clear (&given);
+  if (!recipe)
+    pmt_job_files_clear (files);
+  return recipe;
+}

@@ -2,6 +2,7 @@
 #include "engine/serve/connection.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define READ_SIZE 65536

@@ -47,7 +47,7 @@ def make(first, n, vae, scale):
     out = {"latent": np.empty((n, 4, 16, 16), np.float16), "seen": np.empty((n, 4, 16, 16), np.float16),
            "hole": np.empty((n, 16, 16), np.uint8), "whole_ids": np.empty((n, 32), np.int16),
            "fill_ids": np.empty((n, 32), np.int16), "whole_ok": np.empty(n, bool)}
-    step = 32
+    step = 8  # small batches stay in the cache
     for i in range(0, n, step):
         pictures, masked = [], []
         for j in range(i, min(i + step, n)):

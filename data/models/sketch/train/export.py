@@ -27,6 +27,10 @@ INDEX = {"_class_name": "StableDiffusionPipeline",
          "unet_fill": ["diffusers", "UNet2DConditionModel"],
          "vae": ["diffusers", "AutoencoderKL"]}
 
+TEXT_KEYS = ("model_type", "vocab_size", "hidden_size", "intermediate_size", "projection_dim",
+             "num_hidden_layers", "num_attention_heads", "max_position_embeddings", "hidden_act",
+             "layer_norm_eps", "bos_token_id", "eos_token_id", "pad_token_id")
+
 SCHEDULER = {"_class_name": "DDIMScheduler", "beta_start": .00085, "beta_end": .012,
              "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "clip_sample": False,
              "prediction_type": "v_prediction", "set_alpha_to_one": False, "steps_offset": 1,
@@ -86,9 +90,9 @@ def export_unet(work, folder, name, only):
         write_weights(state, os.path.join(folder, "unet"),
                       "diffusion_pytorch_model.safetensors", "Pentimento sketch network")
     if not only:
-        config = {**text.config.to_dict(), "architectures": ["CLIPTextModel"]}
-        write_json({k: v for k, v in config.items() if v is not None}, folder, "text_encoder",
-                   "config.json")
+        known = text.config.to_dict()
+        write_json({"architectures": ["CLIPTextModel"], **{k: known[k] for k in TEXT_KEYS}}, folder,
+                   "text_encoder", "config.json")
         state = text.state_dict()
         if not any(k.startswith("text_model.") for k in state):
             state = {"text_model." + k: v for k, v in state.items()}

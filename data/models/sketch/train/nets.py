@@ -20,7 +20,7 @@ CONTEXT = 128        # its width
 VAE = dict(in_channels=3, out_channels=3, latent_channels=4,
            block_out_channels=[32, 64, 96, 96], layers_per_block=1, norm_num_groups=8,
            down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
-           mid_block_add_attention=False, sample_size=128, scaling_factor=1.0)
+           mid_block_add_attention=False, force_upcast=False, sample_size=128, scaling_factor=1.0)
 
 UNET = dict(sample_size=16, in_channels=4, out_channels=4, layers_per_block=2,
             block_out_channels=[64, 96, 96], norm_num_groups=16, attention_head_dim=[2, 3, 3],

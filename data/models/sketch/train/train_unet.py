@@ -45,8 +45,8 @@ def arguments():
     a.add_argument("--model", required=True)
     a.add_argument("--name", default="unet")
     a.add_argument("--minutes", type=float, default=60)
-    a.add_argument("--examples", type=int, default=20, help="shards of 2048 to grow to")
-    a.add_argument("--first-examples", type=int, default=6)
+    a.add_argument("--examples", type=int, default=10, help="shards of 2048 to grow to")
+    a.add_argument("--first-examples", type=int, default=3)
     a.add_argument("--batch", type=int, default=48)
     a.add_argument("--rate", type=float, default=1e-3)
     a.add_argument("--final-rate", type=float, default=.03, help="share of the rate at the end")
@@ -104,7 +104,7 @@ def main():
         fill = (torch.rand(a.batch) < a.fill) | (~e["whole_ok"] & torch.tensor(a.fill > 0))
         if a.fill == 0:
             fill = torch.zeros(a.batch, dtype=torch.bool)
-        extra, weight = assemble(e, fill, .08)
+        extra, weight = assemble(e, fill, .03)
         ids = torch.where(fill[:, None], e["fill_ids"], e["whole_ids"]).long()
         ids[torch.rand(a.batch) < .1] = empty
         # a scattered scene's caption names one thing only: as a whole picture it has no caption
@@ -125,7 +125,8 @@ def main():
             v = net(torch.cat([x, extra], 1), t, context).sample
         snr = level / (1 - level)
         each = (weight * (v.float() - target).square()).mean((1, 2, 3))
-        loss = (each * (snr.clamp(max=5) / (snr + 1)).flatten()).mean()
+        # min-SNR 5, in the form that keeps the weight of v at high noise, where kinds are decided
+        loss = (each * ((snr + 1).clamp(max=5) / (snr + 1)).flatten()).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -144,7 +145,7 @@ def main():
             sums.zero_()
         if state["step"] % 200 == 0:
             save()
-        if state["step"] % 100 == 0 and pool.shards < a.examples:
+        if state["step"] % 250 == 0 and pool.shards < a.examples:
             pool.grow()
         state["seconds"] += time.time() - last
         last = time.time()

@@ -36,8 +36,9 @@ def known_suites(build):
 
 def run_meson(build, suites, data):
     """Runs the suites; returns the records of meson's log, one per executable."""
-    log = build / "meson-logs" / "testlog.json"
-    log.unlink(missing_ok=True)
+    logs = build / "meson-logs"
+    for old in logs.glob("testlog*.json"):
+        old.unlink()
     # Three times the stated limits: they are for an idle machine, and only a hang should meet them.
     command = ["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", "3",
                "--num-processes", str(os.cpu_count() or 2)]
@@ -47,9 +48,9 @@ def run_meson(build, suites, data):
         command += ["--wrapper", f"env PMT_TEST_DATA={data}"]
     env = dict(os.environ, OMP_WAIT_POLICY="passive", MESON_TESTTHREADS=str(os.cpu_count() or 2))
     subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False)
-    if not log.exists():
-        return []
-    return [json.loads(line) for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    # one log, whose name depends on the wrapper
+    return [json.loads(line) for log in logs.glob("testlog*.json")
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
 
 
 def read_tap(text):
@@ -114,7 +115,7 @@ def main():
     build = Path(arguments.pop(0))
     data = None
     if arguments[:1] == ["--data"]:
-        data, arguments = arguments[1], arguments[2:]
+        data, arguments = Path(arguments[1]).resolve(), arguments[2:]
     known, protocols = known_suites(build)
     suites = arguments or sorted(known - ON_REQUEST)
     unknown = [suite for suite in suites if suite not in known]

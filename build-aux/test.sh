@@ -6,7 +6,7 @@
 . "$root/build-aux/build.sh"
 . "$root/build-aux/reference.sh"
 
-reference_suites="base text nets sample methods"
+reference_suites="base weights text nets sample methods image"
 
 job_test() {
   local suites="" suite reference=no slow=no

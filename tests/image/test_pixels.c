@@ -224,7 +224,7 @@ test_colour_match (void)
     }
   }
   before = g_memdup2 (result, 3 * N * sizeof (float));
-  pmt_colour_match (result, original, denoise, W, H, 2, 8, &match, &error);
+  pmt_colour_match (result, original, denoise, W, H, 3, 8, &match, &error); /* 3: the corner of the two-pixel frame is sqrt 8 away */
   g_assert_no_error (error);
   g_assert_cmpfloat (match.weight, >, 100);
   g_assert_cmpfloat (fabsf (match.shift[0] - shift[0]), <, 1e-5f);
@@ -237,7 +237,7 @@ test_colour_match (void)
   for (int i = 0; i < N; i++)
     denoise[i] = 1;
   memcpy (before, result, 3 * N * sizeof (float));
-  pmt_colour_match (result, original, denoise, W, H, 2, 8, &match, &error);
+  pmt_colour_match (result, original, denoise, W, H, 3, 8, &match, &error); /* 3: the corner of the two-pixel frame is sqrt 8 away */
   g_assert_no_error (error);
   g_assert_true (match.weight == 0 && match.shift[0] == 0);
   g_assert_cmpmem (before, 3 * N * sizeof (float), result, 3 * N * sizeof (float));

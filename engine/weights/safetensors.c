@@ -25,6 +25,21 @@ struct PmtSafetensors {
 static gboolean
 refuse (const PmtSafetensors *file, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
+/* Names come from the file: whatever they hold, a message stays one line of moderate length. */
+static void
+tidy (char *text)
+{
+  const size_t limit = 400;
+
+  for (char *c = text; *c; c++)
+    if ((unsigned char) *c < 0x20 || *c == 0x7f)
+      *c = '?';
+  if (strlen (text) > limit) {
+    char *end = g_utf8_find_prev_char (text, text + limit);
+    strcpy (end, "...");
+  }
+}
+
 /* The middle of the sentence comes from `format`. */
 static gboolean
 refuse (const PmtSafetensors *file, GError **error, const char *format, ...)
@@ -33,6 +48,7 @@ refuse (const PmtSafetensors *file, GError **error, const char *format, ...)
   va_start (args, format);
   g_autofree char *why = g_strdup_vprintf (format, args);
   va_end (args);
+  tidy (why);
   g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' is not a sound safetensors file: %s; get a fresh copy of it.", file->path,
                why);
   return FALSE;
@@ -331,9 +347,10 @@ pmt_safetensors_read_f32 (const PmtSafetensors *file, const PmtSafetensor *tenso
 {
   g_return_val_if_fail (begin <= tensor->count && count <= tensor->count - begin, FALSE);
   if (!pmt_dtype_is_readable (tensor->dtype)) {
+    g_autofree char *what = g_strdup_printf ("%s' is stored as %s", tensor->name, tensor->dtype_name);
+    tidy (what);
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "Tensor '%s' of '%s' is stored as %s, which is not supported; convert the file to F16 or F32.", tensor->name,
-                 file->path, tensor->dtype_name);
+                 "'%s' cannot be used: its tensor '%s, which is not supported; convert the file to F16 or F32.", file->path, what);
     return FALSE;
   }
   const uint8_t *src = tensor->data;

@@ -179,7 +179,7 @@ test_checkpoint (void)
   g_assert_cmpint (json_object_get_int_member (vae, "latent_channels"), ==, 4);
   pmt_model_files_free (files);
   assert_problem_free (path);
-  g_assert_cmpint (g_get_monotonic_time () - start, <, G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC); /* headers only: no tensor is read */
   box_clear (&box);
 }
 

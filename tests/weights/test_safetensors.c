@@ -180,6 +180,20 @@ test_too_many (void)
   files_assert_error (error, PMT_ERROR_FORMAT, "more than 100000 tensors", NULL);
 }
 
+/* A name of a megabyte with line breaks still gives one short sentence. */
+static void
+test_long_name (void)
+{
+  g_autofree char *name = g_strnfill (1 << 20, 'x'), *header = g_strdup_printf ("{\"a\\n\xc3\xa9%s\":{}}", name);
+  gsize size;
+  g_autofree guint8 *bytes = files_safetensors (header, -1, 0, 0, &size);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (pmt_safetensors_open_memory (bytes, size, "long", &error));
+  files_assert_error (error, PMT_ERROR_FORMAT, "a?\xc3\xa9xxx", "...");
+  g_assert_cmpuint (strlen (error->message), <, 600);
+}
+
 /* A file by the reference implementation: all number formats, data at odd addresses. */
 static void
 test_dtypes (void)
@@ -275,6 +289,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/safetensors/frame", test_frame);
   g_test_add_func ("/safetensors/too-many", test_too_many);
+  g_test_add_func ("/safetensors/long-name", test_long_name);
   g_test_add_func ("/safetensors/dtypes", test_dtypes);
   g_test_add_func ("/safetensors/write", test_write);
   return g_test_run ();

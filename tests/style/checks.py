@@ -153,24 +153,6 @@ def potfiles(tree):
         yield f"po/POTFILES.in lists {name}, which does not exist"
 
 
-def tests_registered(tree):
-    """A C file or test script in tests/<suite>/ that meson.build does not mention would never run."""
-    for name in tree.names:
-        path = Path(name)
-        if path.parts[0] != "tests" or len(path.parts) != 3:
-            continue
-        if path.suffix != ".c" and not (path.stem.startswith("test_") and path.suffix in (".py", ".sh", ".scm")):
-            continue
-        build = str(path.parent / "meson.build")
-        text = tree.text(build) if build in tree.names else ""
-        if re.search(r"^foreach \w+ : methods\b", text, re.M):  # the methods' own list, which the build loops over
-            text += tree.text("engine/methods/meson.build")
-        # by its own name, or in a loop that puts test_ in front
-        short = path.stem.removeprefix("test_")
-        if not re.search(rf"['\"/](?:{re.escape(path.stem)}|{re.escape(short)})(?:\.\w+)?['\"]", text):
-            yield f"{name} is not in {build}, so it never runs"
-
-
 MESON = "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 # name: (check, a tree that breaks the rule, a tree that keeps it)
 CHECKS = {
@@ -200,8 +182,4 @@ CHECKS = {
     "unfinished": (unfinished, [{"a.c": "/* TO" + "DO */\n"}, {"README.md": "for n" + "ow this\n"}], {"a.c": "/* for nowhere */\n"}),
     "potfiles": (potfiles, [{"ui/a.c": 'x = _("Fill");\n'}, {"engine/methods/a.c": 'x = N_ ("Fill");\n', "po/POTFILES.in": "\n"}, {"po/POTFILES.in": "gone.c\n"}],
                  {"ui/a.c": 'x = _("Fill");\n', "po/POTFILES.in": "# files\nui/a.c\n"}),
-    "tests-registered": (tests_registered, [{"tests/ops/a.c": "", "tests/ops/meson.build": MESON + "'ab'"}, {"tests/ops/a.c": ""}, {"tests/ops/test_a.py": ""}],
-                         {"tests/ops/a.c": "", "tests/ops/help.py": "", "tests/ops/meson.build": MESON + "foreach t : ['a']",
-                          "tests/methods/test_b.c": "", "tests/methods/meson.build": MESON + "foreach t : methods",
-                          "engine/methods/meson.build": MESON + "methods = ['b']"}),
 }

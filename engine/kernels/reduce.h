@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "engine/kernels/pointwise.h"
 #include "engine/kernels/vec.h"
 
 static void
@@ -53,12 +54,14 @@ normalize (const float *x, const float *mean, const float *factor, const float *
 static float
 sum_run (const float *x, size_t n)
 {
-  PmtLanes acc = { 0 };
+  PmtVector acc[PMT_PARTS];
+  float lane[PMT_LANES];
+  parts_fill (acc, 0.0f);
   size_t i = 0;
   for (; i + PMT_LANES <= n; i += PMT_LANES)
-    acc += *(const PmtLanes *) (x + i);
-  float lane[PMT_LANES];
-  memcpy (lane, &acc, sizeof lane);
+    for (size_t p = 0; p < PMT_PARTS; p++)
+      acc[p] += vector_load (x + i + p * PMT_VECTOR);
+  parts_store (lane, acc);
   for (size_t j = 0; i < n; i++, j++)
     lane[j] += x[i];
   return lanes_sum (lane);
@@ -67,14 +70,16 @@ sum_run (const float *x, size_t n)
 static float
 square_run (const float *x, float mean, size_t n)
 {
-  PmtLanes acc = { 0 };
-  size_t i = 0;
-  for (; i + PMT_LANES <= n; i += PMT_LANES) {
-    PmtLanes d = *(const PmtLanes *) (x + i) - mean;
-    acc += d * d;
-  }
+  PmtVector acc[PMT_PARTS];
   float lane[PMT_LANES];
-  memcpy (lane, &acc, sizeof lane);
+  parts_fill (acc, 0.0f);
+  size_t i = 0;
+  for (; i + PMT_LANES <= n; i += PMT_LANES)
+    for (size_t p = 0; p < PMT_PARTS; p++) {
+      PmtVector d = vector_load (x + i + p * PMT_VECTOR) - mean;
+      acc[p] += d * d;
+    }
+  parts_store (lane, acc);
   for (size_t j = 0; i < n; i++, j++)
     lane[j] += (x[i] - mean) * (x[i] - mean);
   return lanes_sum (lane);
@@ -83,12 +88,14 @@ square_run (const float *x, float mean, size_t n)
 static float
 dot (const float *a, const float *b, size_t n)
 {
-  PmtLanes acc = { 0 };
+  PmtVector acc[PMT_PARTS];
+  float lane[PMT_LANES];
+  parts_fill (acc, 0.0f);
   size_t i = 0;
   for (; i + PMT_LANES <= n; i += PMT_LANES)
-    acc += *(const PmtLanes *) (a + i) * *(const PmtLanes *) (b + i);
-  float lane[PMT_LANES];
-  memcpy (lane, &acc, sizeof lane);
+    for (size_t p = 0; p < PMT_PARTS; p++)
+      acc[p] += vector_load (a + i + p * PMT_VECTOR) * vector_load (b + i + p * PMT_VECTOR);
+  parts_store (lane, acc);
   for (size_t j = 0; i < n; i++, j++)
     lane[j] += a[i] * b[i];
   return lanes_sum (lane);
@@ -114,31 +121,36 @@ layer_norm (const float *x, const float *gamma, const float *beta, float eps, fl
   }
 }
 
+/* Ignores NaN: whoever takes exp of the values meets it there. */
 static float
 max_run (const float *x, size_t n)
 {
-  float lane[PMT_LANES];
-  for (size_t j = 0; j < PMT_LANES; j++)
-    lane[j] = -INFINITY;
+  PmtVector acc[PMT_PARTS];
+  float lane[PMT_LANES], top = -INFINITY;
+  parts_fill (acc, -INFINITY);
   size_t i = 0;
   for (; i + PMT_LANES <= n; i += PMT_LANES)
-    for (size_t j = 0; j < PMT_LANES; j++)
-      lane[j] = max_float (lane[j], x[i + j]);
-  for (size_t j = 0; i < n; i++, j++)
-    lane[j] = max_float (lane[j], x[i]);
-  return lanes_max (lane);
+    for (size_t p = 0; p < PMT_PARTS; p++)
+      acc[p] = vector_max (vector_load (x + i + p * PMT_VECTOR), acc[p]);
+  parts_store (lane, acc);
+  for (size_t j = 0; j < PMT_LANES; j++)
+    top = lane[j] > top ? lane[j] : top;
+  for (; i < n; i++)
+    top = x[i] > top ? x[i] : top;
+  return top;
+}
+
+static float
+exp_sum (const float *x, float factor, float *y, size_t n)
+{
+  float top = factor * max_run (x, n);
+  for (size_t i = 0; i < n; i++)
+    y[i] = exp_float (factor * x[i] - top);
+  return sum_run (y, n);
 }
 
 static void
 softmax (const float *x, float factor, float *y, size_t n)
 {
-  /* The factor goes on first: a negative one would turn maximum into minimum. */
-  for (size_t i = 0; i < n; i++)
-    y[i] = factor * x[i];
-  float top = max_run (y, n);
-  for (size_t i = 0; i < n; i++)
-    y[i] = exp_float (y[i] - top);
-  float inverse = 1.0f / sum_run (y, n);
-  for (size_t i = 0; i < n; i++)
-    y[i] *= inverse;
+  scale (y, 1.0f / exp_sum (x, factor, y, n), y, n);
 }

@@ -10,17 +10,55 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { PMT_LANES = 16 };
+/* Registers' worth of floats on the level that is being compiled; generic vectors wider than a register compile badly. */
+#if defined(__AVX512F__)
+#define PMT_VECTOR 16
+#elif defined(__AVX__)
+#define PMT_VECTOR 8
+#else
+#define PMT_VECTOR 4
+#endif
 
-typedef float PmtLanes __attribute__ ((vector_size (4 * PMT_LANES), aligned (4), may_alias));
+/* A sum of n values has PMT_LANES partial sums, lane j taking values j, j + PMT_LANES, …; they live in PMT_PARTS registers. */
+enum { PMT_LANES = 32, PMT_PARTS = PMT_LANES / PMT_VECTOR };
+
+typedef float PmtVector __attribute__ ((vector_size (4 * PMT_VECTOR), aligned (4), may_alias));
+typedef int32_t PmtVectorBits __attribute__ ((vector_size (4 * PMT_VECTOR), aligned (4), may_alias));
 
 #define PMT_INLINE static inline __attribute__ ((always_inline))
 
-/* Keeps a NaN in `a` (comparisons with NaN are false) and takes one from `b`. */
-PMT_INLINE float
-max_float (float a, float b)
+PMT_INLINE PmtVector
+vector_load (const float *x)
 {
-  return b > a || b != b ? b : a;
+  return *(const PmtVector *) x;
+}
+
+PMT_INLINE void
+vector_store (float *x, PmtVector v)
+{
+  *(PmtVector *) x = v;
+}
+
+PMT_INLINE void
+parts_fill (PmtVector parts[PMT_PARTS], float value)
+{
+  for (size_t p = 0; p < PMT_PARTS; p++)
+    parts[p] = (PmtVector) { 0 } + value;
+}
+
+PMT_INLINE void
+parts_store (float lane[PMT_LANES], const PmtVector parts[PMT_PARTS])
+{
+  for (size_t p = 0; p < PMT_PARTS; p++)
+    vector_store (lane + p * PMT_VECTOR, parts[p]);
+}
+
+/* a where it is greater, else b. */
+PMT_INLINE PmtVector
+vector_max (PmtVector a, PmtVector b)
+{
+  PmtVectorBits greater = (PmtVectorBits) (a > b);
+  return (PmtVector) (((PmtVectorBits) a & greater) | ((PmtVectorBits) b & ~greater));
 }
 
 /* Halves at a time: the order is part of the result. */
@@ -30,15 +68,6 @@ lanes_sum (float lane[PMT_LANES])
   for (int half = PMT_LANES / 2; half > 0; half /= 2)
     for (int i = 0; i < half; i++)
       lane[i] += lane[i + half];
-  return lane[0];
-}
-
-PMT_INLINE float
-lanes_max (float lane[PMT_LANES])
-{
-  for (int half = PMT_LANES / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++)
-      lane[i] = max_float (lane[i], lane[i + half]);
   return lane[0];
 }
 

@@ -10,7 +10,7 @@ typedef struct Attention {
   PmtHeads h;
   const float *q, *key, *v;
   float *out;
-  float *logits; /* [threads, block, s] */
+  float *logits; /* [threads, block, s], and as many sums after each block */
 } Attention;
 
 static gboolean
@@ -35,7 +35,7 @@ static size_t
 workspace (const PmtOpCall *call)
 {
   PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
-  return (size_t) pmt_threads () * h.block * h.s * sizeof (float);
+  return (size_t) pmt_threads () * h.block * (h.s + 1) * sizeof (float);
 }
 
 static void
@@ -45,7 +45,8 @@ block_run (const Attention *a, size_t row, size_t head, size_t first)
   size_t count = MIN (h->block, h->t - first);
   const float *q = a->q + (row * h->t + first) * h->c + head * h->d;
   const float *k = a->key + row * h->s * h->c + head * h->d, *v = a->v + row * h->s * h->c + head * h->d;
-  float *logits = a->logits + (size_t) pmt_threads_index () * h->block * h->s;
+  float *logits = a->logits + (size_t) pmt_threads_index () * h->block * (h->s + 1);
+  float *sums = logits + h->block * h->s, *out = a->out + (row * h->t + first) * h->c + head * h->d;
   /* Keys that no query of this block may see are left out of both products. */
   size_t seen = pmt_heads_visible (h, first + count - 1);
 
@@ -55,13 +56,16 @@ block_run (const Attention *a, size_t row, size_t head, size_t first)
   for (size_t i = 0; i < count; i++) {
     size_t visible = pmt_heads_visible (h, first + i);
     float *line = logits + i * seen;
-    a->k->softmax (line, h->factor, line, visible);
+    sums[i] = a->k->exp_sum (line, h->factor, line, visible);
     memset (line + visible, 0, (seen - visible) * sizeof (float));
   }
   PmtGemm pv = { .m = (int64_t) count, .n = (int64_t) h->d, .k = (int64_t) seen, .alpha = 1, .a = logits,
                  .lda = (int64_t) seen, .b = v, .ldb = (int64_t) h->c, .beta = 0,
-                 .c = a->out + (row * h->t + first) * h->c + head * h->d, .ldc = (int64_t) h->c };
+                 .c = out, .ldc = (int64_t) h->c };
   pmt_gemm_serial (&pv);
+  /* Softmax's division, on d results instead of s probabilities. */
+  for (size_t i = 0; i < count; i++)
+    a->k->scale (out + i * h->c, 1.0f / sums[i], out + i * h->c, h->d);
 }
 
 static void

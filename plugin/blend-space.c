@@ -46,7 +46,7 @@ space_of (GimpLayer *layer)
 
   if (space != GIMP_LAYER_COLOR_SPACE_AUTO)
     return space;
-  return is_legacy (gimp_layer_get_mode (layer)) ? GIMP_LAYER_COLOR_SPACE_RGB_PERCEPTUAL : GIMP_LAYER_COLOR_SPACE_RGB_LINEAR;
+  return is_legacy (gimp_layer_get_mode (layer)) ? GIMP_LAYER_COLOR_SPACE_RGB_NON_LINEAR : GIMP_LAYER_COLOR_SPACE_RGB_LINEAR;
 }
 
 static GimpLayerColorSpace

@@ -9,11 +9,10 @@
 #include "plugin/job.h"
 #include "plugin/recipe.h"
 
-/* What the user has selected in the dockable dialogs. */
+/* Which layers or channels the user has selected; a new layer takes their place. (Paths keep their own selection.) */
 typedef struct Selected {
   GimpLayer **layers;
   GimpChannel **channels;
-  GimpPath **paths;
   gboolean *edit_mask; /* per layer: its mask was being edited */
 } Selected;
 
@@ -24,7 +23,6 @@ selected_save (Selected *selected, GimpImage *image)
 
   selected->layers = gimp_image_get_selected_layers (image);
   selected->channels = gimp_image_get_selected_channels (image);
-  selected->paths = gimp_image_get_selected_paths (image);
   n = gimp_core_object_array_get_length ((GObject **) selected->layers);
   selected->edit_mask = g_new0 (gboolean, n + 1);
   for (gsize i = 0; i < n; i++)
@@ -34,14 +32,15 @@ selected_save (Selected *selected, GimpImage *image)
 static void
 selected_restore (Selected *selected, GimpImage *image)
 {
-  gimp_image_set_selected_layers (image, (const GimpLayer **) selected->layers);
+  const GimpLayer *none = NULL;
+
+  gimp_image_set_selected_layers (image, selected->layers ? (const GimpLayer **) selected->layers : &none);
   for (gsize i = 0; selected->layers && selected->layers[i]; i++)
     if (gimp_layer_get_mask (selected->layers[i]) && gimp_layer_get_edit_mask (selected->layers[i]) != selected->edit_mask[i])
       gimp_layer_set_edit_mask (selected->layers[i], selected->edit_mask[i]);
   /* layers and channels are never selected together: the last call counts */
   if (selected->channels && selected->channels[0])
     gimp_image_set_selected_channels (image, (const GimpChannel **) selected->channels);
-  gimp_image_set_selected_paths (image, (const GimpPath **) selected->paths);
 }
 
 static void
@@ -49,7 +48,6 @@ selected_clear (Selected *selected)
 {
   g_free (selected->layers);
   g_free (selected->channels);
-  g_free (selected->paths);
   g_free (selected->edit_mask);
 }
 

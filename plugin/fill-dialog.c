@@ -22,6 +22,7 @@ typedef struct Dialog {
   GimpProcedureConfig *config;
   GimpImage *image;
   GimpDrawable **drawables;
+  gboolean stay;      /* the delete event under way has stopped a job already */
   PmtJob *job;        /* running */
   GimpLayer **layers; /* done */
 } Dialog;
@@ -109,18 +110,20 @@ on_response (GtkDialog *dialog, int response, Dialog *self)
       start_job (self);
   } else if ((response == GTK_RESPONSE_CANCEL || response == GTK_RESPONSE_DELETE_EVENT) && self->job) {
     g_signal_stop_emission_by_name (dialog, "response");
+    self->stay = response == GTK_RESPONSE_DELETE_EVENT;
     stop_job (self);
   }
 }
 
-/* Escape and the window's close button stop a running job; only then the dialog stays. */
+/* Escape and the window's close button stop a running job, and then the dialog stays. GTK's own handler of the event comes first: it
+ * has emitted the response already. */
 static gboolean
 on_delete (GtkWidget *widget, GdkEvent *event, Dialog *self)
 {
-  if (!self->job)
-    return GDK_EVENT_PROPAGATE;
-  stop_job (self);
-  return GDK_EVENT_STOP;
+  gboolean stay = self->stay;
+
+  self->stay = FALSE;
+  return stay ? GDK_EVENT_STOP : GDK_EVENT_PROPAGATE;
 }
 
 static GtkWidget *
@@ -222,7 +225,6 @@ pmt_fill_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, Gimp
   self.settings = settings_box (&self, &prompt);
   self.bar = pmt_job_bar_new ();
   content = gtk_dialog_get_content_area (self.dialog);
-  gtk_container_set_border_width (GTK_CONTAINER (self.settings), 6);
   gtk_box_pack_start (GTK_BOX (content), self.settings, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (content), self.bar, FALSE, FALSE, 0);
   gtk_window_set_default_size (GTK_WINDOW (dialog), 460, -1);

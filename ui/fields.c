@@ -39,16 +39,17 @@ pmt_number_new (GObject *object, const char *property, double min, double max, d
   GtkWidget *spin = gtk_spin_button_new_with_range (min, max, step);
 
   gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), (guint) digits);
+  gtk_spin_button_set_numeric (GTK_SPIN_BUTTON (spin), special == NULL);
   if (special) {
     char *copy = g_strdup (special);
     g_object_set_data_full (G_OBJECT (spin), "pmt-special", copy, g_free);
     g_signal_connect (spin, "output", G_CALLBACK (on_output), copy);
     g_signal_connect (spin, "input", G_CALLBACK (on_input), copy);
-  } else {
-    gtk_spin_button_set_numeric (GTK_SPIN_BUTTON (spin), TRUE);
   }
   g_object_bind_property (object, property, spin, "value", BOTH_WAYS);
-  gtk_spin_button_update (GTK_SPIN_BUTTON (spin));
+  /* a value that was the least one from the start was never put out */
+  if (special && gtk_spin_button_get_value (GTK_SPIN_BUTTON (spin)) <= min)
+    gtk_entry_set_text (GTK_ENTRY (spin), special);
   gtk_widget_show (spin);
   return spin;
 }

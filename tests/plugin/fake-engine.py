@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """fake-engine.py serve --socket PATH: speaks the engine's protocol and paints a known pattern, or fails as told.
 
-PENTIMENTO_ENGINE names it as the engine of the plug-in's tests. The environment variable PMT_FAKE says how it behaves:
+PENTIMENTO_ENGINE names it as the engine of the plug-in's tests. The environment variable PMT_FAKE_FOLDER names a folder for
+it, where the file "mode" says how it behaves (it is read anew for each message, so one GIMP can meet all of these):
 
   paint (default)  the selection's box, dilated by grow + feather, gets the pattern below; blend 1 in the selection's core
-  slow             the same, after twenty steps of a tenth of a second
+  slow             the same, after sixty steps of a tenth of a second
   die              kills itself (SIGKILL) in the middle of the job
   truncated        announces a result and ends after half of its payload
   huge             announces a result of four gigabytes
@@ -18,8 +19,8 @@ PENTIMENTO_ENGINE names it as the engine of the plug-in's tests. The environment
   mute             accepts connections and never says anything
   quit             ends before it listens, with a word to its log
 
-PMT_FAKE_LOG names a file to which every message that arrives is appended, one JSON line each; blobs also leave their
-payload there, as NAME.f32 in the file's folder.
+It writes into that folder: "pid"; "log", every message that arrives, one JSON line each; NAME.f32, the last blob of that
+name.
 """
 
 import json
@@ -30,13 +31,17 @@ import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
-MODE = os.environ.get("PMT_FAKE", "paint")
-LOG = os.environ.get("PMT_FAKE_LOG")
+FOLDER = Path(os.environ["PMT_FAKE_FOLDER"])
 GROW, FEATHER = 4, 6
 IDLE_SECONDS = 60
 one_job = threading.Lock()
-waiting = []
+
+
+def mode():
+    file = FOLDER / "mode"
+    return file.read_text().strip() if file.exists() else "paint"
 
 
 def colour(x, y, seed):
@@ -59,13 +64,10 @@ class Client:
             self.connection.sendall(json.dumps(message).encode() + b"\n" + payload)
 
     def note(self, message, payload):
-        if not LOG:
-            return
-        with open(LOG, "a", encoding="utf-8") as log:
+        with open(FOLDER / "log", "a", encoding="utf-8") as log:
             log.write(json.dumps(message) + "\n")
         if payload:
-            with open(os.path.join(os.path.dirname(LOG), message["name"] + ".f32"), "wb") as file:
-                file.write(payload)
+            (FOLDER / (message["name"] + ".f32")).write_bytes(payload)
 
     def serve(self):
         try:
@@ -80,10 +82,10 @@ class Client:
 
     def answer(self, message, payload):
         kind, number = message["type"], message["id"]
-        if MODE == "mute":
+        if mode() == "mute":
             return
         if kind == "hello":
-            self.send({"type": "hello", "id": number, "protocol": 99 if MODE == "version" else 1, "engine": "fake", "build": "fake",
+            self.send({"type": "hello", "id": number, "protocol": 99 if mode() == "version" else 1, "engine": "fake", "build": "fake",
                        "cpu": "none", "threads": 1})
         elif kind == "samplers":
             self.send({"type": "samplers", "id": number, "samplers": [{"id": "euler", "label": "Euler"}, {"id": "ddim", "label": "DDIM"}]})
@@ -110,29 +112,29 @@ class Client:
             one_job.release()
 
     def job(self, message):
-        number, recipe = message["id"], message["job"]
-        steps = 20 if MODE == "slow" else 3
+        number, recipe, how = message["id"], message["job"], mode()
+        steps = 60 if how == "slow" else 3
         for step in range(steps):
             if self.cancelled.is_set():
                 return
-            if MODE == "die" and step == 1:
+            if how == "die" and step == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             self.send({"type": "progress", "id": number, "stage": "sample", "step": step + 1, "of": steps, "fraction": (step + 1) / steps,
                        "eta": (steps - step) * 0.1, "variant": 0, "variants": recipe.get("variants", 1)})
-            time.sleep(0.1 if MODE == "slow" else 0.005)
-        if MODE == "error":
+            time.sleep(0.1 if how == "slow" else 0.005)
+        if how == "error":
             self.send({"type": "error", "id": number, "code": "memory", "message": "The job needs 9 GB and 2 GB are free: select a smaller region."})
-        elif MODE == "nonsense":
+        elif how == "nonsense":
             with self.lock:
                 self.connection.sendall(b"this is no message\n")
-        elif MODE == "early-done":
+        elif how == "early-done":
             self.send({"type": "done", "id": number, "seconds": 0})
         else:
             for variant in range(recipe.get("variants", 1)):
-                self.paint(number, recipe, variant)
+                self.paint(number, recipe, variant, how)
             self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
 
-    def paint(self, number, recipe, variant):
+    def paint(self, number, recipe, variant, how):
         region, seed = recipe["region"], recipe["seed"] + variant
         x, y, width, height = box = result_box(region)
         mask = self.selection(region)
@@ -141,19 +143,19 @@ class Client:
             for column in range(x, x + width):
                 blend += struct.pack("<f", mask(column, row))
                 pixels += struct.pack("<4f", *colour(column, row, seed), 1.0)
-        if MODE == "misplaced":
+        if how == "misplaced":
             box = [region["context"][0] + region["context"][2] - 1, y, width, height]
-        if MODE == "not-numbers":
+        if how == "not-numbers":
             pixels[0:4] = struct.pack("<f", float("nan"))
         self.send({"type": "blob", "id": number, "name": "blend", "width": width, "height": height, "channels": 1, "dtype": "f32"}, bytes(blend))
         notes = ["The prompt is 3 tokens longer than the model reads: its end was left out."] if len(recipe["prompt"]) > 400 else []
         result = {"type": "result", "id": number, "variant": variant, "variants": recipe.get("variants", 1), "seed": seed, "box": box,
                   "width": width, "height": height, "channels": 4, "dtype": "f32", "notes": notes,
                   "recipe": dict(recipe, seed=seed, variants=1, engine="fake")}
-        if MODE == "huge":
+        if how == "huge":
             result["bytes"] = 1 << 32
             self.send(result)
-        elif MODE == "truncated":
+        elif how == "truncated":
             result["bytes"] = len(pixels)
             with self.lock:
                 self.connection.sendall(json.dumps(result).encode() + b"\n" + bytes(pixels[: len(pixels) // 2]))
@@ -201,8 +203,9 @@ def estimate(message):
 
 def main():
     path = sys.argv[sys.argv.index("--socket") + 1]
-    print("fake engine, mode", MODE, flush=True)
-    if MODE == "quit":
+    print("fake engine, mode", mode(), flush=True)
+    (FOLDER / "pid").write_text(str(os.getpid()))
+    if mode() == "quit":
         print("it has no wish to serve", flush=True)
         sys.exit(1)
     listener = socket.socket(socket.AF_UNIX)

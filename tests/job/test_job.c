@@ -316,7 +316,6 @@ test_refusals (void)
   assert_refused (FILL ", 'region': {'canvas': [150, 110], 'context': [50, 40, 41, 41]}}", &inputs, PMT_ERROR_INPUT, "context");
   assert_refused (GENERATE "}", &(PmtJobInputs) { .noise = noise, .noise_values = 10 }, PMT_ERROR_INPUT, "256");
   assert_refused ("{'pentimento': 1, 'task': 'generate', 'model': '/nowhere/model'}", NULL, PMT_ERROR_NOT_FOUND, "/nowhere/model");
-  assert_refused (GENERATE ", 'size': [16384, 16384]}", NULL, PMT_ERROR_MEMORY, "GB");
 }
 
 static gboolean

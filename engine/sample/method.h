@@ -3,7 +3,7 @@
  * that folder's meson.build and one test. The run loop (run.h) knows tracks and hooks, and no method by name; guidance, img2img and
  * inpainting are methods like all others.
  *
- * A run has one or more tracks, each a latent with its own solver. Before the first evaluation the loop encodes the prompt, calls
+ * A run has one or more tracks, each a latent with its own solver, not necessarily of one size. Before the first evaluation the loop encodes the prompt, calls
  * `text`, makes track 0, calls `plan`, and starts from noise every track that no method has started. Each evaluation it then
  *   1. calls `latent` with PRE on every track,
  *   2. makes one "cond" row per track, then calls `branch`, where methods add, change or drop rows,
@@ -27,6 +27,7 @@ typedef struct PmtRun PmtRun;
 
 typedef struct PmtTrack {
   PmtTensor latent;      /* [1, h, w, c], in the run's memory; methods may write into it */
+  bool passive;          /* no rows, no steps: methods fill `latent` and `denoised` (a canvas that other tracks are windows of) */
   bool started;          /* `latent` holds the start; otherwise the loop starts from noise after `plan` */
   PmtTensor noise;       /* [1, h, w, c] the unit noise it started from (pmt_run_initial_noise), PMT_NO_TENSOR before */
   PmtSolver *solver;

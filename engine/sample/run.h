@@ -101,17 +101,18 @@ PmtTensor pmt_run_new_tensor (PmtRun *run, PmtShape shape, GError **error);
 PmtTensor pmt_run_keep (PmtRun *run, PmtTensor t, GError **error);
 /* Unit noise [1, h, w, c] (NHWC) from a track's generator, drawn in torch's NCHW order. */
 gboolean pmt_run_draw_noise (PmtRun *run, int track, PmtTensor out, GError **error);
-/* The unit noise that a track starts from, drawn at the first call (the request's where it has one); kept in track->noise. */
+/* The unit noise that a track starts from, drawn at the first call (the request's where it has one, for tracks of the picture's size);
+ * kept in track->noise. */
 gboolean pmt_run_initial_noise (PmtRun *run, int track, PmtTensor *noise, GError **error);
 /* VAE moments of the request's image (or of `pixels` [height, width, 3] 0..1 when not NULL), in the run's memory. Pixels are not
  * read in a dry run. */
 gboolean pmt_run_encode (PmtRun *run, const float *pixels, PmtTensor *moments, GError **error);
-/* Posterior sample of `moments` as the UNet has latents, noise drawn from the track; in the run's memory. */
+/* Posterior sample of `moments` (any size) as the UNet has latents, noise drawn from the track; in the run's memory. */
 gboolean pmt_run_sample_moments (PmtRun *run, int track, PmtTensor moments, PmtTensor *latent, GError **error);
 /* A prompt's context [1, S, C] in the run's memory. tokens_cut (may be NULL): how many tokens did not fit. */
 gboolean pmt_run_encode_text (PmtRun *run, const char *text, PmtTensor *context, int *tokens_cut, GError **error);
-/* A further track, with its own generator (seeded as the request says) and solver. Its index, or -1 + error. */
-int pmt_run_add_track (PmtRun *run, GError **error);
+/* A further track with a latent of that size, its own generator (seeded as the request says) and solver. Its index, or -1 + error. */
+int pmt_run_add_track (PmtRun *run, int latent_height, int latent_width, GError **error);
 /* Adds a row that shows the network a track's present latent: role cond, the track's context, scaled by the sampler. In the step
  * arena. */
 PmtRow *pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error);

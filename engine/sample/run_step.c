@@ -223,7 +223,7 @@ evaluate (PmtRun *run, PmtStep *step, GError **error)
   if (!call_latents (run, step, PMT_LATENT_PRE, error))
     return FALSE;
   for (int k = 0; k < run->n_tracks; k++)
-    if (!pmt_run_add_row (run, step, k, error))
+    if (!run->tracks[k]->passive && !pmt_run_add_row (run, step, k, error))
       return FALSE;
   for (int i = 0; i < run->n_methods; i++) {
     const PmtMethod *m = run->methods[i];
@@ -233,12 +233,12 @@ evaluate (PmtRun *run, PmtStep *step, GError **error)
   if (!pmt_run_predict (run, step, error))
     return FALSE;
   for (int k = 0; k < run->n_tracks; k++)
-    if (!combine (run, step, k, error))
+    if (!run->tracks[k]->passive && !combine (run, step, k, error))
       return FALSE;
   for (int k = 0; k < run->n_tracks; k++) {
     PmtTrack *t = run->tracks[k];
-    bool moved = false;
-    if (!call_latent (run, step, k, PMT_LATENT_STEP, &moved, error))
+    bool moved = t->passive;
+    if (!moved && !call_latent (run, step, k, PMT_LATENT_STEP, &moved, error))
       return FALSE;
     if (!moved)
       run->request->sampler->step (t->solver, step->grid_i, t->prediction.data, t->latent.data);

@@ -19,12 +19,6 @@ pmt_run_keep (PmtRun *run, PmtTensor t, GError **error)
   return copy;
 }
 
-static PmtShape
-latent_shape (const PmtRun *run)
-{
-  return PMT_SHAPE4 (1, run->latent_height, run->latent_width, run->latent_channels);
-}
-
 gboolean
 pmt_run_draw_noise (PmtRun *run, int track, PmtTensor out, GError **error)
 {
@@ -46,10 +40,12 @@ pmt_run_initial_noise (PmtRun *run, int track, PmtTensor *noise, GError **error)
 {
   PmtTrack *t = run->tracks[track];
   if (!t->noise.data) {
-    PmtTensor drawn = pmt_run_new_tensor (run, latent_shape (run), error);
+    const PmtShape shape = t->latent.shape;
+    const bool given = run->request->noise && shape.dim[1] == run->latent_height && shape.dim[2] == run->latent_width;
+    PmtTensor drawn = pmt_run_new_tensor (run, shape, error);
     if (!drawn.data)
       return FALSE;
-    if (!run->request->noise) {
+    if (!given) {
       if (!pmt_run_draw_noise (run, track, drawn, error))
         return FALSE;
     } else if (!run->ctx.dry) {
@@ -89,7 +85,8 @@ gboolean
 pmt_run_sample_moments (PmtRun *run, int track, PmtTensor moments, PmtTensor *latent, GError **error)
 {
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
-  PmtTensor noise = pmt_tensor_new (&run->ctx, latent_shape (run));
+  const int64_t *d = moments.shape.dim;
+  PmtTensor noise = pmt_tensor_new (&run->ctx, PMT_SHAPE4 (d[0], d[1], d[2], run->latent_channels));
   if (!pmt_runner_check (run, error) || !pmt_run_draw_noise (run, track, noise, error))
     return FALSE;
   PmtTensor drawn = pmt_vae_sample (&run->ctx, run->vae, moments, noise, true);
@@ -103,8 +100,9 @@ pmt_run_sample_moments (PmtRun *run, int track, PmtTensor moments, PmtTensor *la
 }
 
 int
-pmt_run_add_track (PmtRun *run, GError **error)
+pmt_run_add_track (PmtRun *run, int latent_height, int latent_width, GError **error)
 {
+  const PmtShape shape = PMT_SHAPE4 (1, latent_height, latent_width, run->latent_channels);
   const PmtRequest *q = run->request;
   PmtTrack *t = g_new0 (PmtTrack, 1);
   run->tracks = g_renew (PmtTrack *, run->tracks, run->n_tracks + 1);
@@ -112,11 +110,11 @@ pmt_run_add_track (PmtRun *run, GError **error)
   pmt_rng_seed (&t->rng, q->seed);
   t->context = run->context;
   t->negative = run->negative_context;
-  t->latent = pmt_run_new_tensor (run, latent_shape (run), error);
+  t->latent = pmt_run_new_tensor (run, shape, error);
   if (t->latent.data)
-    t->prediction = pmt_run_new_tensor (run, latent_shape (run), error);
+    t->prediction = pmt_run_new_tensor (run, shape, error);
   if (t->prediction.data)
-    t->denoised = pmt_run_new_tensor (run, latent_shape (run), error);
+    t->denoised = pmt_run_new_tensor (run, shape, error);
   if (!t->denoised.data)
     return -1;
   t->solver = pmt_solver_new (q->sampler, run->schedule, run->grid, run->first, (size_t) pmt_tensor_size (t->latent),
@@ -128,7 +126,7 @@ gboolean
 pmt_runner_start (PmtRunner *runner, GError **error)
 {
   PmtRun *run = &runner->run;
-  if (pmt_run_add_track (run, error) < 0)
+  if (pmt_run_add_track (run, run->latent_height, run->latent_width, error) < 0)
     return FALSE;
   for (int i = 0; i < run->n_methods; i++)
     if (run->methods[i]->plan && !(run->methods[i]->plan (run->states[i], run, error) && pmt_runner_check (run, error)))

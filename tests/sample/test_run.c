@@ -283,7 +283,7 @@ test_cancel_inside (void)
 static gboolean
 second_track (void *user, PmtRun *run, GError **error)
 {
-  int track = pmt_run_add_track (run, error);
+  int track = pmt_run_add_track (run, run->latent_height, run->latent_width, error);
   if (track < 0)
     return FALSE;
   run->result_track = track;
@@ -320,6 +320,78 @@ test_tracks (void)
       pmt_result_clear (&both);
       pmt_result_clear (&alone);
     }
+}
+
+/* Windows of a canvas as tracks: track 0 is the canvas, and the picture is what the windows make of it. */
+typedef struct Windows {
+  int n, from[2], width;
+} Windows;
+
+static Windows windows;
+
+static gboolean
+windows_plan (void *user, PmtRun *run, GError **error)
+{
+  PmtTrack *canvas = run->tracks[0];
+  PmtTensor noise;
+  if (!pmt_run_initial_noise (run, 0, &noise, error))
+    return FALSE;
+  canvas->passive = canvas->started = true;
+  for (int64_t i = 0; i < pmt_tensor_size (noise); i++)
+    canvas->latent.data[i] = (float) (noise.data[i] * run->grid->init_sigma);
+  for (int i = 0; i < windows.n; i++) {
+    int track = pmt_run_add_track (run, run->latent_height, windows.width, error);
+    if (track < 0)
+      return FALSE;
+    run->tracks[track]->started = true;
+  }
+  return TRUE;
+}
+
+/* Copies a window out of (PRE) or into (POST) the canvas. */
+static gboolean
+windows_latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage, bool *moved, GError **error)
+{
+  if (track == 0 || stage == PMT_LATENT_STEP || stage == PMT_LATENT_END)
+    return TRUE;
+  const int64_t c = run->latent_channels, from = windows.from[track - 1], wide = run->latent_width, narrow = windows.width;
+  float *canvas = run->tracks[0]->latent.data, *window = run->tracks[track]->latent.data;
+  for (int64_t y = 0; y < run->latent_height; y++)
+    for (int64_t k = 0; k < narrow * c; k++) {
+      float *a = canvas + (y * wide + from) * c + k, *b = window + y * narrow * c + k;
+      if (stage == PMT_LATENT_PRE)
+        *b = *a;
+      else
+        *a = *b;
+    }
+  return TRUE;
+}
+
+static void
+test_windows (void)
+{
+  static const PmtMethod method = { .id = "windows", .order = 10, .plan = windows_plan, .latent = windows_latent };
+  PmtMethodUse use = { .method = &method };
+  PmtRequest q = request_of (1);
+  q.sampler = pmt_sampler_find ("dpmpp-2m", NULL);
+  PmtResult plain = runs_do (&q);
+  q.methods = &use;
+  q.n_methods = 1;
+
+  windows = (Windows) { .n = 1, .width = 8 }; /* one that covers all: the plain run, solver's memory included */
+  PmtResult one = runs_do (&q);
+  runs_assert_equal (&plain, &one);
+
+  windows = (Windows) { .n = 2, .from = { 0, 4 }, .width = 4 }; /* two halves: another picture, in rows of another size */
+  PmtResult two = runs_do (&q);
+  runs_assert_differ (&plain, &two);
+  PmtCost cost;
+  g_assert_true (pmt_run_cost (&q, &cost, NULL));
+  g_assert_cmpint (cost.evaluations, ==, 4 * q.steps);
+  g_assert_cmpuint (cost.activation_bytes, ==, two.peak_bytes);
+  pmt_result_clear (&plain);
+  pmt_result_clear (&one);
+  pmt_result_clear (&two);
 }
 
 static GString *calls;
@@ -558,6 +630,7 @@ main (int argc, char **argv)
   g_test_add_func ("/run/cancel", test_cancel);
   g_test_add_func ("/run/cancel-inside", test_cancel_inside);
   g_test_add_func ("/run/tracks", test_tracks);
+  g_test_add_func ("/run/windows", test_windows);
   g_test_add_func ("/run/order", test_order);
   g_test_add_func ("/run/nested", test_nested);
   g_test_add_func ("/run/failing-hook", test_failing_hook);

@@ -44,9 +44,10 @@ typedef struct PmtKernels {
   /* Mean and 1/sqrt(variance + eps) of one row. */
   void (*row_moments) (const float *x, size_t c, float eps, float *mean, float *rstd);
 
-  /* y = exp(factor (x - max x)) over n values, factor >= 0; returns their sum. Softmax before its division: the fused attention
-   * divides its few results instead. */
-  float (*exp_sum) (const float *x, float factor, float *y, size_t n);
+  /* The parts of a softmax whose values come in pieces: the largest (NaN ignored; -inf for none), and y = exp(factor x - top),
+   * returning its sum. */
+  float (*max) (const float *x, size_t n);
+  float (*exp_sum) (const float *x, float factor, float top, float *y, size_t n);
   /* y = softmax(factor x), factor >= 0. All -inf gives NaN, as the limit does not exist. */
   void (*softmax) (const float *x, float factor, float *y, size_t n);
 

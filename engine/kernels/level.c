@@ -31,6 +31,7 @@ const PmtKernels PMT_LEVEL_TABLE = {
   .normalize = normalize,
   .layer_norm = layer_norm,
   .row_moments = row_moments,
+  .max = max_run,
   .exp_sum = exp_sum,
   .softmax = softmax,
   .dot = dot,

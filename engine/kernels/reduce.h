@@ -141,9 +141,8 @@ max_run (const float *x, size_t n)
 }
 
 static float
-exp_sum (const float *x, float factor, float *y, size_t n)
+exp_sum (const float *x, float factor, float top, float *y, size_t n)
 {
-  float top = factor * max_run (x, n);
   for (size_t i = 0; i < n; i++)
     y[i] = exp_float (factor * x[i] - top);
   return sum_run (y, n);
@@ -152,5 +151,6 @@ exp_sum (const float *x, float factor, float *y, size_t n)
 static void
 softmax (const float *x, float factor, float *y, size_t n)
 {
-  scale (y, 1.0f / exp_sum (x, factor, y, n), y, n);
+  float sum = exp_sum (x, factor, factor * max_run (x, n), y, n);
+  scale (y, 1.0f / sum, y, n);
 }

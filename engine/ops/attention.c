@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017), a block of queries of one head at a time, so that only a block's logits exist.
- * Blocks run on all threads, each with one-threaded products. */
+/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017), a block of queries of one head at a time against a tile of keys at a time, so
+ * that a block's logits for one tile are all that exists of them. Between tiles the running maximum and sum of Milakov & Gimelshein
+ * (2018) keep the softmax exact. Blocks run on all threads, each with one-threaded products. */
 #include <math.h>
 
 #include "engine/ops/attention_parts.h"
 
+/* Keys per tile: with 256 queries a tile's logits are 512 KB, which stay in a core's second-level cache between the two products. */
+enum { TILE = 512 };
+
 typedef struct Attention {
   const PmtKernels *k;
+  const PmtCancel *cancel;
   PmtHeads h;
   const float *q, *key, *v;
   float *out;
-  float *logits; /* [threads, block, s], and as many sums after each block */
+  float *scratch; /* one Scratch per thread */
+  size_t tile;    /* keys per tile */
 } Attention;
+
+/* What a block needs: logits [block, tile], and per query the largest logit so far (times factor) and the sum of exponentials. */
+typedef struct Scratch {
+  float *logits, *top, *sum;
+} Scratch;
+
+static size_t
+scratch_size (const PmtHeads *h, size_t tile)
+{
+  return h->block * (tile + 2);
+}
 
 static gboolean
 shape (const PmtOpCall *call, PmtShape *out, GError **error)
@@ -35,7 +52,28 @@ static size_t
 workspace (const PmtOpCall *call)
 {
   PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
-  return (size_t) pmt_threads () * h.block * (h.s + 1) * sizeof (float);
+  return (size_t) pmt_threads () * scratch_size (&h, MIN (TILE, h.s)) * sizeof (float);
+}
+
+/* Logits of one tile become exponentials under the new maximum; what was summed under the old one shrinks to match. */
+static void
+tile_softmax (const Attention *a, const Scratch *s, float *out, size_t first, size_t count, size_t key, size_t keys)
+{
+  const PmtHeads *h = &a->h;
+  for (size_t i = 0; i < count; i++) {
+    size_t visible = pmt_heads_visible (h, first + i);
+    size_t n = visible > key ? MIN (visible - key, keys) : 0;
+    float *line = s->logits + i * keys;
+    float top = MAX (s->top[i], h->factor * a->k->max (line, n));
+    /* Nothing but -inf so far: any finite maximum gives the zeros that belong there. */
+    float about = top == -INFINITY ? 0.0f : top;
+    float shrink = expf (s->top[i] - about);
+    s->sum[i] = s->sum[i] * shrink + a->k->exp_sum (line, h->factor, about, line, n);
+    s->top[i] = top;
+    memset (line + n, 0, (keys - n) * sizeof (float));
+    if (key > 0 && shrink != 1.0f)
+      a->k->scale (out + i * h->c, shrink, out + i * h->c, h->d);
+  }
 }
 
 static void
@@ -45,27 +83,32 @@ block_run (const Attention *a, size_t row, size_t head, size_t first)
   size_t count = MIN (h->block, h->t - first);
   const float *q = a->q + (row * h->t + first) * h->c + head * h->d;
   const float *k = a->key + row * h->s * h->c + head * h->d, *v = a->v + row * h->s * h->c + head * h->d;
-  float *logits = a->logits + (size_t) pmt_threads_index () * h->block * (h->s + 1);
-  float *sums = logits + h->block * h->s, *out = a->out + (row * h->t + first) * h->c + head * h->d;
-  /* Keys that no query of this block may see are left out of both products. */
-  size_t seen = pmt_heads_visible (h, first + count - 1);
-
-  PmtGemm qk = { .trans_b = true, .m = (int64_t) count, .n = (int64_t) seen, .k = (int64_t) h->d, .alpha = 1, .a = q,
-                 .lda = (int64_t) h->c, .b = k, .ldb = (int64_t) h->c, .beta = 0, .c = logits, .ldc = (int64_t) seen };
-  pmt_gemm_serial (&qk);
+  float *out = a->out + (row * h->t + first) * h->c + head * h->d;
+  Scratch s = { .logits = a->scratch + (size_t) pmt_threads_index () * scratch_size (h, a->tile) };
+  s.top = s.logits + h->block * a->tile;
+  s.sum = s.top + h->block;
   for (size_t i = 0; i < count; i++) {
-    size_t visible = pmt_heads_visible (h, first + i);
-    float *line = logits + i * seen;
-    sums[i] = a->k->exp_sum (line, h->factor, line, visible);
-    memset (line + visible, 0, (seen - visible) * sizeof (float));
+    s.top[i] = -INFINITY;
+    s.sum[i] = 0;
   }
-  PmtGemm pv = { .m = (int64_t) count, .n = (int64_t) h->d, .k = (int64_t) seen, .alpha = 1, .a = logits,
-                 .lda = (int64_t) seen, .b = v, .ldb = (int64_t) h->c, .beta = 0,
-                 .c = out, .ldc = (int64_t) h->c };
-  pmt_gemm_serial (&pv);
+
+  /* Keys that no query of this block may see are left out. */
+  size_t seen = pmt_heads_visible (h, first + count - 1);
+  for (size_t key = 0; key < seen && !pmt_cancelled (a->cancel); key += a->tile) {
+    size_t keys = MIN (a->tile, seen - key);
+    PmtGemm qk = { .trans_b = true, .m = (int64_t) count, .n = (int64_t) keys, .k = (int64_t) h->d, .alpha = 1, .a = q,
+                   .lda = (int64_t) h->c, .b = k + key * h->c, .ldb = (int64_t) h->c, .beta = 0, .c = s.logits,
+                   .ldc = (int64_t) keys };
+    pmt_gemm_serial (&qk);
+    tile_softmax (a, &s, out, first, count, key, keys);
+    PmtGemm pv = { .m = (int64_t) count, .n = (int64_t) h->d, .k = (int64_t) keys, .alpha = 1, .a = s.logits,
+                   .lda = (int64_t) keys, .b = v + key * h->c, .ldb = (int64_t) h->c, .beta = key > 0 ? 1 : 0, .c = out,
+                   .ldc = (int64_t) h->c };
+    pmt_gemm_serial (&pv);
+  }
   /* Softmax's division, on d results instead of s probabilities. */
   for (size_t i = 0; i < count; i++)
-    a->k->scale (out + i * h->c, 1.0f / sums[i], out + i * h->c, h->d);
+    a->k->scale (out + i * h->c, 1.0f / s.sum[i], out + i * h->c, h->d);
 }
 
 static void
@@ -81,9 +124,10 @@ range (void *user, size_t begin, size_t end)
 static void
 forward (PmtOpCall *call)
 {
-  Attention a = { .k = call->ctx->kernels, .h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params),
-                  .q = call->in[0].data, .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data,
-                  .logits = call->workspace };
+  Attention a = { .k = call->ctx->kernels, .cancel = call->ctx->cancel,
+                  .h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params), .q = call->in[0].data,
+                  .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data, .scratch = call->workspace };
+  a.tile = MIN (TILE, a.h.s);
   pmt_op_parallel (call->ctx, a.h.rows * a.h.heads * a.h.blocks, 1, range, &a);
 }
 

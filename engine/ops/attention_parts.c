@@ -3,8 +3,7 @@
 
 #include <math.h>
 
-/* Logits of one block: 1 MB stays in a core's second-level cache and makes products large enough to run near full speed. */
-enum { BLOCK_LOGITS = 1 << 18, BLOCK_MIN = 16, BLOCK_MAX = 256 };
+enum { BLOCK = 256 };
 
 PmtHeads
 pmt_heads (const PmtShape *q, const PmtShape *k, const PmtAttentionParams *p)
@@ -13,7 +12,7 @@ pmt_heads (const PmtShape *q, const PmtShape *k, const PmtAttentionParams *p)
                  .s = (size_t) k->dim[1], .c = (size_t) q->dim[2], .causal = p->causal };
   h.d = h.c / h.heads;
   h.factor = (float) (1.0 / sqrt ((double) h.d));
-  h.block = MIN (CLAMP (BLOCK_LOGITS / MAX (1, h.s), BLOCK_MIN, BLOCK_MAX), MAX (1, h.t));
+  h.block = CLAMP (h.t, 1, BLOCK);
   h.blocks = (h.t + h.block - 1) / h.block;
   return h;
 }

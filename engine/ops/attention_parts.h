@@ -9,7 +9,7 @@ typedef struct PmtHeads {
   size_t rows, heads, t, s, d, c; /* t queries, s keys, c = heads d */
   bool causal;
   float factor;                   /* 1 / sqrt(d) */
-  size_t block, blocks;           /* queries per block, blocks per head; fixed by s alone */
+  size_t block, blocks;           /* queries per block, blocks per head; fixed by t alone */
 } PmtHeads;
 
 /* From q and k (or a shape of each); the caller has checked them. */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the cases of the attention operations do not show: the fused way equals the three steps, bad values stay where they are. */
+#include <math.h>
+
+#include "engine/ops/ops.h"
+#include "tests/ops/harness.h"
+
+static PmtTensor
+random_tensor (PmtContext *ctx, int64_t tokens, uint64_t seed)
+{
+  PmtTensor t = pmt_tensor_new (ctx, PMT_SHAPE3 (2, tokens, 24));
+  Random r = { seed };
+  for (int64_t i = 0; i < pmt_tensor_size (t); i++)
+    t.data[i] = (float) random_normal (&r);
+  return t;
+}
+
+/* 1100 keys are three tiles, the last one short; 300 queries two blocks. */
+static void
+test_steps (gconstpointer user)
+{
+  PmtAttentionParams p = { 3, GPOINTER_TO_INT (user) };
+  PmtContext *ctx = harness_context ();
+  PmtTensor q = random_tensor (ctx, 300, 1), k = random_tensor (ctx, 1100, 2), v = random_tensor (ctx, 1100, 3);
+  PmtTensor fused = pmt_attention (ctx, q, k, v, p);
+  PmtTensor steps = pmt_attention_mix (ctx, pmt_softmax (ctx, pmt_attention_logits (ctx, q, k, p)), v, p);
+  g_assert_no_error (ctx->error);
+  for (int64_t i = 0; i < pmt_tensor_size (fused); i++)
+    g_assert_cmpfloat_with_epsilon (fused.data[i], steps.data[i], 2e-6);
+  harness_context_free (ctx);
+}
+
+/* A NaN among the queries spoils that query's head alone, one among the values that channel's column. */
+static void
+test_nan (void)
+{
+  PmtAttentionParams p = { 3, false };
+  PmtContext *ctx = harness_context ();
+  PmtTensor q = random_tensor (ctx, 40, 1), k = random_tensor (ctx, 600, 2), v = random_tensor (ctx, 600, 3);
+  q.data[(5 * 24) + 9] = NAN;                 /* row 0, query 5, head 1 */
+  v.data[((600 + 7) * 24) + 20] = NAN;        /* row 1, key 7, channel 20 */
+  PmtTensor out = pmt_attention (ctx, q, k, v, p);
+  g_assert_no_error (ctx->error);
+  for (int64_t i = 0; i < pmt_tensor_size (out); i++) {
+    int64_t row = i / (40 * 24), query = i / 24 % 40, channel = i % 24;
+    bool spoilt = row == 0 ? query == 5 && channel / 8 == 1 : channel == 20;
+    g_assert_cmpint (isnan (out.data[i]) != 0, ==, spoilt);
+  }
+  harness_context_free (ctx);
+}
+
+/* Logits far beyond what exp can hold: the largest one wins, in whatever tile it is. */
+static void
+test_far (void)
+{
+  PmtAttentionParams p = { 1, false };
+  PmtContext *ctx = harness_context ();
+  PmtTensor q = random_tensor (ctx, 3, 1), k = random_tensor (ctx, 1300, 2), v = random_tensor (ctx, 1300, 3);
+  for (int64_t i = 0; i < pmt_tensor_size (q); i++)
+    q.data[i] *= 1e5f;
+  PmtTensor out = pmt_attention (ctx, q, k, v, p);
+  g_assert_no_error (ctx->error);
+  for (int row = 0; row < 2; row++)
+    for (int i = 0; i < 3; i++) {
+      const float *query = q.data + (row * 3 + i) * 24;
+      int winner = 0;
+      double top = -INFINITY;
+      for (int j = 0; j < 1300; j++) {
+        double dot = 0;
+        for (int c = 0; c < 24; c++)
+          dot += (double) query[c] * k.data[(row * 1300 + j) * 24 + c];
+        if (dot > top)
+          top = dot, winner = j;
+      }
+      for (int c = 0; c < 24; c++)
+        g_assert_cmpfloat (out.data[(row * 3 + i) * 24 + c], ==, v.data[(row * 1300 + winner) * 24 + c]);
+    }
+  harness_context_free (ctx);
+}
+
+int
+main (int argc, char **argv)
+{
+  GError *error = NULL;
+  PmtCpuLevel level;
+  if (!pmt_cpu_select (&level, &error))
+    g_error ("%s", error->message);
+  harness_kernels = pmt_kernels_get (level);
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_data_func ("/attention/steps", GINT_TO_POINTER (false), test_steps);
+  g_test_add_data_func ("/attention/steps-causal", GINT_TO_POINTER (true), test_steps);
+  g_test_add_func ("/attention/nan", test_nan);
+  g_test_add_func ("/attention/far", test_far);
+  return g_test_run ();
+}

@@ -79,6 +79,8 @@ mmdebstrap_options() {
   local line
   echo --variant=apt
   echo --aptopt='APT::Install-Recommends "false"'
+  # no flush to the disk after each package: a tree that a power cut broke is made anew
+  echo --dpkgopt=force-unsafe-io
   apt_settings | while read -r line; do echo "--aptopt=${line%;}"; done
   echo "--include=$(tree_packages | tr -s ' \n' ',' | sed 's/,$//')"
   echo '--essential-hook=printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'

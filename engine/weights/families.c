@@ -24,6 +24,7 @@ static const char sd1_scheduler[] =
 
 static const PmtFamily sd1 = {
   .id = "sd1",
+  .size_id = "sd15",
   .label = "Stable Diffusion 1.x",
   .supported = TRUE,
   .context_width = 768,
@@ -65,7 +66,7 @@ const PmtFamily *
 pmt_family_by_id (const char *id)
 {
   for (int i = 0; pmt_families[i]; i++)
-    if (strcmp (pmt_families[i]->id, id) == 0)
+    if (strcmp (pmt_families[i]->id, id) == 0 || g_strcmp0 (pmt_families[i]->size_id, id) == 0)
       return pmt_families[i];
   return NULL;
 }

@@ -8,7 +8,8 @@
 #include "engine/weights/safetensors.h"
 
 typedef struct PmtFamily {
-  const char *id;             /* "sd1"; stable, used in recipes and by bench --weights random:ID */
+  const char *id;             /* "sd1"; stable, used in recipes */
+  const char *size_id;        /* "sd15": its full-size architecture, for bench --weights random:ID; NULL = same as id */
   const char *label;          /* "Stable Diffusion 1.x" */
   gboolean supported;         /* FALSE: recognised, so that the refusal can name it */
   int context_width;          /* cross-attention width that tells it from others; 0 = told otherwise */
@@ -25,7 +26,7 @@ typedef struct PmtFamily {
 
 /* NULL-terminated. */
 extern const PmtFamily *const pmt_families[];
-/* NULL for an unknown id. */
+/* By id or size_id; NULL for an unknown one. */
 const PmtFamily *pmt_family_by_id (const char *id);
 
 /* What a UNet is used for; read off its input channels. */

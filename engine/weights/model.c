@@ -269,7 +269,7 @@ pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
   const PmtFamily *family = pmt_family_by_id (family_id);
 
   if (!family || !family->unet_config) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no random weights for '%s'; use sd1.", family_id);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no random weights for '%s'; use sd15.", family_id);
     return NULL;
   }
   PmtModelFiles *files = g_new0 (PmtModelFiles, 1);

@@ -422,11 +422,12 @@ static void
 test_random (void)
 {
   g_autoptr (GError) error = NULL;
-  PmtModelFiles *files = pmt_model_files_new_random ("sd1", 3, &error);
+  PmtModelFiles *files = pmt_model_files_new_random ("sd15", 3, &error);
   const int64_t dim[2] = { 320, 768 };
   static float values[320 * 768];
 
   g_assert_no_error (error);
+  g_assert_cmpstr (pmt_model_files_family (files)->id, ==, "sd1");
   g_assert_cmpint (pmt_model_files_native_size (files), ==, 512);
   PmtWeights *weights = pmt_model_files_weights (files, PMT_COMPONENT_UNET, &error);
   g_assert_true (pmt_weights_read_packed (weights, "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight", PMT_LAYOUT_PLAIN,

@@ -32,13 +32,12 @@ selected_save (Selected *selected, GimpImage *image)
 static void
 selected_restore (Selected *selected, GimpImage *image)
 {
-  const GimpLayer *none = NULL;
-
-  gimp_image_set_selected_layers (image, selected->layers ? (const GimpLayer **) selected->layers : &none);
+  /* Layers and channels are never selected together; GIMP takes no empty list. */
+  if (selected->layers && selected->layers[0])
+    gimp_image_set_selected_layers (image, (const GimpLayer **) selected->layers);
   for (gsize i = 0; selected->layers && selected->layers[i]; i++)
     if (gimp_layer_get_mask (selected->layers[i]) && gimp_layer_get_edit_mask (selected->layers[i]) != selected->edit_mask[i])
       gimp_layer_set_edit_mask (selected->layers[i], selected->edit_mask[i]);
-  /* layers and channels are never selected together: the last call counts */
   if (selected->channels && selected->channels[0])
     gimp_image_set_selected_channels (image, (const GimpChannel **) selected->channels);
 }

@@ -11,6 +11,7 @@
 #include "plugin/error.h"
 
 #define START_SECONDS 10
+#define AFTER_END_US 500000
 #define RETRY_MS 30
 #define CHUNK 65536
 
@@ -22,6 +23,7 @@ struct PmtEngineClient {
   GCancellable *cancellable;
   PmtEnginePlace place;
   GSubprocess *process; /* the engine, if this client started it */
+  gboolean ended;       /* that one is over */
   gint64 deadline;      /* monotonic µs by which somebody has to answer; 0 = the engine was not started yet */
   guint timer;
   GSocketConnection *connection;
@@ -364,8 +366,32 @@ on_retry (gpointer user)
   return G_SOURCE_REMOVE;
 }
 
-/* Nobody listens: the engine is started the first time, waited for after that. It may also end at once because another one won the
- * race for the socket, so its end alone is no failure while that one may answer. */
+/* An engine that ends may have lost the race for the socket to another one, which gets a moment to answer. */
+static void
+on_ended (GObject *source, GAsyncResult *result, gpointer user)
+{
+  PmtEngineClient *client = user;
+
+  g_subprocess_wait_finish (G_SUBPROCESS (source), result, NULL);
+  client->ended = TRUE;
+  client->deadline = MIN (client->deadline, g_get_monotonic_time () + AFTER_END_US);
+  release (client);
+}
+
+static void
+fail_start (PmtEngineClient *client)
+{
+  g_autofree char *words = pmt_engine_place_last_words (&client->place);
+
+  if (client->ended)
+    fail_with (client, _("The engine %s ended before it answered (its last words in %s: “%s”): install Pentimento again if it repeats."),
+               client->place.program, client->place.log, words ? words : "");
+  else
+    fail_with (client, _("The engine %s did not answer within %d seconds (its last words in %s: “%s”): install Pentimento again if it repeats."),
+               client->place.program, START_SECONDS, client->place.log, words ? words : "");
+}
+
+/* Nobody listens: the engine is started the first time, waited for after that. */
 static void
 nobody_there (PmtEngineClient *client)
 {
@@ -378,10 +404,9 @@ nobody_there (PmtEngineClient *client)
       return;
     }
     client->deadline = g_get_monotonic_time () + START_SECONDS * G_USEC_PER_SEC;
+    g_subprocess_wait_async (client->process, client->cancellable, on_ended, hold (client));
   } else if (g_get_monotonic_time () > client->deadline) {
-    g_autofree char *words = pmt_engine_place_last_words (&client->place);
-    fail_with (client, _("The engine %s did not answer within %d seconds (its last words in %s: “%s”): install Pentimento again if it repeats."),
-               client->place.program, START_SECONDS, client->place.log, words ? words : "");
+    fail_start (client);
     return;
   }
   client->timer = g_timeout_add (RETRY_MS, on_retry, client);

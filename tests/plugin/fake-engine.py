@@ -7,6 +7,7 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
 
   paint (default)  the selection's box, dilated by grow + feather, gets the pattern below; blend 1 in the selection's core
   slow             the same, after sixty steps of a tenth of a second
+  hold             the same, once the file "go" is there
   die              kills itself (SIGKILL) in the middle of the job
   truncated        announces a result and ends after half of its payload
   huge             announces a result of four gigabytes
@@ -103,6 +104,7 @@ class Client:
     def run(self, message):
         if not one_job.acquire(blocking=False):
             self.send({"type": "queued", "id": message["id"], "ahead": 1})
+            (FOLDER / "queued").touch()
             one_job.acquire()
         try:
             self.job(message)
@@ -122,6 +124,8 @@ class Client:
             self.send({"type": "progress", "id": number, "stage": "sample", "step": step + 1, "of": steps, "fraction": (step + 1) / steps,
                        "eta": (steps - step) * 0.1, "variant": 0, "variants": recipe.get("variants", 1)})
             time.sleep(0.1 if how == "slow" else 0.005)
+        while how == "hold" and not (FOLDER / "go").exists() and not self.cancelled.is_set():
+            time.sleep(0.05)
         if how == "error":
             self.send({"type": "error", "id": number, "code": "memory", "message": "The job needs 9 GB and 2 GB are free: select a smaller region."})
         elif how == "nonsense":

@@ -126,7 +126,7 @@ def state(image):
                 for item in items if not item.get_name().startswith("Fill")]
     return {
         "layers": names(image.get_layers()), "channels": names(image.get_channels()), "paths": names(image.get_paths()),
-        "active": [item.get_name() for item in image.get_selected_layers()],
+        "active": sorted(item.get_name() for item in image.get_selected_layers()),
         "active channels": [item.get_name() for item in image.get_selected_channels()],
         "active paths": [item.get_name() for item in image.get_selected_paths()],
         "selection": selection(image).tobytes(), "size": (image.get_width(), image.get_height()),

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real engine with the bundled model behind the plug-in: where the mask may be, a missing model, a killed engine. Runs inside
+GIMP."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pictures import *  # noqa: E402,F403
+from tap import Tap  # noqa: E402
+
+
+def engines():
+    """Process ids of this run's engines."""
+    socket = os.environ["XDG_RUNTIME_DIR"].encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if len(words) > 3 and words[1] == b"serve" and words[3].startswith(socket):
+            found.append(int(entry.name))
+    return found
+
+
+def recipe_of(layer):
+    return json.loads(bytes(layer.get_parasite("pentimento-recipe").get_data()).rstrip(b"\0"))
+
+
+def picture(width=200, height=160):
+    image = new_image("u8", width, height)
+    return image, new_layer(image, "user's", width, height, alpha=False)
+
+
+def case_automatic(tap):
+    """Grow and feather chosen by the engine are stated in the recipe, and hold."""
+    image, user = picture()
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 70, 50, 60, 50)
+    selected, flat = selection(image), flattened(image)
+    status, said = fill(image, [user], prompt="a red circle", seed=3, steps=2)
+    if not tap.check("a fill with the bundled model and automatic numbers", status == DONE, said):
+        return
+    recipe, mask = recipe_of(new_layers(image)[0]), mask_on_canvas(new_layers(image)[0])
+    reach = recipe["region"]["grow"] + recipe["region"]["feather"]
+    tap.check("the recipe states what automatic meant", reach > 0 and recipe["region"]["grow"] >= 0, recipe["region"])
+    tap.check("the mask stays within them", not mask[~dilated(selected > 0, reach)].any() and mask[selected == 1].min() > 0.998,
+              (reach, mask[selected == 1].min()))
+    now = flattened(image)
+    tap.check("nothing else changed", (now[mask == 0] == flat[mask == 0]).all() and (now != flat).any())
+    again = new_layers(image)[0]
+    pixels = read(again)
+    image.remove_layer(again)
+    fill(image, [user], prompt="a red circle", seed=3, steps=2)
+    tap.check("the same seed gives the same bytes", (read(new_layers(image)[0]) == pixels).all())
+    image.delete()
+
+
+def case_soft(tap):
+    image, user = picture()
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 60, 40, 80, 70)
+    Gimp.Selection.feather(image, 20)
+    selected, flat = selection(image), flattened(image)
+    status, said = fill(image, [user], prompt="a blue star", seed=4, steps=2, grow=2.0, feather=8.0)
+    mask = mask_on_canvas(new_layers(image)[0]) if status == DONE else None
+    tap.check("a feathered selection: the mask within selection, grow and feather, nothing else changed",
+              status == DONE and not mask[~dilated(selected > 0, 10)].any() and (flattened(image)[mask == 0] == flat[mask == 0]).all(), said)
+    image.delete()
+
+
+def case_everything(tap):
+    image, user = picture(96, 64)
+    status, said = fill(image, [user], prompt="a green tree", seed=5, steps=2)
+    layer = new_layers(image)[0] if status == DONE else None
+    tap.check("nothing selected fills everything", status == DONE and (mask_on_canvas(layer) > 0.998).all(), said)
+    image.delete()
+
+
+def case_refused(tap):
+    image, user = picture()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 70, 50, 60, 50)
+    before = state(image)
+    for name in ("/nowhere/model.safetensors", "/nowhere/folder"):
+        status, said = fill(image, [user], prompt="x", model=name)
+        tap.check(f"{name} is missing and named", status != DONE and name in said and "\n" not in said and state(image) == before, said)
+    status, said = fill(image, [user], prompt="x", sampler="nonsense")
+    tap.check("an unknown sampler is named", status != DONE and "nonsense" in said, said)
+    status, said = fill(image, [user], prompt="x", methods="nonsense:a=1")
+    tap.check("an unknown method is named", status != DONE and "nonsense" in said, said)
+    image.delete()
+
+
+def case_killed(tap):
+    image, user = picture()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 70, 50, 60, 50)
+    before, flat = state(image), flattened(image)
+    fill(image, [user], prompt="warm", steps=1)
+    image.remove_layer(new_layers(image)[0])
+    victims = engines()
+    tap.check("one engine serves all jobs and outlives them", len(victims) == 1, victims)
+    subprocess.Popen(["sh", "-c", f"sleep 2; kill -9 {victims[0]}"])
+    status, said = fill(image, [user], prompt="x", steps=1000)
+    tap.check("killed in mid-job: a sentence, and the picture as it was",
+              status != DONE and "stopped before it was done" in said and state(image) == before and (flattened(image) == flat).all(), said)
+    status, said = fill(image, [user], prompt="x", steps=1)
+    tap.check("the next job starts a new engine", status == DONE and engines() and engines() != victims, said)
+    image.delete()
+
+
+def main():
+    tap = Tap()
+    for case in (case_automatic, case_soft, case_everything, case_refused, case_killed):
+        tap.run(case)
+    tap.end()
+
+
+main()

@@ -5,6 +5,7 @@
 
 #include "engine/base/cpu.h"
 #include "engine/cli/cli.h"
+#include "engine/kernels/blas.h"
 
 static const PmtCommand *const commands[] = {
   &pmt_command_generate, &pmt_command_fill,   &pmt_command_run,     &pmt_command_inspect,  &pmt_command_net,
@@ -66,7 +67,7 @@ main (int argc, char **argv)
     fprintf (stderr, "There is no command '%s'; 'pentimento-engine --help' lists the commands.\n", argv[1]);
     return 1;
   }
-  if (!command->run (argc - 1, argv + 1, &error))
+  if (!pmt_blas_check (&error) || !command->run (argc - 1, argv + 1, &error))
     return fail (error);
   if (fflush (stdout) != 0 || ferror (stdout)) {
     fputs ("The output could not be written; is the disk full?\n", stderr);

@@ -121,14 +121,108 @@ range (void *user, size_t begin, size_t end)
   }
 }
 
+static Attention
+attention_of (const PmtOpCall *call)
+{
+  PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
+  return (Attention) { .k = call->ctx->kernels, .cancel = call->ctx->cancel, .h = h, .q = call->in[0].data,
+                       .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data,
+                       .scratch = call->workspace, .tile = MIN (TILE, h.s) };
+}
+
 static void
 forward (PmtOpCall *call)
 {
-  Attention a = { .k = call->ctx->kernels, .cancel = call->ctx->cancel,
-                  .h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params), .q = call->in[0].data,
-                  .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data, .scratch = call->workspace };
-  a.tile = MIN (TILE, a.h.s);
+  Attention a = attention_of (call);
   pmt_op_parallel (call->ctx, a.h.rows * a.h.heads * a.h.blocks, 1, range, &a);
+}
+
+/* Backward makes the probabilities again, for a block of queries at a time, against all keys. */
+enum { BACKWARD_BLOCK = 64 };
+
+typedef struct Backward {
+  Attention a;
+  const float *dout;
+  float *dq, *dkey, *dv;
+} Backward;
+
+static size_t
+backward_scratch (const PmtHeads *h)
+{
+  return 2 * MIN (BACKWARD_BLOCK, h->t) * h->s;
+}
+
+static size_t
+backward_workspace (const PmtOpCall *call)
+{
+  PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
+  return (size_t) pmt_threads () * backward_scratch (&h) * sizeof (float);
+}
+
+/* c[m, n] (row stride ldc) = or += alpha op(a) op(b), for matrices of one head. */
+static void
+head_product (bool trans_a, bool trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+              const float *b, size_t ldb, float beta, float *c, size_t ldc)
+{
+  PmtGemm g = { .trans_a = trans_a, .trans_b = trans_b, .m = (int64_t) m, .n = (int64_t) n, .k = (int64_t) k,
+                .alpha = alpha, .a = a, .lda = (int64_t) lda, .b = b, .ldb = (int64_t) ldb, .beta = beta, .c = c,
+                .ldc = (int64_t) ldc };
+  pmt_gemm_serial (&g);
+}
+
+/* P becomes the probabilities, D = dout v^T their gradient and then that of the logits: P (D - sum(P D)). */
+static void
+logits_gradient (const Backward *b, float *p, float *d, size_t first, size_t count)
+{
+  const PmtHeads *h = &b->a.h;
+  for (size_t i = 0; i < count; i++) {
+    size_t visible = pmt_heads_visible (h, first + i);
+    float *pi = p + i * h->s, *di = d + i * h->s;
+    b->a.k->softmax (pi, h->factor, pi, visible);
+    memset (pi + visible, 0, (h->s - visible) * sizeof (float));
+    float total = b->a.k->dot (pi, di, visible);
+    for (size_t j = 0; j < h->s; j++)
+      di[j] = pi[j] * (di[j] - total);
+  }
+}
+
+/* A whole head: its blocks add to the same dkey and dv, in order. */
+static void
+backward_head (const Backward *b, size_t row, size_t head)
+{
+  const PmtHeads *h = &b->a.h;
+  size_t k_at = row * h->s * h->c + head * h->d, c = h->c;
+  const float *k = b->a.key + k_at, *v = b->a.v + k_at;
+  float *p = b->a.scratch + (size_t) pmt_threads_index () * backward_scratch (h), *d = p + backward_scratch (h) / 2;
+  for (size_t first = 0; first < h->t && !pmt_cancelled (b->a.cancel); first += BACKWARD_BLOCK) {
+    size_t count = MIN (BACKWARD_BLOCK, h->t - first), q_at = (row * h->t + first) * c + head * h->d;
+    const float *q = b->a.q + q_at, *dout = b->dout + q_at;
+    head_product (false, true, count, h->s, h->d, 1, q, c, k, c, 0, p, h->s);
+    head_product (false, true, count, h->s, h->d, 1, dout, c, v, c, 0, d, h->s);
+    logits_gradient (b, p, d, first, count);
+    if (b->dv)
+      head_product (true, false, h->s, h->d, count, 1, p, h->s, dout, c, 1, b->dv + k_at, c);
+    if (b->dq)
+      head_product (false, false, count, h->d, h->s, h->factor, d, h->s, k, c, 1, b->dq + q_at, c);
+    if (b->dkey)
+      head_product (true, false, h->s, h->d, count, h->factor, d, h->s, q, c, 1, b->dkey + k_at, c);
+  }
+}
+
+static void
+backward_range (void *user, size_t begin, size_t end)
+{
+  const Backward *b = user;
+  for (size_t item = begin; item < end; item++)
+    backward_head (b, item / b->a.h.heads, item % b->a.h.heads);
+}
+
+static void
+backward (PmtOpCall *call, PmtOpGrad *grad)
+{
+  Backward b = { .a = attention_of (call), .dout = grad->out.data, .dq = grad->in[0].data, .dkey = grad->in[1].data,
+                 .dv = grad->in[2].data };
+  pmt_op_parallel (call->ctx, b.a.h.rows * b.a.h.heads, 1, backward_range, &b);
 }
 
 static void
@@ -185,6 +279,8 @@ const PmtOp pmt_op_attention = {
   .flops = flops,
   .forward = forward,
   .naive = naive,
+  .backward = backward,
+  .backward_workspace = backward_workspace,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 3e-6,

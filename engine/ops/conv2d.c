@@ -213,16 +213,21 @@ backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, float *patches, 
   return true;
 }
 
+/* Backward gathers patches even where forward reads the map itself: its band of them is overwritten by their gradient. */
+static size_t
+backward_workspace (const PmtOpCall *call)
+{
+  Conv c = conv_of (call);
+  return c.band * c.ow * c.patch * sizeof (float);
+}
+
 static void
 backward (PmtOpCall *call, PmtOpGrad *grad)
 {
   Conv c = conv_of (call);
-  PmtTensor patches = pmt_tensor_new (call->ctx, PMT_SHAPE2 ((int64_t) (c.band * c.ow), (int64_t) c.patch));
-  if (!patches.data)
-    return;
   for (size_t r = 0; r < c.rows; r++)
     for (size_t oy = 0; oy < c.oh; oy += c.band)
-      if (!backward_band (call, grad, &c, patches.data, r, oy))
+      if (!backward_band (call, grad, &c, call->workspace, r, oy))
         return;
 }
 
@@ -283,6 +288,7 @@ const PmtOp pmt_op_conv2d = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .backward_workspace = backward_workspace,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 3e-6,

@@ -228,11 +228,7 @@ static void
 backward (PmtOpCall *call, PmtOpGrad *grad)
 {
   Backward b = { .grad = grad };
-  size_t bytes = norm_init (&b.n, call, NULL);
-  unsigned char *memory = pmt_arena_alloc (call->ctx->step, bytes, &call->ctx->error);
-  if (!memory)
-    return;
-  norm_init (&b.n, call, memory);
+  norm_init (&b.n, call, call->workspace);
   if (!statistics (call->ctx, &b.n))
     return;
   /* Groups share no channel, so they may run side by side; rows add to the same dgamma and run in order. */
@@ -293,6 +289,7 @@ const PmtOp pmt_op_group_norm = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .backward_workspace = workspace,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 1e-6,

@@ -56,11 +56,12 @@ typedef struct PmtOp {
   double (*flops) (const PmtOpCall *call);              /* NULL = one per output value */
   void (*forward) (PmtOpCall *call);                    /* may fail only by pmt_context_fail (cancel) */
   void (*naive) (const PmtOpNaive *call);
-  /* call->workspace is not there; scratch comes from call->ctx->step between a mark and a release. */
+  /* call->workspace is backward_workspace() bytes here. */
   void (*backward) (PmtOpCall *call, PmtOpGrad *grad);  /* NULL = not differentiable: recording it on a tape is refused */
   const PmtOpCase *cases;
   size_t n_cases;
   double tolerance; /* forward against naive: max|a-b| / max|b| */
+  size_t (*backward_workspace) (const PmtOpCall *call); /* NULL = none */
   size_t params_size; /* bytes of the params struct, so that a tape can keep a copy; 0 when the op has none */
 } PmtOp;
 

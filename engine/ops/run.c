@@ -15,7 +15,10 @@ run_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, co
     grad.in[i] = in_grad[i];
   }
   PmtArenaMark mark = pmt_arena_mark (ctx->step);
-  if (!ctx->dry)
+  size_t bytes = op->backward_workspace ? op->backward_workspace (&call) : 0;
+  if (bytes > 0)
+    call.workspace = pmt_arena_alloc (ctx->step, bytes, &ctx->error);
+  if (!ctx->error && !ctx->dry)
     op->backward (&call, &grad);
   pmt_arena_release (ctx->step, mark);
 }

@@ -180,22 +180,58 @@ test_unrelated (void)
   done (ctx);
 }
 
-/* Dry, a backward pass takes the same memory. */
+static void
+twice (PmtOpCall *call)
+{
+  for (int64_t i = 0; i < pmt_tensor_size (call->out); i++)
+    call->out.data[i] = 2 * call->in[0].data[i];
+}
+
+static gboolean
+same_shape (const PmtOpCall *call, PmtShape *out, GError **error)
+{
+  *out = call->in[0].shape;
+  return TRUE;
+}
+
+/* An operation without backward must not be recorded as if its gradient were zero. */
+static void
+test_refused (void)
+{
+  const PmtOp op = { .id = "twice", .min_in = 1, .max_in = 1, .shape = same_shape, .forward = twice };
+  PmtContext *ctx = taped ();
+  PmtTensor x = random_tensor (ctx, PMT_SHAPE1 (3), 1);
+  /* nothing differentiable goes in: it may run */
+  g_assert_nonnull (pmt_op_run (ctx, &op, &x, 1, NULL).data);
+  x = pmt_tape_leaf (ctx->tape, x);
+  g_assert_null (pmt_op_run (ctx, &op, &x, 1, NULL).data);
+  GError *error = NULL;
+  g_assert_true (pmt_context_take_error (ctx, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "twice"));
+  g_error_free (error);
+  done (ctx);
+}
+
+/* Dry, a backward pass takes the same memory, scratch included. */
 static void
 test_dry (void)
 {
-  size_t used[2];
+  size_t used[2], peak[2];
   for (int dry = 0; dry < 2; dry++) {
     PmtContext *ctx = taped ();
-    PmtTensor x = random_tensor (ctx, PMT_SHAPE4 (1, 6, 6, 4), 1), w = random_tensor (ctx, PMT_SHAPE4 (4, 3, 3, 4), 2);
+    PmtTensor x = random_tensor (ctx, PMT_SHAPE4 (1, 6, 6, 4), 1), w = random_tensor (ctx, PMT_SHAPE4 (4, 1, 1, 4), 2);
     ctx->dry = dry;
     x = pmt_tape_leaf (ctx->tape, x);
-    pmt_tape_backward (ctx, pmt_silu (ctx, pmt_conv2d (ctx, x, w, PMT_NO_TENSOR, PMT_CONV_3X3)), PMT_NO_TENSOR);
+    pmt_tape_backward (ctx, pmt_silu (ctx, pmt_conv2d (ctx, x, w, PMT_NO_TENSOR, PMT_CONV_1X1)), PMT_NO_TENSOR);
     g_assert_no_error (ctx->error);
     used[dry] = pmt_arena_used (ctx->step);
+    peak[dry] = pmt_arena_peak (ctx->step);
     done (ctx);
   }
   g_assert_cmpuint (used[0], ==, used[1]);
+  g_assert_cmpuint (peak[0], ==, peak[1]);
+  g_assert_cmpuint (peak[0], >, used[0]);
 }
 
 int
@@ -212,6 +248,7 @@ main (int argc, char **argv)
   g_test_add_func ("/tape/copy", test_copy);
   g_test_add_func ("/tape/chain", test_chain);
   g_test_add_func ("/tape/unrelated", test_unrelated);
+  g_test_add_func ("/tape/refused", test_refused);
   g_test_add_func ("/tape/dry", test_dry);
   return g_test_run ();
 }

@@ -47,8 +47,8 @@ residual_add (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *
   PmtTensor sum;
 
   if (!pmt_shape_equal (&residual->shape, &x->shape)) {
-    pmt_context_fail (ctx, PMT_ERROR_INPUT, "The residual %s%.0d has the shape %s (NHWC) and the network has %s there.",
-                      site->kind == PMT_RESID_MID ? MID_RESIDUAL : RESIDUAL, site->index,
+    g_autofree char *name = site->kind == PMT_RESID_MID ? g_strdup (MID_RESIDUAL) : g_strdup_printf (RESIDUAL "%d", site->index);
+    pmt_context_fail (ctx, PMT_ERROR_INPUT, "The tensor \"%s\" has the shape %s (NHWC) and the network has %s there.", name,
                       pmt_shape_text (&residual->shape, has, sizeof has), pmt_shape_text (&x->shape, wants, sizeof wants));
     return;
   }

@@ -43,6 +43,7 @@
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),
  *                           context: [x, y, w, h]}
  *                    image and mask blobs cover exactly `context`; when it is absent they cover the canvas
+ *   colour-match     fill: true (default) takes out the autoencoder's even shift of colour
  *   methods          [{id, …parameters…}]
  *   precision, threads, engine, cpu   written by the engine */
 #pragma once

@@ -25,8 +25,8 @@ typedef struct PmtGemm {
   int64_t ldc;
 } PmtGemm;
 
-/* On all threads of the pool, in bands of rows whose size depends on n and k alone and that take some 50 ms each at 100 GFLOP/s;
- * false when `cancel` stopped it between bands. The bytes of C depend on m, n, k and the thread count: callers who promise rows
+/* On all threads of the pool, in bands of rows (or of columns, if there are more of those) that take some 25 ms each at
+ * 100 GFLOP/s and whose size depends on m, n and k alone; false when `cancel` stopped it between bands. The bytes of C depend on m, n, k and the thread count: callers who promise rows
  * that are independent of their batch call it once per row of the batch. */
 bool pmt_gemm (const PmtCancel *cancel, const PmtGemm *g);
 

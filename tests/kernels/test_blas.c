@@ -148,6 +148,23 @@ test_repeat (void)
   pmt_threads_set (threads);
 }
 
+/* Products of several bands, by rows and by columns; a sample of the elements, the bands' edges among them. */
+static void
+test_bands (void)
+{
+  static const int64_t size[][3] = { { 3001, 700, 1500 }, { 700, 3001, 1500 } };
+  for (size_t s = 0; s < G_N_ELEMENTS (size); s++)
+    for (int form = 0; form < 4; form++) {
+      Product p;
+      product_init (&p, size[s][0], size[s][1], size[s][2], form & 1, form & 2, 1);
+      g_assert_true (pmt_gemm (NULL, &p.g));
+      for (int64_t i = 0; i < p.g.m; i += i % 64 == 63 ? 1 : 21)
+        for (int64_t j = 0; j < p.g.n; j += j % 64 == 63 ? 1 : 63)
+          g_assert_cmpfloat_with_epsilon (p.c[i * p.g.ldc + j], element (&p, i, j), 1e-4);
+      product_clear (&p);
+    }
+}
+
 typedef struct Stop {
   PmtCancel cancel;
   gint64 asked; /* microseconds */
@@ -208,6 +225,7 @@ main (int argc, char **argv)
   g_test_add_func ("/blas/products", test_products);
   g_test_add_func ("/blas/serial", test_serial);
   g_test_add_func ("/blas/repeat", test_repeat);
+  g_test_add_func ("/blas/bands", test_bands);
   g_test_add_func ("/blas/cancel", test_cancel);
   return g_test_run ();
 }

@@ -48,6 +48,7 @@ run_unet (PmtContext *ctx, PmtModelFiles *files, const NetsCase *io)
                          .context = nets_read (ctx, io, "encoder_hidden_states") };
   start = g_get_monotonic_time ();
   pmt_arena_reset_peak (ctx->step);
+  ctx->flops = 0.0;
   PmtTensor out = pmt_unet_forward (ctx, unet, &input, NULL);
   nets_context_check (ctx);
   double seconds = (double) (g_get_monotonic_time () - start) / 1e6;
@@ -82,6 +83,7 @@ run_vae (PmtContext *ctx, PmtModelFiles *files, const NetsCase *io)
   g_assert_no_error (error);
   PmtTensor latents = nets_read (ctx, io, "latents");
   gint64 start = g_get_monotonic_time ();
+  pmt_arena_reset_peak (ctx->step);
   PmtTensor out = pmt_vae_decode (ctx, vae, latents);
   nets_context_check (ctx);
   g_test_message ("decoding took %.1f s, activations %zu MiB", (double) (g_get_monotonic_time () - start) / 1e6,

@@ -76,12 +76,13 @@ class Model:
             y = self.vae.decode(x / self.scale).sample.float()
         y = ((y + 1) * 127.5).round().clamp(0, 255).byte().numpy().transpose(0, 2, 3, 1)
         if pictures is not None:
-            y = np.stack([np.where(m[..., None], new, old) for new, old, m in zip(y, pictures, masks)])
+            y = np.stack([np.where(m[..., None], new, old)
+                          for new, old, m in zip(y, pictures, masks)])
         return y
 
 
 def fill_task(seed):
-    """(picture, mask, prompt, box): a scene without its target, a selection and what to put there."""
+    """(picture, mask, prompt, box): a scene without its target, a selection, what to put there."""
     rng = random.Random(seed)
     s = scene(seed, "scatter")
     s.things.pop()
@@ -104,9 +105,9 @@ def score(kind, pictures, wanted, boxes):
     """Per picture a dict of what came out right."""
     out = []
     for p, want, box in zip(pictures, wanted, boxes):
-        seen = [f for f in matcher.look(p, box) if f.score >= matcher.ACCEPT]
-        pairs, kinds = [(f.kind, f.colour) for f in seen], [f.kind for f in seen]
         every = matcher.look(p, box)
+        seen = [f for f in every if f.sure()]
+        pairs, kinds = [(f.kind, f.colour) for f in seen], [f.kind for f in seen]
         out.append({"kind": all(kinds.count(k) >= sum(k == q for q, _ in want) for k, _ in want),
                     "colour": all(c in [f.colour for f in every] for _, c in want),
                     "both": all(pairs.count(w) >= want.count(w) for w in want)

@@ -47,9 +47,10 @@ def arguments():
     a.add_argument("--minutes", type=float, default=60)
     a.add_argument("--examples", type=int, default=10, help="shards of 2048 to grow to")
     a.add_argument("--first-examples", type=int, default=3)
-    a.add_argument("--batch", type=int, default=48)
+    a.add_argument("--batch", type=int, default=32)
     a.add_argument("--rate", type=float, default=1e-3)
     a.add_argument("--final-rate", type=float, default=.03, help="share of the rate at the end")
+    a.add_argument("--hold", type=float, default=.7, help="share of the time at the full rate")
     a.add_argument("--fill", type=float, default=.5, help="share of fills")
     a.add_argument("--frozen-text", action="store_true")
     a.add_argument("--start", help="a component folder to start from instead of unet_fill")
@@ -97,7 +98,8 @@ def main():
     while (done := state["seconds"] / (60 * a.minutes)) < 1:
         step = state["step"]
         rate = a.rate * min(1, (step + 1) / 100)
-        rate *= a.final_rate + (1 - a.final_rate) * .5 * (1 + math.cos(math.pi * done))
+        fall = max(0, done - a.hold) / (1 - a.hold)  # level until `hold`, then half a cosine
+        rate *= a.final_rate + (1 - a.final_rate) * .5 * (1 + math.cos(math.pi * fall))
         for group in optimizer.param_groups:
             group["lr"] = rate
         e = pool.pick(a.batch, None)
@@ -111,8 +113,9 @@ def main():
         ids[~fill & ~e["whole_ok"]] = empty
         x0 = e["latent"].float()
         noise = torch.randn_like(x0)
-        t = ((torch.arange(a.batch) + torch.rand(a.batch)) / a.batch * 1000).long().clamp(max=999)
-        t = t[torch.randperm(a.batch)]
+        # evenly spread over the batch, more of them at high noise, where kinds are decided
+        u = (torch.randperm(a.batch) + torch.rand(a.batch)) / a.batch
+        t = (1000 * u ** .7).long().clamp(max=999)
         level = levels[t][:, None, None, None]
         x = level.sqrt() * x0 + (1 - level).sqrt() * noise
         target = level.sqrt() * noise - (1 - level).sqrt() * x0

@@ -80,20 +80,12 @@ pmt_attention_declare (PmtWeightPool *pool, const char *prefix, const PmtAttenti
 }
 
 PmtTensor
-pmt_attention_mixed (PmtContext *ctx, PmtTensor q, PmtTensor k, PmtTensor v, PmtAttentionParams params)
-{
-  if (!ctx->tape || (q.node == 0 && k.node == 0 && v.node == 0))
-    return pmt_attention (ctx, q, k, v, params);
-  return pmt_attention_mix (ctx, pmt_softmax (ctx, pmt_attention_logits (ctx, q, k, params)), v, params);
-}
-
-PmtTensor
 pmt_attention_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *layer, PmtTensor x, bool causal)
 {
   PmtTensor q = pmt_dense_run (ctx, pool, &layer->q, x);
   PmtTensor k = pmt_dense_run (ctx, pool, &layer->k, x);
   PmtTensor v = pmt_dense_run (ctx, pool, &layer->v, x);
-  PmtTensor mixed = pmt_attention_mixed (ctx, q, k, v, (PmtAttentionParams) { .heads = layer->heads, .causal = causal });
+  PmtTensor mixed = pmt_attention (ctx, q, k, v, (PmtAttentionParams) { .heads = layer->heads, .causal = causal });
   return pmt_dense_run (ctx, pool, &layer->out, mixed);
 }
 

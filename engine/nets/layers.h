@@ -52,9 +52,6 @@ typedef struct PmtAttentionLayer {
 /* `width` of queries and output, `context` of what keys and values are made from. The output projection always has a bias. */
 PmtAttentionLayer pmt_attention_declare (PmtWeightPool *pool, const char *prefix, const PmtAttentionNames *names, int width,
                                          int context, int heads, bool qkv_bias);
-/* softmax(q k^T / sqrt(d)) v: fused, or in its three steps when it is being differentiated, since only those have gradients. The two
- * differ by rounding. */
-PmtTensor pmt_attention_mixed (PmtContext *ctx, PmtTensor q, PmtTensor k, PmtTensor v, PmtAttentionParams params);
 /* Self-attention of x [N, T, width] with output projection, without residual. */
 PmtTensor pmt_attention_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *layer, PmtTensor x,
                              bool causal);

@@ -86,7 +86,7 @@ attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *lay
     call_tap (ctx, taps, wants, PMT_ATTN_PROBS, &call);
     call.out = pmt_attention_mix (ctx, call.probs, call.v, params);
   } else {
-    call.out = pmt_attention_mixed (ctx, call.q, call.k, call.v, params);
+    call.out = pmt_attention (ctx, call.q, call.k, call.v, params);
   }
   call_tap (ctx, taps, wants, PMT_ATTN_OUT, &call);
   call.hidden = pmt_add (ctx, pmt_dense_run (ctx, pool, &layer->out, call.out), x);

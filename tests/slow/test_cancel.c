@@ -77,6 +77,11 @@ check_latency (GThreadFunc func, Work *work, const char *what, const double *del
     pmt_cancel_request (&cancel);
     g_thread_join (thread);
     double seconds = (double) (work->ended - asked) * 1e-6;
+    if (i > 0 && work->ended < asked) {
+      g_assert_no_error (work->error);
+      g_test_message ("%s is done in less than %.1f s here", what, delays[i]);
+      break;
+    }
     g_assert_error (work->error, PMT_ERROR, PMT_ERROR_CANCELLED);
     g_test_message ("%s, cancelled after %.1f s: stopped %.0f ms later", what, delays[i], seconds * 1e3);
     g_assert_cmpfloat (seconds, <, LIMIT_SECONDS);

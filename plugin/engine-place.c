@@ -139,7 +139,7 @@ pmt_engine_place_last_words (const PmtEnginePlace *place)
   g_strchomp (text);
   line = strrchr (text, '\n');
   line = line ? line + 1 : text;
-  if (!line[0])
+  if (!line[0] || strstr (line, "-Message: ")) /* that is GLib's mark of small talk */
     return NULL;
   return g_utf8_make_valid (line, MIN (strlen (line), LAST_WORDS));
 }

@@ -22,5 +22,5 @@ void pmt_engine_place_clear (PmtEnginePlace *place);
  * dropping it leaves the engine alone. A missing or unusable program is PMT_ERROR_ENGINE. */
 GSubprocess *pmt_engine_place_start (const PmtEnginePlace *place, GError **error);
 
-/* The last line that the engine logged, at most 300 bytes of it; NULL if there is none. Newly allocated. */
+/* The last line that the engine logged, at most 300 bytes of it; NULL if there is none or it is no complaint. Newly allocated. */
 char *pmt_engine_place_last_words (const PmtEnginePlace *place);

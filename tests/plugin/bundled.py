@@ -102,7 +102,7 @@ def case_killed(tap):
     victims = engines()
     tap.check("one engine serves all jobs and outlives them", len(victims) == 1, victims)
     subprocess.Popen(["sh", "-c", f"sleep 2; kill -9 {victims[0]}"])
-    status, said = fill(image, [user], prompt="x", steps=1000)
+    status, said = fill(image, [user], prompt="x", steps=900)
     tap.check("killed in mid-job: a sentence, and the picture as it was",
               status != DONE and "stopped before it was done" in said and state(image) == before and (flattened(image) == flat).all(), said)
     status, said = fill(image, [user], prompt="x", steps=1)

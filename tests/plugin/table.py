@@ -112,8 +112,8 @@ def check_one(kind, geometry, variants=1):
 def main():
     tap = Tap()
     if REAL:
-        for kind in COMMON:
-            for geometry in GEOMETRIES:
+        for number, kind in enumerate(COMMON):
+            for geometry in GEOMETRIES if kind == "u8" else [GEOMETRIES[number % 3]]:
                 problem = check_one(kind, geometry)
                 tap.check(f"bundled model, {kind}, {geometry.__name__}", problem is None, problem)
     else:

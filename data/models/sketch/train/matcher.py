@@ -7,8 +7,8 @@
 Knows the renderer's drawings and nothing of any network. Pixels are sorted
 into colour classes; connected pixels of one object colour make a candidate.
 Each kind's drawing is laid over the candidate (its coloured part onto the
-candidate's, then nudged) and scored by the overlap of the coloured parts and
-the difference of all pixels of the drawing. The best kind counts if its score
+candidate's, then nudged) and scored by the overlap of the coloured parts, that
+of the silhouettes (ink and all it encloses) and the difference of the pixels. The best kind counts if its score
 reaches ACCEPT and leads the next kind's by LEAD: a shapeless blot is a little
 like everything. Numpy and Pillow only. Exit status 0 found, 1 not found, 2 usage.
 """
@@ -24,8 +24,8 @@ from PIL import Image, ImageFilter
 from kinds import KINDS
 from scenes import BACKGROUNDS, COLOURS, FIXED, Thing, draw_thing
 
-ACCEPT = .80      # least score; calibrated by eye on generated pictures, see README.md
-LEAD = .012       # least distance to the runner-up kind's score
+ACCEPT = .74      # least score; calibrated by eye on generated pictures, see README.md
+LEAD = .025       # least distance to the runner-up kind's score
 SIDE = 64         # pixels of the canvas on which drawings are compared
 REACH = 1.3       # the canvas spans -REACH … REACH of the drawing's unit square
 
@@ -103,6 +103,13 @@ def label(mask):
     return sorted(parts, key=lambda p: -p.sum())
 
 
+def without_holes(mask):
+    """The mask with what it encloses: spots and windows may smear, outlines matter."""
+    wide = np.pad(mask, 1)
+    outside = next(p for p in label(~wide) if p[0, 0])
+    return ~outside[1:-1, 1:-1]
+
+
 def bounds(mask):
     ys, xs = np.nonzero(mask)
     return xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
@@ -125,7 +132,7 @@ class Drawing:
     box: tuple            # of the coloured part, in the unit square
     coloured: np.ndarray  # SIDE x SIDE, softened share of the coloured part
     all: np.ndarray       # the same of the whole drawing
-    halo: np.ndarray      # a band around it, where no ink is expected
+    far: np.ndarray       # 1 clearly outside it
     fixed: np.ndarray     # SIDE x SIDE x 3, its colours where not coloured
     paint: np.ndarray     # SIDE x SIDE, 1 where the object's colour shows, .72 shade, 0 fixed
 
@@ -133,6 +140,12 @@ class Drawing:
 def soften(a, radius=1.4):
     image = Image.fromarray((np.clip(a, 0, 1) * 255).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius))).astype(np.float32) / 255
+
+
+def grown(mask, by):
+    """The mask as floats, wider by some pixels on each side."""
+    image = Image.fromarray(mask.astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.MaxFilter(2 * int(by) + 1))).astype(np.float32)
 
 
 @functools.cache
@@ -157,15 +170,13 @@ def drawings(white=False):
         def reduced(a):
             return a.reshape(SIDE, scale, SIDE, scale, -1).mean((1, 3)).squeeze()
 
+        full = without_holes(full)
         x0, y0, x1, y1 = bounds(full)
         unit = [(v / scale - SIDE / 2) / r for v in (x0, y0, x1, y1)]
         fixed = np.where(changed[..., None] > .02, 0, shots[0])
-        silhouette = Image.fromarray((reduced(np.asarray(mask) / 255) * 255).astype(np.uint8))
-        near = np.asarray(silhouette.filter(ImageFilter.MaxFilter(15))) / 255
-        touched = np.asarray(silhouette.filter(ImageFilter.MaxFilter(3))) / 255
+        silhouette = reduced(np.asarray(mask) / np.float32(255))
         out.append(Drawing(name, tuple(unit), soften(reduced(full.astype(np.float32))),
-                           soften(np.asarray(silhouette) / 255, .8), near * (1 - touched),
-                           reduced(fixed), reduced(changed)))
+                           soften(silhouette), 1 - grown(silhouette > .5, 5), reduced(fixed), reduced(changed)))
     return out
 
 
@@ -179,17 +190,25 @@ def sample(planes, mapping):
     return planes[y[:, None], x[None, :]]
 
 
+def agreement(a, b):
+    """Shared over joint area of two soft masks."""
+    return np.minimum(a, b).sum() / max(np.maximum(a, b).sum(), 1e-6)
+
+
 def score(drawing, planes, paint, mapping):
     """How well a drawing, painted in a colour and placed, explains the picture, 0 to 1.
-    planes: height x width x 5: RGB, the candidate's softened mask and the ink (both 0 to 255)."""
+    planes: height x width x 6: RGB, softened mask of the coloured part, the same of the whole
+    object, where its silhouette is not even near (all 0 to 255). Stalks and handles have little
+    area but tell kinds apart, so what is far from explained costs extra."""
     seen = sample(planes, mapping)
-    mine = seen[..., 3] / 255
-    overlap = np.minimum(mine, drawing.coloured).sum() / np.maximum(mine, drawing.coloured).sum()
     want = drawing.fixed + drawing.paint[..., None] * paint
     miss = np.clip(np.abs(seen[..., :3] - want).mean(-1) * (2.2 / 255), 0, 1)
     inner = (miss * drawing.all).sum() / drawing.all.sum()
-    stray = (seen[..., 4] / 255 * drawing.halo).sum() / drawing.all.sum()
-    return .5 * overlap + .5 * (1 - inner) - min(.9 * stray, .2)
+    stray = (drawing.far * seen[..., 4]).sum() / 255
+    absent = (drawing.all * seen[..., 5]).sum() / 255
+    extra = .07 * min(1, stray / 40) + .07 * min(1, absent / 40)
+    return (.35 * agreement(seen[..., 3] / 255, drawing.coloured)
+            + .35 * agreement(seen[..., 4] / 255, drawing.all) + .3 * (1 - inner) - extra)
 
 
 def start(drawing, box):
@@ -281,6 +300,39 @@ def candidates(rgb, region, colour=None):
                 yield name, joined
 
 
+def outlined(rgb, region):
+    """Connected silhouettes in the region: ink and the colours of things, and what they enclose.
+    A colour that runs over the region's edge is background or a neighbour."""
+    x0, y0, x1, y1 = region
+    part = rgb[y0:y1, x0:x1]
+    names, _ = classes()
+    found = classify(part)
+    solid = np.abs(part - FIXED["ink"]).sum(-1) < 90
+    for i, name in enumerate(names):
+        if not name.startswith("=") or name[1:] in FIXED or name.startswith("=shade"):
+            for p in label(found == i):
+                if p.sum() < 8:
+                    break
+                if not (p[0].any() or p[-1].any() or p[:, 0].any() or p[:, -1].any()):
+                    solid |= p
+    reached = np.zeros(solid.shape, bool)
+    for p in label(~solid):
+        if p[0].any() or p[-1].any() or p[:, 0].any() or p[:, -1].any():
+            reached |= p
+    out = []
+    for p in label(~reached):
+        if p.sum() >= 12:
+            out.append(np.zeros(rgb.shape[:2], bool))
+            out[-1][y0:y1, x0:x1] = p
+    return out
+
+
+def inked(rgb, filled):
+    """Whether a good part of a shape's rim is ink: paper and snow are as white as white things."""
+    rim = (grown(filled, 2 + filled.shape[0] // 200) > 0) & ~filled
+    return (np.abs(rgb[rim] - FIXED["ink"]).sum(-1) < 240).mean() > .3
+
+
 def look(picture, box=None, colour=None):
     """Everything found in the region of a picture (uint8, height x width x 3), best first.
     Candidates that overlap a better one of the same colour are left out."""
@@ -293,14 +345,23 @@ def look(picture, box=None, colour=None):
         raise ValueError(f"the box {box} leaves less than 8 pixels of a {w}x{h} picture")
     smooth = rgb if side <= 160 else np.asarray(
         Image.fromarray(rgb.astype(np.uint8)).filter(ImageFilter.GaussianBlur(side / 320)))
-    ink = (np.abs(rgb - FIXED["ink"]).sum(-1) < 60).astype(np.float32)
+    things = outlined(rgb, region)
     out = []
-    for name, mask in candidates(smooth.astype(np.float32), region, colour):
+    seen = [(name, mask, without_holes(mask))
+            for name, mask in candidates(smooth.astype(np.float32), region, colour)]
+    seen = [c for c in seen if c[0] != "white" or inked(rgb, c[2])]
+    for name, mask, filled in seen:
+        if any((filled & other).sum() > .9 * filled.sum() and filled.sum() < .7 * other.sum()
+               for _, _, other in seen):
+            continue  # a spot or window of something else
         paint = np.median(rgb[mask], axis=0)
         tight = robust_bounds(mask)
         half = max(tight[2] - tight[0], tight[3] - tight[1]) / 2
-        soft = soften(mask.astype(np.float32), 1.4 * half * 2 * REACH / SIDE)  # as the drawings'
-        planes = np.dstack([rgb, soft * 255, ink * 255])
+        whole = next((t for t in things if (t & mask).any()), filled) | filled
+        radius = 1.4 * half * 2 * REACH / SIDE  # as the drawings'
+        planes = np.dstack([rgb, soften(filled.astype(np.float32), radius) * 255,
+                            soften(whole.astype(np.float32), radius) * 255,
+                            (1 - grown(whole, max(1, round(radius * 3.5)))) * 255])
         ranked = rank(planes, paint, tight, name == "white")
         out.append((Found(ranked[0][1], name, float(ranked[0][0]), tuple(map(int, tight)),
                           ranked[1][1], float(ranked[1][0])), mask))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/sampler-list.h"
 
+#include <glib/gi18n.h>
+
 #include "plugin/engine-client.h"
 #include "ui/fields.h"
 
@@ -28,8 +30,9 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
     JsonNode *element = json_array_get_element (samplers, i);
     JsonObject *sampler = JSON_NODE_HOLDS_OBJECT (element) ? json_node_get_object (element) : NULL;
     const char *id = sampler ? json_object_get_string_member_with_default (sampler, "id", NULL) : NULL;
-    if (id)
-      pmt_choice_add (list->choice, id, json_object_get_string_member_with_default (sampler, "label", id));
+    const char *label = sampler ? json_object_get_string_member_with_default (sampler, "label", id) : NULL;
+    if (id && label)
+      pmt_choice_add (list->choice, id, _(label)); /* the catalogue has the engine's labels too */
   }
   g_clear_pointer (&list->client, pmt_engine_client_free);
 }

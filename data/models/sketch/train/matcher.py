@@ -244,14 +244,17 @@ def refine(drawing, planes, paint, here, steps):
 
 
 def rank(planes, paint, box, white):
-    """(score, kind) of every kind laid over a candidate, best first; the leaders are refined."""
+    """(score, kind) of the kinds most like a candidate, best first: the better half is nudged, the
+    leaders refined."""
+    near = sorted(((score(d, planes, paint, start(d, box)), d.kind, d) for d in drawings(white)),
+                  key=lambda f: -f[0])
     first = []
-    for d in drawings(white):
+    for _, kind, d in near[:12]:
         s, here = refine(d, planes, paint, start(d, box), (.06,))
-        first.append((s, d.kind, d, here))
+        first.append((s, kind, d, here))
     first.sort(key=lambda f: -f[0])
-    out = [(refine(d, planes, paint, here, (.04, .02))[0], kind) for _, kind, d, here in first[:6]]
-    return sorted(out, reverse=True) + [f[:2] for f in first[6:]]
+    out = [(refine(d, planes, paint, here, (.04, .02))[0], kind) for _, kind, d, here in first[:5]]
+    return sorted(out, reverse=True)
 
 
 # ---- candidates

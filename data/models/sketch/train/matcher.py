@@ -9,8 +9,8 @@ into colour classes; connected pixels of one object colour make a candidate.
 Each kind's drawing is laid over the candidate (its coloured part onto the
 candidate's, then nudged) and scored by the overlap of the coloured parts, that
 of the silhouettes (ink and all it encloses) and the difference of the pixels. The best kind counts if its score
-reaches ACCEPT and leads the next kind's by LEAD: a shapeless blot is a little
-like everything. Numpy and Pillow only. Exit status 0 found, 1 not found, 2 usage.
+reaches ACCEPT and leads the next kind's by LEAD (or .65 and twice that): a
+shapeless blot is a little like everything. Numpy and Pillow only. Exit status 0 found, 1 not found, 2 usage.
 """
 import argparse
 import functools
@@ -40,7 +40,8 @@ class Found:
     second_score: float = 0.0
 
     def sure(self):
-        return self.score >= ACCEPT and self.score - self.second_score >= LEAD
+        lead = self.score - self.second_score
+        return self.score >= ACCEPT and lead >= LEAD or self.score >= .65 and lead >= 2 * LEAD
 
 
 # ---- colour classes

@@ -53,6 +53,13 @@ def fill(image, layer, seed):
     return time.monotonic() - start
 
 
+def box_of(layer):
+    """Where the fill was allowed to paint: the selection, grown and feathered. An object may fill all of it, and the matcher has to
+    see its whole outline."""
+    _, x, y = layer.get_offsets()
+    return [x, y, x + layer.get_width(), y + layer.get_height()]
+
+
 def main():
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PMT_DEMO_PICTURE"]))
     layer = image.get_layers()[0]
@@ -69,9 +76,10 @@ def main():
         save_flat(image, name)
         if seed == first:
             save(image, "demo.xcf")
-        runs.append({"seed": seed, "seconds": seconds, "picture": name, "layer": image.get_layers()[0].get_name()})
-        image.remove_layer(image.get_layers()[0])
-    (OUT / "runs.json").write_text(json.dumps({"prompt": os.environ["PMT_DEMO_PROMPT"], "box": [x, y, x + w, y + h], "runs": runs}))
+        new = image.get_layers()[0]
+        runs.append({"seed": seed, "seconds": seconds, "picture": name, "layer": new.get_name(), "box": box_of(new)})
+        image.remove_layer(new)
+    (OUT / "runs.json").write_text(json.dumps({"prompt": os.environ["PMT_DEMO_PROMPT"], "runs": runs}))
     image.delete()
 
 

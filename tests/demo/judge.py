@@ -50,7 +50,7 @@ def main():
     found, cells = 0, []
     for run in told["runs"]:
         after = Image.open(out / run["picture"]).convert("RGB")
-        good, sentence = judge(np.asarray(after), tuple(told["box"]), told["prompt"])
+        good, sentence = judge(np.asarray(after), tuple(run["box"]), told["prompt"])
         found += good
         print(f"seed {run['seed']}: {sentence} ({run['seconds']:.1f} s)")
         cells.append((f"{'found' if good else 'NOT FOUND'}, seed {run['seed']}", after))

@@ -81,9 +81,14 @@ def read_tap(text):
     return passed, failed, skipped, planned
 
 
+def test_name(record):
+    """A test's own name: logs write "project:suite / name", since meson 1.8 "suite - project:name"."""
+    return re.split(r" / |:", record["name"])[-1]
+
+
 def judge(record, protocol):
     """(passed, failed, skipped) lists of one executable."""
-    name, result = record["name"].split(" / ")[-1], record["result"]
+    name, result = test_name(record), record["result"]
     good = result in ("OK", "EXPECTEDFAIL")
     if protocol == "tap":
         passed, failed, skipped, planned = read_tap(record.get("stdout") or "")
@@ -126,7 +131,7 @@ def main():
     records = run_meson(build, suites, data) if suites else []
     passed, failed, skipped = [], [], []
     for record in records:
-        results = judge(record, protocols.get(record["name"].split(" / ")[-1], "exitcode"))
+        results = judge(record, protocols[test_name(record)])
         for total, part in zip((passed, failed, skipped), results):
             total += part
         if results[1]:

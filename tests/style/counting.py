@@ -42,6 +42,9 @@ def main():
         record = {"name": "suite / x", "result": result, "returncode": status, "stdout": output}
         seen = tuple(len(part) for part in counting.judge(record, protocol))
         tap.line(seen == expected, f"/counting/{name}", [] if seen == expected else [f"counted {seen}, expected {expected}"])
+    for log in ("pentimento:plugin / plugin-table", "plugin - pentimento:plugin-table", "plugin-table"):
+        seen = counting.test_name({"name": log})
+        tap.line(seen == "plugin-table", f"/counting/name-in-log: {log.replace(' / ', ' ')}", [f"took {seen} for the test's name"])
     tap.end()
 
 

@@ -44,7 +44,8 @@ def main():
         tap.line(seen == expected, f"/counting/{name}", [] if seen == expected else [f"counted {seen}, expected {expected}"])
     for log in ("pentimento:plugin / plugin-table", "plugin - pentimento:plugin-table", "plugin-table"):
         seen = counting.test_name({"name": log})
-        tap.line(seen == "plugin-table", f"/counting/name-in-log: {log.replace(' / ', ' ')}", [f"took {seen} for the test's name"])
+        good = seen == "plugin-table"
+        tap.line(good, f"/counting/name-in-log: {log.replace(' / ', ' ')}", [] if good else [f"took {seen} for the test's name"])
     tap.end()
 
 

@@ -68,7 +68,7 @@ typedef struct PmtStep {
   int grid_i;       /* place in the sampler's grid (img2img starts later) */
   double timestep, sigma;
   PmtRows rows;
-  /* In attn and resid: row k of the present network call is rows.row[call_row[k]]. */
+  /* In call, attn and resid: row k of the present network call is rows.row[call_row[k]]. */
   const int *call_row;
   int n_call_rows;
 } PmtStep;
@@ -95,6 +95,9 @@ typedef struct PmtMethod {
   gboolean (*text) (void *state, PmtRun *run, GError **error);
   gboolean (*plan) (void *state, PmtRun *run, GError **error);
   gboolean (*branch) (void *state, PmtRun *run, PmtStep *step, GError **error);
+  /* Before each call of the UNet, within an evaluation or nested: step->call_row says which rows it takes. For networks that run beside
+   * it on the same rows (ControlNet). What is made here in the step arena lives until the call is done. */
+  gboolean (*call) (void *state, PmtRun *run, PmtStep *step, GError **error);
   unsigned (*attn_wants) (void *state, const PmtAttnSite *site);
   void (*attn) (void *state, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *call);
   bool (*resid_wants) (void *state, const PmtResidSite *site);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/datadir.h"
+#include "engine/sample/extra.h"
 #include "engine/weights/config.h"
 
 /* A network and its twin without weights. */
@@ -22,6 +23,7 @@ struct PmtModel {
   PmtClipTextConfig text_config;
   Slot unet[2], vae, text;
   PmtTokenizer *tokenizer;
+  PmtExtras *extras;
 };
 
 static gboolean
@@ -82,6 +84,7 @@ pmt_model_new (PmtModelFiles *files, GError **error)
   PmtModel *model = g_new0 (PmtModel, 1);
   model->refs = 1;
   model->files = files;
+  model->extras = pmt_extras_new ();
   if (read_configs (model, error) && check_fit (model, error) && (model->hash = pmt_model_files_hash (files, error)))
     return model;
   pmt_model_unref (model);
@@ -113,6 +116,7 @@ pmt_model_unref (PmtModel *model)
 {
   if (!model || --model->refs > 0)
     return;
+  pmt_extras_free (model->extras); /* first: they may point into the networks */
   for (int k = 0; k < 2; k++) {
     pmt_unet_free (model->unet[k].net);
     pmt_unet_free (model->unet[k].dry);
@@ -125,6 +129,12 @@ pmt_model_unref (PmtModel *model)
   pmt_model_files_free (model->files);
   g_free (model->hash);
   g_free (model);
+}
+
+PmtExtras *
+pmt_model_extras (PmtModel *model)
+{
+  return model->extras;
 }
 
 const char *
@@ -280,7 +290,7 @@ pmt_model_text_dry (PmtModel *model, GError **error)
 size_t
 pmt_model_resident_bytes (const PmtModel *model)
 {
-  size_t bytes = 0;
+  size_t bytes = pmt_extras_resident_bytes (model->extras);
   for (int k = 0; k < 2; k++)
     bytes += model->unet[k].net ? pmt_unet_weight_bytes (model->unet[k].net) : 0;
   bytes += model->vae.net ? pmt_vae_weight_bytes (model->vae.net) : 0;

@@ -7,6 +7,7 @@
 /* What a run needs, from a dry one. */
 typedef struct Need {
   size_t memory, step; /* peaks of the two arenas */
+  size_t extra_total, extra_missing; /* memory of the extras, and what of it is not loaded */
   double flops;
   int evaluations;
   bool whole_batch, many_rows;
@@ -33,6 +34,11 @@ measure (const PmtRequest *request, int rows_per_call, Need *need, GError **erro
                      .many_rows = runner.evaluations > runner.steps_done };
     for (int i = 0; i < runner.run.n_methods; i++)
       need->whole_batch = need->whole_batch || runner.run.methods[i]->whole_batch;
+    for (guint i = 0; i < runner.extras->len; i++) {
+      const PmtExtra *extra = runner.extras->pdata[i];
+      need->extra_total += pmt_extra_bytes (extra);
+      need->extra_missing += pmt_extra_loaded (extra) ? 0 : pmt_extra_bytes (extra);
+    }
   }
   pmt_runner_close (&runner);
   return ok;
@@ -46,7 +52,7 @@ pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
   if (!measure (request, request->rows_per_call, &need, error) ||
       !pmt_model_run_bytes (request->model, request->fill && request->image && request->mask, &total, &missing, error))
     return FALSE;
-  *cost = (PmtCost) { .activation_bytes = need.memory + need.step, .weight_bytes = total, .flops = need.flops,
+  *cost = (PmtCost) { .activation_bytes = need.memory + need.step, .weight_bytes = total + need.extra_total, .flops = need.flops,
                       .evaluations = need.evaluations };
   return TRUE;
 }
@@ -58,10 +64,13 @@ fit (const PmtRequest *request, int *rows_per_call, Need *need, GError **error)
   size_t total, missing;
   if (!pmt_model_run_bytes (request->model, request->fill && request->image && request->mask, &total, &missing, error))
     return FALSE;
-  const size_t room = request->memory_limit ? request->memory_limit : pmt_memory_available ();
   *rows_per_call = request->rows_per_call;
+  pmt_extras_begin (pmt_model_extras (request->model));
   if (!measure (request, *rows_per_call, need, error))
     return FALSE;
+  pmt_extras_sweep (pmt_model_extras (request->model));
+  missing += need->extra_missing;
+  const size_t room = request->memory_limit ? request->memory_limit : pmt_memory_available ();
   if (need->memory + need->step + missing > room && *rows_per_call == 0 && need->many_rows && !need->whole_batch) {
     *rows_per_call = 1;
     if (!measure (request, 1, need, error))

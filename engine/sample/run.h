@@ -2,6 +2,8 @@
 /* One run: prompt and inputs -> picture. The job room turns recipes into requests; this room knows no files and no JSON. */
 #pragma once
 
+#include "engine/sample/extra.h"
+#include "engine/sample/inputs.h"
 #include "engine/sample/method.h"
 #include "engine/sample/model.h"
 
@@ -35,6 +37,20 @@ typedef struct PmtRequest {
   const float *image;    /* [height, width, 3] sRGB-encoded 0..1, or NULL */
   const float *mask;     /* [height, width] 0..1, 1 = regenerate, or NULL; needs an image */
   const float *noise;    /* initial unit noise, NCHW [c, h/8, w/8], in place of the seed's; or NULL */
+
+  const PmtControl *controls;
+  int n_controls;
+  const PmtReference *references;
+  int n_references;
+  PmtLayout layout;      /* n_boxes 0 = none */
+  const PmtWeightEdit *weight_edits;
+  int n_weight_edits;
+  const PmtLearnedWord *words;
+  int n_words;
+  bool edit;             /* follow `prompt` as an instruction on `image` (needs a UNet with 8 channels) */
+  double image_guidance; /* edit: how closely the image is kept; 1 = no pass of its own */
+  int clip_skip;         /* text-encoder layers left out at the end; 0 = what the family does */
+
   const PmtMethodUse *methods; /* beside those that the request itself implies (guidance, img2img, inpainting) */
   int n_methods;
 

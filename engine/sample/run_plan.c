@@ -95,6 +95,7 @@ choose_methods (PmtRunner *runner, GError **error)
   run->methods = g_new0 (const PmtMethod *, most + 1);
   run->states = g_new0 (void *, most + 1);
   runner->values = g_new0 (PmtParamValues, most + 1);
+  runner->extras = g_ptr_array_new ();
   g_autofree const PmtParamValues **values = g_new0 (const PmtParamValues *, most + 1);
 
   for (int i = 0; i < q->n_methods; i++) {
@@ -188,6 +189,7 @@ pmt_runner_close (PmtRunner *runner)
   for (int i = 0; pmt_methods[i] && runner->values; i++)
     pmt_param_values_clear (&runner->values[i]);
   g_free (runner->values);
+  g_clear_pointer (&runner->extras, g_ptr_array_unref);
   g_free (run->methods);
   g_free (run->states);
   for (int i = 0; i < run->n_tracks; i++) {
@@ -217,18 +219,24 @@ pmt_runner_load (PmtRunner *runner, GError **error)
     run->unet = run->vae ? pmt_model_unet_dry (run->model, fill, error) : NULL;
     return run->unet != NULL;
   }
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 0, 3, PMT_NO_TENSOR);
+  const int parts = 3 + (int) runner->extras->len;
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 0, parts, PMT_NO_TENSOR);
   run->text = pmt_model_text (run->model, cancel, error);
   if (!run->text)
     return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 1, 3, PMT_NO_TENSOR);
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 1, parts, PMT_NO_TENSOR);
   run->vae = pmt_model_vae (run->model, cancel, error);
   if (!run->vae)
     return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 2, 3, PMT_NO_TENSOR);
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 2, parts, PMT_NO_TENSOR);
   run->unet = pmt_model_unet (run->model, fill, cancel, error);
   if (!run->unet)
     return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 3, 3, PMT_NO_TENSOR);
+  pmt_runner_report (runner, PMT_STAGE_LOAD, 3, parts, PMT_NO_TENSOR);
+  for (guint i = 0; i < runner->extras->len; i++) {
+    if (!pmt_extra_load (runner->extras->pdata[i], cancel, error))
+      return FALSE;
+    pmt_runner_report (runner, PMT_STAGE_LOAD, 4 + (int) i, parts, PMT_NO_TENSOR);
+  }
   return TRUE;
 }

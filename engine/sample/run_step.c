@@ -105,6 +105,11 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
   PmtTensor sample = stack (ctx, step, offsetof (PmtRow, latent)), extra = stack (ctx, step, offsetof (PmtRow, extra));
   if (extra.data)
     sample = pmt_concat (ctx, sample, extra);
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->call && !(m->call (run->states[i], run, step, error) && pmt_runner_check (run, error)))
+      return FALSE;
+  }
   PmtUnetInput input = { sample, timesteps, stack (ctx, step, offsetof (PmtRow, context)) };
   PmtTensor out = pmt_unet_forward (ctx, run->unet, &input, tapped ? &taps : NULL);
   out = pmt_frame_close (ctx, frame, out);

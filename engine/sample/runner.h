@@ -2,6 +2,7 @@
 /* The inside of a run, shared by the files run*.c of this room and nobody else. */
 #pragma once
 
+#include "engine/sample/extra.h"
 #include "engine/sample/run.h"
 
 typedef struct PmtRunner {
@@ -10,6 +11,7 @@ typedef struct PmtRunner {
   int rows_per_call; /* 0 = all */
   size_t memory_limit, step_limit;
   PmtParamValues *values; /* defaults of implied methods; one per active method, unused ones empty */
+  GPtrArray *extras;      /* of PmtExtra, owned by the model; each once, in the order asked for */
   int prompt_tokens_cut;
   int steps_done;
   int evaluations;

@@ -27,3 +27,14 @@ pmt_time_embedding (PmtContext *ctx, const float *values, int64_t n, int width, 
   }
   return out;
 }
+
+PmtTensor
+pmt_guidance_embedding (PmtContext *ctx, const float *values, int64_t n, int width)
+{
+  float *scaled = g_new (float, n);
+  for (int64_t row = 0; row < n; row++)
+    scaled[row] = 1000.0f * values[row];
+  PmtTensor out = pmt_time_embedding (ctx, scaled, n, width, false, 1.0f);
+  g_free (scaled);
+  return out;
+}

@@ -22,9 +22,13 @@ typedef struct PmtUnetConfig {
   int cross_attention_dim;
   int norm_groups;
   float norm_eps;
+  bool mid_plain; /* the middle is one resnet without attention (small ControlNets; no UNet file says so) */
   bool linear_projection;
   bool flip_sin_to_cos;
   float freq_shift;
+  int time_cond_proj_dim; /* LCM: width of the guidance scale's embedding; 0 = none */
+  int added_dim;          /* SDXL: projection_class_embeddings_input_dim; 0 = no added conditions */
+  int time_id_dim;        /* SDXL: addition_time_embed_dim */
 } PmtUnetConfig;
 
 /* Reads config.json's object with the constructor defaults of formats.md 1.2; a key with a value that this code does not implement is
@@ -45,6 +49,9 @@ typedef struct PmtUnetInput {
   PmtTensor sample;       /* [N, h, w, in_channels] */
   const float *timesteps; /* N values, may be fractional */
   PmtTensor context;      /* [N, S, cross_attention_dim] */
+  PmtTensor timestep_cond; /* [N, time_cond_proj_dim], pmt_guidance_embedding; may be absent */
+  PmtTensor text_embeds;  /* [N, P] pooled text and */
+  PmtTensor time_ids;     /* [N, n] plain numbers, where the configuration has added conditions: P + n time_id_dim = added_dim */
 } PmtUnetInput;
 
 /* The model's raw output [N, h, w, out_channels] (epsilon, v or x0: the schedule knows). taps may be NULL. */

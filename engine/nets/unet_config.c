@@ -9,7 +9,7 @@
 /* Keys whose other values change the network in ways that are not built here. */
 static const PmtConfigDemand demands[] = {
   { "act_fn", "silu", "swish" },
-  { "addition_embed_type", NULL, NULL },
+  { "addition_embed_type", NULL, "text_time" },
   { "attention_type", "default", NULL },
   { "center_input_sample", "false", NULL },
   { "class_embed_type", NULL, NULL },
@@ -31,7 +31,6 @@ static const PmtConfigDemand demands[] = {
   { "resnet_skip_time_act", "false", NULL },
   { "resnet_time_scale_shift", "default", NULL },
   { "reverse_transformer_layers_per_block", NULL, NULL },
-  { "time_cond_proj_dim", NULL, NULL },
   { "time_embedding_act_fn", NULL, NULL },
   { "time_embedding_dim", NULL, NULL },
   { "time_embedding_type", "positional", NULL },
@@ -106,6 +105,22 @@ read_levels (JsonObject *object, const char *file, PmtUnetConfig *config, GError
 }
 
 static gboolean
+read_conditions (JsonObject *object, const char *file, PmtUnetConfig *config, GError **error)
+{
+  const char *added;
+  if (!pmt_config_int (object, "time_cond_proj_dim", 0, &config->time_cond_proj_dim, error)
+      || !pmt_config_range (file, "time_cond_proj_dim", config->time_cond_proj_dim, 0, 1 << 16, error)
+      || !pmt_config_string (object, "addition_embed_type", NULL, &added, error))
+    return FALSE;
+  if (!added)
+    return TRUE;
+  return pmt_config_int (object, "projection_class_embeddings_input_dim", 0, &config->added_dim, error)
+         && pmt_config_int (object, "addition_time_embed_dim", 0, &config->time_id_dim, error)
+         && pmt_config_range (file, "projection_class_embeddings_input_dim", config->added_dim, 1, 1 << 16, error)
+         && pmt_config_range (file, "addition_time_embed_dim", config->time_id_dim, 2, 1 << 16, error);
+}
+
+static gboolean
 check_numbers (const PmtUnetConfig *config, const char *file, GError **error)
 {
   if (!pmt_config_range (file, "in_channels", config->in_channels, 1, 64, error)
@@ -161,7 +176,7 @@ pmt_unet_config_parse (JsonObject *object, const char *file, PmtUnetConfig *conf
       || !pmt_config_double (object, "norm_eps", 1e-5, &eps, error)
       || !pmt_config_bool (object, "use_linear_projection", FALSE, &linear, error)
       || !pmt_config_bool (object, "flip_sin_to_cos", TRUE, &flip, error)
-      || !pmt_config_double (object, "freq_shift", 0.0, &shift, error))
+      || !pmt_config_double (object, "freq_shift", 0.0, &shift, error) || !read_conditions (object, file, config, error))
     return FALSE;
   config->cross_attention_dim = n_context > 0 ? context[0] : 0;
   for (int i = 1; i < n_context; i++) {

@@ -32,6 +32,7 @@ PmtTensor pmt_layer_norm (PmtContext *ctx, PmtTensor x, PmtTensor gamma, PmtTens
 
 PmtTensor pmt_silu (PmtContext *ctx, PmtTensor x);
 PmtTensor pmt_gelu (PmtContext *ctx, PmtTensor x);       /* erf form */
+PmtTensor pmt_relu (PmtContext *ctx, PmtTensor x);
 PmtTensor pmt_quick_gelu (PmtContext *ctx, PmtTensor x); /* x * sigmoid(1.702 x), CLIP-L */
 /* x [.., 2C] = [a | gate] -> a * gelu(gate), [.., C] (Shazeer 2020; the gate is the second half). */
 PmtTensor pmt_geglu (PmtContext *ctx, PmtTensor x);
@@ -43,6 +44,11 @@ PmtTensor pmt_concat (PmtContext *ctx, PmtTensor a, PmtTensor b);       /* on th
 
 /* Nearest neighbour to height x width: source index floor(i * in / out). x [N, H, W, C]. */
 PmtTensor pmt_resize_nearest (PmtContext *ctx, PmtTensor x, int64_t height, int64_t width);
+/* Means over windows of height x width side by side, smaller ones at the far edges: x [N, H, W, C] -> [N, ceil(H/height),
+ * ceil(W/width), C]. A window as large as the map gives its mean. */
+PmtTensor pmt_avg_pool (PmtContext *ctx, PmtTensor x, int64_t height, int64_t width);
+/* Blocks of pixels to channels: x [N, H, W, C] -> [N, H/block, W/block, C block^2], channel c block^2 + dy block + dx. */
+PmtTensor pmt_pixel_unshuffle (PmtContext *ctx, PmtTensor x, int64_t block);
 
 typedef struct PmtAttentionParams {
   int heads;

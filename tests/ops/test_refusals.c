@@ -54,6 +54,10 @@ test_shapes (void)
   refuse (ctx, pmt_add_rows (ctx, T3 (2, 3, 7), T2 (3, 7)), "add_rows");
   refuse (ctx, pmt_concat (ctx, T3 (2, 3, 7), T3 (2, 4, 7)), "concat");
   refuse (ctx, pmt_resize_nearest (ctx, T4 (1, 2, 2, 3), 0, 4), "resize_nearest");
+  refuse (ctx, pmt_avg_pool (ctx, T4 (1, 2, 2, 3), 0, 4), "avg_pool");
+  refuse (ctx, pmt_avg_pool (ctx, T3 (2, 2, 3), 2, 2), "window");
+  refuse (ctx, pmt_pixel_unshuffle (ctx, T4 (1, 4, 6, 3), 4), "pixel_unshuffle");
+  refuse (ctx, pmt_pixel_unshuffle (ctx, T4 (1, 4, 4, 3), 0), "block");
   refuse (ctx, pmt_attention (ctx, T3 (1, 4, 6), T3 (1, 5, 6), T3 (1, 5, 6), (PmtAttentionParams) { 4 }), "heads");
   refuse (ctx, pmt_attention (ctx, T3 (1, 4, 6), T3 (1, 5, 6), T3 (1, 4, 6), (PmtAttentionParams) { 2 }), "values");
   refuse (ctx, pmt_attention (ctx, T3 (2, 4, 6), T3 (1, 5, 6), T3 (1, 5, 6), (PmtAttentionParams) { 2 }), "rows");

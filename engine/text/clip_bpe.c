@@ -60,6 +60,18 @@ pmt_tokenizer_pad (const PmtTokenizer *tokenizer)
   return tokenizer->vocab->pad;
 }
 
+void
+pmt_tokenizer_set_pad (PmtTokenizer *tokenizer, int id)
+{
+  tokenizer->vocab->pad = id;
+}
+
+int
+pmt_tokenizer_id (const PmtTokenizer *tokenizer, const char *symbol)
+{
+  return pmt_vocab_id (tokenizer->vocab, symbol);
+}
+
 const char *
 pmt_tokenizer_symbol (const PmtTokenizer *tokenizer, int id)
 {

@@ -38,6 +38,9 @@ int pmt_tokenizer_length (const PmtTokenizer *tokenizer); /* model_max_length, 7
 int pmt_tokenizer_bos (const PmtTokenizer *tokenizer);
 int pmt_tokenizer_eos (const PmtTokenizer *tokenizer);
 int pmt_tokenizer_pad (const PmtTokenizer *tokenizer);
+void pmt_tokenizer_set_pad (PmtTokenizer *tokenizer, int id); /* OpenCLIP's encoders were trained with id 0 */
+/* The id of a symbol as the vocabulary writes it, -1 when it has none. */
+int pmt_tokenizer_id (const PmtTokenizer *tokenizer, const char *symbol);
 /* The symbol of an id as the vocabulary writes it ("cat</w>"); NULL outside. Owned by the tokenizer. */
 const char *pmt_tokenizer_symbol (const PmtTokenizer *tokenizer, int id);
 

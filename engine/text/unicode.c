@@ -36,6 +36,12 @@ pmt_char_is_number (gunichar c)
   }
 }
 
+gboolean
+pmt_char_is_word (gunichar c)
+{
+  return c == '_' || pmt_char_is_letter (c) || pmt_char_is_number (c);
+}
+
 /* GLib maps letters only; Roman numerals and circled letters have lower case too. */
 static gunichar
 to_lower (gunichar c)

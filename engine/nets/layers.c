@@ -102,3 +102,14 @@ pmt_grid_from_tokens (PmtTensor x, int64_t height, int64_t width)
   const int64_t *d = x.shape.dim;
   return x.data ? pmt_tensor_view (x, PMT_SHAPE4 (d[0], height, width, d[2])) : x;
 }
+
+PmtTensor
+pmt_tokens_join (PmtContext *ctx, PmtTensor a, PmtTensor b)
+{
+  const int64_t *d = a.shape.dim, *e = b.shape.dim;
+  if (pmt_context_failed (ctx) || !a.data || !b.data)
+    return PMT_NO_TENSOR;
+  g_assert (a.shape.rank == 3 && b.shape.rank == 3 && d[0] == e[0] && d[2] == e[2]);
+  PmtTensor both = pmt_concat (ctx, pmt_tensor_view (a, PMT_SHAPE2 (d[0], d[1] * d[2])), pmt_tensor_view (b, PMT_SHAPE2 (e[0], e[1] * e[2])));
+  return both.data ? pmt_tensor_view (both, PMT_SHAPE3 (d[0], d[1] + e[1], d[2])) : both;
+}

@@ -59,3 +59,5 @@ PmtTensor pmt_attention_run (PmtContext *ctx, const PmtWeightPool *pool, const P
 /* [N, H, W, C] -> [N, H*W, C] and back: the same memory. PMT_NO_TENSOR stays what it is. */
 PmtTensor pmt_tokens_from_grid (PmtTensor x);
 PmtTensor pmt_grid_from_tokens (PmtTensor x, int64_t height, int64_t width);
+/* Token sequences behind each other: [N, T, C] and [N, S, C] -> [N, T + S, C]. */
+PmtTensor pmt_tokens_join (PmtContext *ctx, PmtTensor a, PmtTensor b);

@@ -23,6 +23,7 @@ typedef struct PmtUnetConfig {
   int norm_groups;
   float norm_eps;
   bool mid_plain; /* the middle is one resnet without attention (small ControlNets; no UNet file says so) */
+  bool gated; /* the file also holds GLIGEN's weights (gligen.h), which this network leaves to whoever uses them */
   bool linear_projection;
   bool flip_sin_to_cos;
   float freq_shift;

@@ -10,7 +10,7 @@
 static const PmtConfigDemand demands[] = {
   { "act_fn", "silu", "swish" },
   { "addition_embed_type", NULL, "text_time" },
-  { "attention_type", "default", NULL },
+  { "attention_type", "default", "gated" },
   { "center_input_sample", "false", NULL },
   { "class_embed_type", NULL, NULL },
   { "class_embeddings_concat", "false", NULL },
@@ -138,7 +138,7 @@ check_numbers (const PmtUnetConfig *config, const char *file, GError **error)
   }
   for (int i = 0; i < config->n_levels; i++) {
     bool attention = config->down_has_attention[i] || config->up_has_attention[config->n_levels - 1 - i] || i == config->n_levels - 1;
-    if (!pmt_config_range (file, "transformer_layers_per_block", config->transformer_layers[i], 1, 64, error)
+    if (!pmt_config_range (file, "transformer_layers_per_block", config->transformer_layers[i], 0, 64, error)
         || !pmt_config_range (file, "attention_head_dim", config->heads[i], 1, 1 << 12, error))
       return FALSE;
     if (attention && config->block_out_channels[i] % config->heads[i]) {
@@ -185,6 +185,12 @@ pmt_unet_config_parse (JsonObject *object, const char *file, PmtUnetConfig *conf
                    "%s: cross_attention_dim differs between levels, which this version cannot run; choose another model.", file);
       return FALSE;
     }
+  }
+  if (pmt_config_has (object, "attention_type")) {
+    const char *attention = NULL;
+    if (!pmt_config_string (object, "attention_type", NULL, &attention, error))
+      return FALSE;
+    config->gated = g_strcmp0 (attention, "gated") == 0;
   }
   config->norm_eps = (float) eps;
   config->linear_projection = linear;

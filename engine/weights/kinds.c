@@ -3,80 +3,178 @@
 
 #include <string.h>
 
+#include "engine/weights/config.h"
+#include "engine/weights/kinds_table.h"
+#include "engine/weights/source_files.h"
+#include "engine/weights/tensor_file.h"
+
 static const struct {
-  const char *id, *label;
-} kinds[] = {
-  [PMT_KIND_UNKNOWN] = { "unknown", "a safetensors file of a kind that is not known here" },
-  [PMT_KIND_CHECKPOINT] = { "checkpoint", "a checkpoint" },
-  [PMT_KIND_UNET] = { "unet", "a UNet alone" },
-  [PMT_KIND_VAE] = { "vae", "a VAE alone" },
-  [PMT_KIND_TAESD] = { "taesd", "a tiny autoencoder (TAESD)" },
-  [PMT_KIND_TEXT_ENCODER] = { "text-encoder", "a text encoder alone" },
-  [PMT_KIND_LORA] = { "lora", "a LoRA" },
-  [PMT_KIND_CONTROLNET] = { "controlnet", "a ControlNet" },
-  [PMT_KIND_T2I_ADAPTER] = { "t2i-adapter", "a T2I-Adapter" },
-  [PMT_KIND_IP_ADAPTER] = { "ip-adapter", "an IP-Adapter" },
-  [PMT_KIND_GLIGEN] = { "gligen", "a GLIGEN model" },
-  [PMT_KIND_EMBEDDING] = { "embedding", "a textual inversion embedding" },
+  const char *id, *label, *short_label; /* both with an article: what it is found to be, and what to give */
+} kinds[PMT_N_KINDS] = {
+  [PMT_KIND_UNKNOWN] = { "unknown", "a file of tensors of a kind that is not known here", "another file" },
+  [PMT_KIND_CHECKPOINT] = { "checkpoint", "a checkpoint", "a model" },
+  [PMT_KIND_UNET] = { "unet", "a UNet alone", "a UNet" },
+  [PMT_KIND_VAE] = { "vae", "a VAE alone", "a VAE" },
+  [PMT_KIND_TAESD] = { "taesd", "a tiny autoencoder (TAESD)", "a TAESD" },
+  [PMT_KIND_TEXT_ENCODER] = { "text-encoder", "a text encoder alone", "a text encoder" },
+  [PMT_KIND_LORA] = { "lora", "a LoRA", "a LoRA" },
+  [PMT_KIND_CONTROLNET] = { "controlnet", "a ControlNet", "a ControlNet" },
+  [PMT_KIND_T2I_ADAPTER] = { "t2i-adapter", "a T2I-Adapter", "a T2I-Adapter" },
+  [PMT_KIND_IP_ADAPTER] = { "ip-adapter", "an IP-Adapter", "an IP-Adapter" },
+  [PMT_KIND_GLIGEN] = { "gligen", "a GLIGEN model", "a GLIGEN model" },
+  [PMT_KIND_EMBEDDING] = { "embedding", "a textual inversion embedding", "an embedding" },
+  [PMT_KIND_CLIP_VISION] = { "clip-vision", "a CLIP image encoder", "a CLIP image encoder" },
+  [PMT_KIND_HYPERNETWORK] = { "hypernetwork", "a hypernetwork", "a hypernetwork" },
+  [PMT_KIND_OTHER] = { "other", "something that this version has no use for", "another file" },
 };
 
-/* Checked in this order: a ControlNet also has a UNet's first layers, a GLIGEN checkpoint also a checkpoint's. */
-static const struct {
-  PmtKind kind;
-  const char *part; /* anywhere in some tensor's name; with '^' first: at its beginning */
-} signs[] = {
-  { PMT_KIND_LORA, ".lora_down.weight" },
-  { PMT_KIND_LORA, ".lora_A." },
-  { PMT_KIND_LORA, ".lora.down.weight" },
-  { PMT_KIND_LORA, "_lora.down.weight" },
-  { PMT_KIND_LORA, ".hada_w1_a" },
-  { PMT_KIND_LORA, ".lokr_w1" },
-  { PMT_KIND_IP_ADAPTER, "^image_proj." },
-  { PMT_KIND_CONTROLNET, "^control_model." },
-  { PMT_KIND_CONTROLNET, "^zero_convs.0.0." },
-  { PMT_KIND_CONTROLNET, "^controlnet_cond_embedding." },
-  { PMT_KIND_GLIGEN, "position_net.null_position_feature" },
-  { PMT_KIND_GLIGEN, ".fuser.alpha_attn" },
-  { PMT_KIND_CHECKPOINT, "^model.diffusion_model.input_blocks.0.0." },
-  { PMT_KIND_T2I_ADAPTER, "^adapter.body." },
-  { PMT_KIND_T2I_ADAPTER, "^body.0.block1." },
-  { PMT_KIND_T2I_ADAPTER, "^body.0.body.0." },
-  { PMT_KIND_UNET, "^input_blocks.0.0." },
-  { PMT_KIND_UNET, "^down_blocks.0.resnets.0.time_emb_proj." },
-  { PMT_KIND_TAESD, "^encoder.layers.0.conv." },
-  { PMT_KIND_TAESD, "^decoder.layers.0." },
-  { PMT_KIND_VAE, "^decoder.conv_in." },
-  { PMT_KIND_VAE, "^first_stage_model.decoder.conv_in." },
-  { PMT_KIND_TEXT_ENCODER, "embeddings.token_embedding." },
-  { PMT_KIND_EMBEDDING, "^emb_params" },
-  { PMT_KIND_EMBEDDING, "^clip_l" },
-};
+/* ---- signs ------------------------------------------------------------------------------------------------------------ */
 
 static gboolean
-has_sign (const PmtSafetensors *file, const char *part)
+name_has_sign (const char *name, const char *sign, size_t n)
 {
-  for (guint i = 0; i < pmt_safetensors_count (file); i++) {
-    const char *name = pmt_safetensors_at (file, i)->name;
-    if (*part == '^' ? g_str_has_prefix (name, part + 1) : strstr (name, part) != NULL)
+  if (*sign == '^')
+    return strncmp (name, sign + 1, n - 1) == 0;
+  if (sign[n - 1] != '$')
+    return strstr (name, sign) != NULL;
+  size_t length = strlen (name);
+  return length >= n - 1 && strncmp (name + length - (n - 1), sign, n - 1) == 0;
+}
+
+gboolean
+pmt_kind_has_sign (const PmtSafetensors *file, const char *sign)
+{
+  size_t n = strlen (sign);
+
+  if (*sign == '=')
+    return pmt_safetensors_lookup (file, sign + 1) != NULL;
+  for (guint i = 0; i < pmt_safetensors_count (file); i++)
+    if (name_has_sign (pmt_safetensors_at (file, i)->name, sign, n))
       return TRUE;
-  }
   return FALSE;
+}
+
+static gboolean
+row_fits (const PmtSafetensors *file, const PmtKindRow *row)
+{
+  gboolean any = row->any[0] == NULL;
+
+  for (int i = 0; i < PMT_KIND_SIGNS && row->any[i] && !any; i++)
+    any = pmt_kind_has_sign (file, row->any[i]);
+  if (!any)
+    return FALSE;
+  for (size_t i = 0; i < G_N_ELEMENTS (row->all) && row->all[i]; i++)
+    if (!pmt_kind_has_sign (file, row->all[i]))
+      return FALSE;
+  for (size_t i = 0; i < G_N_ELEMENTS (row->none) && row->none[i]; i++)
+    if (pmt_kind_has_sign (file, row->none[i]))
+      return FALSE;
+  return !row->fits || row->fits (file);
+}
+
+PmtKindInfo
+pmt_kind_of_tensors (const PmtSafetensors *file)
+{
+  for (size_t i = 0; i < pmt_kind_n_rows; i++) {
+    const PmtKindRow *row = &pmt_kind_rows[i];
+    if (row_fits (file, row))
+      return (PmtKindInfo) { row->kind, row->form, row->label, row->base ? row->base (file) : NULL, row->refusal };
+  }
+  return (PmtKindInfo) { PMT_KIND_UNKNOWN, "", kinds[PMT_KIND_UNKNOWN].label, NULL, NULL };
 }
 
 PmtKind
 pmt_kind_detect (const PmtSafetensors *file)
 {
-  for (size_t i = 0; i < G_N_ELEMENTS (signs); i++)
-    if (has_sign (file, signs[i].part))
-      return signs[i].kind;
-  /* diffusers' embeddings: one tensor, named like the trigger word */
-  if (pmt_safetensors_count (file) == 1) {
-    const PmtSafetensor *t = pmt_safetensors_at (file, 0);
-    int64_t width = t->rank > 0 ? t->dim[t->rank - 1] : 0;
-    if (t->rank <= 2 && (width == 768 || width == 1024 || width == 1280))
-      return PMT_KIND_EMBEDDING;
+  return pmt_kind_of_tensors (file).kind;
+}
+
+/* ---- files and folders ------------------------------------------------------------------------------------------------- */
+
+/* A component's folder. Shards each hold a part of the names: the first that says something decides. */
+static gboolean
+kind_of_folder (const char *path, PmtKindInfo *info, GError **error)
+{
+  static const char *const stems[] = { "diffusion_pytorch_model", "model" };
+  g_autofree char *index = g_build_filename (path, "model_index.json", NULL), *unet = g_build_filename (path, "unet", NULL);
+  PmtWeights *weights = NULL;
+
+  if (g_file_test (index, G_FILE_TEST_EXISTS)) {
+    g_autoptr (GError) ignored = NULL;
+    if (!kind_of_folder (unet, info, &ignored))
+      *info = (PmtKindInfo) { .base = NULL };
+    info->kind = PMT_KIND_CHECKPOINT;
+    info->form = "folder";
+    info->label = "a whole model";
+    return TRUE;
   }
-  return PMT_KIND_UNKNOWN;
+  for (size_t i = 0; i < G_N_ELEMENTS (stems) && !weights; i++) {
+    g_clear_error (error);
+    weights = pmt_weights_new_folder (path, stems[i], NULL, PMT_NAMES_PLAIN, error);
+    if (!weights && error && !g_error_matches (*error, PMT_ERROR, PMT_ERROR_NOT_FOUND))
+      return FALSE;
+  }
+  if (!weights)
+    return FALSE;
+  const GPtrArray *files = pmt_weights_files (weights);
+  *info = (PmtKindInfo) { .kind = PMT_KIND_UNKNOWN };
+  for (guint i = 0; i < files->len && (info->kind == PMT_KIND_UNKNOWN || !info->base); i++) {
+    PmtKindInfo one = pmt_kind_of_tensors (files->pdata[i]);
+    if (i == 0 || one.kind == info->kind || info->kind == PMT_KIND_UNKNOWN)
+      *info = one;
+  }
+  pmt_weights_free (weights);
+  return TRUE;
+}
+
+gboolean
+pmt_kind_of_file (const char *path, PmtKindInfo *info, GError **error)
+{
+  if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
+    g_autoptr (GError) local = NULL;
+    if (kind_of_folder (path, info, &local))
+      return TRUE;
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  PmtSafetensors *file = pmt_tensor_file_open (path, error);
+  if (!file)
+    return FALSE;
+  *info = pmt_kind_of_tensors (file);
+  pmt_safetensors_free (file);
+  return TRUE;
+}
+
+static gboolean
+is_known (const PmtFamily *family)
+{
+  return family && family->id && strcmp (family->id, "custom") != 0;
+}
+
+gboolean
+pmt_kind_require (const char *path, PmtKind wanted, const char *model, const PmtFamily *family, PmtKindInfo *info, GError **error)
+{
+  PmtKindInfo found;
+
+  if (!pmt_kind_of_file (path, &found, error))
+    return FALSE;
+  if (found.kind != wanted) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not %s; give %s%s%s instead.", path, found.label, kinds[wanted].label,
+                 kinds[wanted].short_label, is_known (family) ? " for " : "", is_known (family) ? family->label : "");
+    return FALSE;
+  }
+  if (found.refusal) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, %s.", path, found.label, found.refusal);
+    return FALSE;
+  }
+  if (is_known (found.base) && family && found.base != family) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s for %s, and the model '%s' is %s; use %s made for that, or a %s model.",
+                 path, found.label, found.base->label, model, family->label, kinds[wanted].short_label, found.base->label);
+    return FALSE;
+  }
+  if (info)
+    *info = found;
+  return TRUE;
 }
 
 const char *

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/image/picture.h"
+
 gboolean
 pmt_cli_parse (const PmtCommand *command, const char *usage, const char *description, const GOptionEntry *entries, int argc,
                char **argv, char **words, int n_words, GError **error)
@@ -79,4 +81,17 @@ pmt_cli_print_json (JsonNode *node)
   g_autofree char *text = json_to_string (node, TRUE);
 
   puts (text);
+}
+
+gboolean
+pmt_cli_read_size (const char *text, int *width, int *height, GError **error)
+{
+  int end = 0;
+
+  if ((sscanf (text, "%d%*1[xX]%d%n", width, height, &end) == 2 || sscanf (text, "%d×%d%n", width, height, &end) == 2) &&
+      text[end] == '\0' && *width >= 1 && *height >= 1 && *width <= PMT_PICTURE_MAX_SIDE && *height <= PMT_PICTURE_MAX_SIDE)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The size '%s' is not of the form WIDTHxHEIGHT with sides from 1 to %d pixels.", text,
+               PMT_PICTURE_MAX_SIDE);
+  return FALSE;
 }

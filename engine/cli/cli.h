@@ -16,7 +16,8 @@ typedef struct PmtCommand {
 } PmtCommand;
 
 extern const PmtCommand pmt_command_generate, pmt_command_fill, pmt_command_run, pmt_command_inspect, pmt_command_net,
-  pmt_command_schedule, pmt_command_tokens, pmt_command_methods, pmt_command_samplers, pmt_command_serve;
+  pmt_command_schedule, pmt_command_tokens, pmt_command_methods, pmt_command_samplers, pmt_command_serve,
+  pmt_command_preprocess, pmt_command_preprocessors;
 
 /* Parses a command's options. `usage` is what follows the command's name in its help ("PATH"); with n_words > 0 exactly so many words
  * must be left, which are stored (newly allocated). Texts come as the bytes they are, so declare them G_OPTION_ARG_FILENAME:
@@ -26,6 +27,9 @@ gboolean pmt_cli_parse (const PmtCommand *command, const char *usage, const char
 
 /* FALSE + PMT_ERROR_INPUT naming the option when its text is not UTF-8. NULL is fine. */
 gboolean pmt_cli_check_utf8 (const char *option, const char *text, GError **error);
+
+/* "512x768" (x, X or ×), sides from 1 to PMT_PICTURE_MAX_SIDE. PMT_ERROR_INPUT. */
+gboolean pmt_cli_read_size (const char *text, int *width, int *height, GError **error);
 
 /* A flag that Ctrl-C and SIGTERM set from now on; a second one ends the process at once with status 130. */
 const PmtCancel *pmt_cli_cancel (void);

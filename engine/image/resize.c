@@ -192,3 +192,41 @@ pmt_resize (PmtFilter filter, const float *src, int src_width, int src_height, i
   axis_clear (&down);
   return good;
 }
+
+/* RGB times alpha, or divided by it again. */
+static void
+weigh_by_alpha (PmtPicture *picture, bool back)
+{
+  for (size_t i = 0, n = (size_t) picture->width * (size_t) picture->height; i < n; i++) {
+    float *p = picture->data + i * 4;
+    const float alpha = back ? (p[3] > 0 ? 1 / p[3] : 0) : p[3];
+    for (int c = 0; c < 3; c++)
+      p[c] = back ? CLAMP (p[c] * alpha, 0, 1) : p[c] * alpha;
+  }
+}
+
+gboolean
+pmt_picture_scale (PmtPicture *picture, int width, int height, GError **error)
+{
+  const PmtFilter filter = picture->channels == 1 ? PMT_FILTER_LINEAR : PMT_FILTER_AUTO;
+  const bool has_alpha = picture->channels == 4;
+  PmtPicture scaled;
+
+  if (picture->width == width && picture->height == height)
+    return TRUE;
+  if (!pmt_picture_init (&scaled, width, height, picture->channels, error)) {
+    pmt_picture_clear (picture);
+    return FALSE;
+  }
+  if (has_alpha)
+    weigh_by_alpha (picture, false);
+  const gboolean good = pmt_resize (filter, picture->data, picture->width, picture->height, picture->channels, scaled.data, width, height,
+                                    error);
+  pmt_picture_clear (picture);
+  *picture = scaled;
+  if (!good)
+    pmt_picture_clear (picture);
+  else if (has_alpha)
+    weigh_by_alpha (picture, true);
+  return good;
+}

@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "engine/base/error.h"
+#include "engine/image/picture.h"
 
 typedef enum {
   PMT_FILTER_BOX,     /* area mean when shrinking, nearest when growing */
@@ -21,3 +22,7 @@ typedef enum {
 /* src [src_height, src_width, channels] -> dst [dst_height, dst_width, channels], channels 1..4. */
 gboolean pmt_resize (PmtFilter filter, const float *src, int src_width, int src_height, int channels, float *dst, int dst_width,
                      int dst_height, GError **error);
+
+/* Scales a picture in place of any channel count. RGBA is weighted by its alpha, so that the colours of transparent pixels do not bleed in;
+ * masks never ring. On failure the picture is cleared. */
+gboolean pmt_picture_scale (PmtPicture *picture, int width, int height, GError **error);

@@ -125,7 +125,7 @@ run_unet (Net *net, GError **error)
   g_autofree Residuals *residuals = g_new0 (Residuals, 1);
   PmtTaps taps = { .user = residuals, .resid_wants = residual_wants, .resid = residual_add };
   const PmtUnetConfig *config;
-  PmtUnetInput input;
+  PmtUnetInput input = { 0 };
   PmtUnet *unet;
   PmtTensor output;
   float *timesteps;

@@ -16,10 +16,11 @@ static const PmtParam params[] = {
   { 0 }
 };
 
+/* Networks that were distilled with the guidance scale are told it, and take no second row. */
 static bool
 implied (const PmtRun *run)
 {
-  return run->request->guidance != 1.0;
+  return run->request->guidance != 1.0 && pmt_model_unet_config (run->model, run->fill)->time_cond_proj_dim == 0;
 }
 
 static void *
@@ -33,15 +34,13 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 static gboolean
 text (void *user, PmtRun *run, GError **error)
 {
-  if (run->request->guidance == 1.0)
-    return TRUE;
-  return pmt_run_encode_text (run, run->request->negative, &run->negative_context, &run->negative_tokens_cut, error);
+  return !implied (run) || pmt_run_encode_negative (run, error);
 }
 
 static gboolean
 branch (void *user, PmtRun *run, PmtStep *step, GError **error)
 {
-  if (run->request->guidance == 1.0)
+  if (!implied (run))
     return TRUE;
   const int n = step->rows.n;
   for (int i = 0; i < n; i++) {
@@ -49,6 +48,8 @@ branch (void *user, PmtRun *run, PmtStep *step, GError **error)
       continue;
     PmtRow *row = pmt_rows_add_like (&step->rows, i, PMT_ROW_UNCOND);
     row->context = run->tracks[row->track]->negative;
+    row->pooled = run->tracks[row->track]->negative_pooled;
+    row->time_ids = run->negative_time_ids;
   }
   return TRUE;
 }

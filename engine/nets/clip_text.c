@@ -220,13 +220,13 @@ run_layer (PmtContext *ctx, const PmtClipText *text, const Layer *layer, PmtTens
 }
 
 /* Position of the end-of-text token as the reference finds it: with the legacy id 2 the largest id's first place, otherwise the id's
- * first place, or 0 where it does not occur. */
+ * first place, or 0 where it does not occur. Ids of learned words, which lie above the vocabulary, are no ends. */
 static int64_t
 end_position (const PmtClipTextConfig *config, const int32_t *ids, int64_t tokens)
 {
   int64_t best = 0;
   for (int64_t i = 0; i < tokens; i++) {
-    if (config->eos_token_id == 2 && ids[i] > ids[best])
+    if (config->eos_token_id == 2 && ids[i] < config->vocab_size && ids[i] > ids[best])
       best = i;
     if (config->eos_token_id != 2 && ids[i] == config->eos_token_id)
       return i;

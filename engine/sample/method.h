@@ -24,6 +24,13 @@
 #include "engine/tensor/context.h"
 
 typedef struct PmtRun PmtRun;
+struct PmtUnetInput;
+
+/* A prompt as the network takes it. */
+typedef struct PmtConditioning {
+  PmtTensor context; /* [1, S, C] */
+  PmtTensor pooled;  /* [1, P] where the UNet takes a pooled text (SDXL), else PMT_NO_TENSOR */
+} PmtConditioning;
 
 typedef struct PmtTrack {
   PmtTensor latent;      /* [1, h, w, c], in the run's memory; methods may write into it */
@@ -34,6 +41,7 @@ typedef struct PmtTrack {
   PmtRng rng;            /* this track's generator, in the order formats.md 6.4 says */
   PmtTensor context;     /* [1, S, C] of its "cond" row; the run's at first */
   PmtTensor negative;    /* [1, S, C] of its "uncond" row; the run's at first, PMT_NO_TENSOR without guidance */
+  PmtTensor pooled, negative_pooled; /* [1, P] that belong to these two; PMT_NO_TENSOR where the UNet takes none */
   PmtTensor prediction;  /* [1, h, w, c] model output, in the run's memory; valid in combine, STEP and POST */
   PmtTensor denoised;    /* [1, h, w, c] the clean latent that `prediction` implies; valid in STEP and POST */
 } PmtTrack;
@@ -48,6 +56,9 @@ typedef struct PmtRow {
   PmtTensor latent;     /* [1, h, w, c] as the network sees it (scaled by the sampler); h, w may be a view's */
   PmtTensor extra;      /* [1, h, w, k] further input channels, or PMT_NO_TENSOR */
   PmtTensor context;    /* [1, S, C] */
+  PmtTensor pooled;     /* [1, P] pooled text and */
+  PmtTensor time_ids;   /* [1, n] numbers about the picture, where the UNet takes them (SDXL), else PMT_NO_TENSOR */
+  double guidance;      /* told to UNets that were distilled with it (time_cond_proj_dim); others don't see it */
   double timestep;
   int weight_set;       /* 0 = the model's own weights, the only set there is so far */
   PmtTensor prediction; /* [1, h, w, c], filled by the loop */
@@ -71,6 +82,9 @@ typedef struct PmtStep {
   /* In call, attn and resid: row k of the present network call is rows.row[call_row[k]]. */
   const int *call_row;
   int n_call_rows;
+  /* In call: those rows as the UNet is about to be given them, batched, and their latents without the further channels. */
+  const struct PmtUnetInput *input;
+  PmtTensor call_latent;
 } PmtStep;
 
 typedef enum { PMT_LATENT_PRE, PMT_LATENT_STEP, PMT_LATENT_POST, PMT_LATENT_END } PmtLatentStage;

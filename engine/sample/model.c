@@ -20,11 +20,33 @@ struct PmtModel {
   PmtUnetConfig unet_config[2]; /* plain, fill */
   bool has_fill;
   PmtVaeConfig vae_config;
-  PmtClipTextConfig text_config;
-  Slot unet[2], vae, text;
-  PmtTokenizer *tokenizer;
+  int n_texts;
+  PmtComponent text_component[PMT_MODEL_MAX_TEXTS];
+  PmtClipTextConfig text_config[PMT_MODEL_MAX_TEXTS];
+  PmtTextUse text_use;
+  Slot unet[2], vae, text[PMT_MODEL_MAX_TEXTS];
+  PmtTokenizer *tokenizer[PMT_MODEL_MAX_TEXTS];
   PmtExtras *extras;
 };
+
+static gboolean
+read_texts (PmtModel *model, GError **error)
+{
+  static const PmtComponent texts[] = { PMT_COMPONENT_TEXT, PMT_COMPONENT_TEXT_2 };
+  for (size_t i = 0; i < G_N_ELEMENTS (texts); i++) {
+    /* with none at all, the first one's absence is what is told */
+    if (!pmt_model_files_has (model->files, texts[i]) && (i > 0 || pmt_model_files_has (model->files, PMT_COMPONENT_TEXT_2)))
+      continue;
+    JsonObject *text = pmt_model_files_config (model->files, texts[i], error);
+    if (!text || !pmt_clip_text_config_parse (text, pmt_config_path (text), &model->text_config[model->n_texts], error))
+      return FALSE;
+    model->text_component[model->n_texts++] = texts[i];
+  }
+  const bool pooled = model->unet_config[0].added_dim > 0;
+  model->text_use = (PmtTextUse) { .skip = pooled ? 1 : 0, .final_norm = !pooled, .pooled = pooled,
+                                   .zeros_for_no_negative = pmt_model_files_force_zeros (model->files) };
+  return TRUE;
+}
 
 static gboolean
 read_configs (PmtModel *model, GError **error)
@@ -41,8 +63,7 @@ read_configs (PmtModel *model, GError **error)
   JsonObject *vae = pmt_model_files_config (model->files, PMT_COMPONENT_VAE, error);
   if (!vae || !pmt_vae_config_parse (vae, pmt_config_path (vae), &model->vae_config, error))
     return FALSE;
-  JsonObject *text = pmt_model_files_config (model->files, PMT_COMPONENT_TEXT, error);
-  if (!text || !pmt_clip_text_config_parse (text, pmt_config_path (text), &model->text_config, error))
+  if (!read_texts (model, error))
     return FALSE;
   JsonObject *scheduler = pmt_model_files_scheduler (model->files);
   pmt_schedule_config_init_sd (&model->schedule);
@@ -54,13 +75,26 @@ static gboolean
 check_fit (const PmtModel *model, GError **error)
 {
   const char *path = pmt_model_path (model);
+  const PmtClipTextConfig *last = &model->text_config[model->n_texts - 1];
+  int text_width = 0;
+  for (int i = 0; i < model->n_texts; i++)
+    text_width += model->text_config[i].hidden;
   for (int k = 0; k <= model->has_fill; k++) {
     const PmtUnetConfig *unet = &model->unet_config[k];
     const char *name = pmt_component_name (k ? PMT_COMPONENT_UNET_FILL : PMT_COMPONENT_UNET);
-    if (unet->cross_attention_dim != model->text_config.hidden) {
+    if (unet->cross_attention_dim != text_width) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                   "In the model '%s' the %s expects text of width %d and the text_encoder gives %d; fetch both from one model.", path,
-                   name, unet->cross_attention_dim, model->text_config.hidden);
+                   "In the model '%s' the %s expects text of width %d and the %s %d; fetch both from one model.", path, name,
+                   unet->cross_attention_dim, model->n_texts > 1 ? "text encoders give" : "text_encoder gives", text_width);
+      return FALSE;
+    }
+    const int ids = unet->added_dim - last->projection;
+    if (unet->added_dim > 0 && (last->projection < 1 || (ids != 5 * unet->time_id_dim && ids != 6 * unet->time_id_dim))) {
+      g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
+                   "In the model '%s' the %s expects %d added conditions, which are a pooled text and 5 or 6 numbers of %d each, and the "
+                   "pooled text of the %s is %d wide; fetch both from one model.",
+                   path, name, unet->added_dim, unet->time_id_dim,
+                   pmt_component_name (model->text_component[model->n_texts - 1]), last->projection);
       return FALSE;
     }
     if (unet->out_channels != model->vae_config.latent_channels) {
@@ -123,9 +157,11 @@ pmt_model_unref (PmtModel *model)
   }
   pmt_vae_free (model->vae.net);
   pmt_vae_free (model->vae.dry);
-  pmt_clip_text_free (model->text.net);
-  pmt_clip_text_free (model->text.dry);
-  pmt_tokenizer_free (model->tokenizer);
+  for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++) {
+    pmt_clip_text_free (model->text[k].net);
+    pmt_clip_text_free (model->text[k].dry);
+    pmt_tokenizer_free (model->tokenizer[k]);
+  }
   pmt_model_files_free (model->files);
   g_free (model->hash);
   g_free (model);
@@ -194,7 +230,32 @@ pmt_model_vae_config (const PmtModel *model)
 const PmtClipTextConfig *
 pmt_model_text_config (const PmtModel *model)
 {
-  return &model->text_config;
+  return &model->text_config[0];
+}
+
+int
+pmt_model_n_texts (const PmtModel *model)
+{
+  return model->n_texts;
+}
+
+const PmtClipTextConfig *
+pmt_model_text_config_at (const PmtModel *model, int k)
+{
+  return &model->text_config[k];
+}
+
+PmtTextUse
+pmt_model_text_use (const PmtModel *model)
+{
+  return model->text_use;
+}
+
+int
+pmt_model_n_time_ids (const PmtModel *model)
+{
+  const PmtUnetConfig *unet = &model->unet_config[0];
+  return unet->added_dim > 0 ? (unet->added_dim - model->text_config[model->n_texts - 1].projection) / unet->time_id_dim : 0;
 }
 
 int
@@ -232,33 +293,50 @@ pmt_model_vae (PmtModel *model, const PmtCancel *cancel, GError **error)
 }
 
 PmtClipText *
-pmt_model_text (PmtModel *model, const PmtCancel *cancel, GError **error)
+pmt_model_text_at (PmtModel *model, int k, const PmtCancel *cancel, GError **error)
 {
-  if (!model->text.net) {
-    PmtWeights *weights = pmt_model_files_weights (model->files, PMT_COMPONENT_TEXT, error);
+  Slot *slot = &model->text[k];
+  if (!slot->net) {
+    PmtWeights *weights = pmt_model_files_weights (model->files, model->text_component[k], error);
     if (!weights)
       return NULL;
-    model->text.net = pmt_clip_text_new (&model->text_config, weights, cancel, error);
+    slot->net = pmt_clip_text_new (&model->text_config[k], weights, cancel, error);
     pmt_weights_drop_pages (weights);
   }
-  return model->text.net;
+  return slot->net;
+}
+
+PmtClipText *
+pmt_model_text (PmtModel *model, const PmtCancel *cancel, GError **error)
+{
+  return pmt_model_text_at (model, 0, cancel, error);
+}
+
+PmtTokenizer *
+pmt_model_tokenizer_at (PmtModel *model, int k, GError **error)
+{
+  if (model->tokenizer[k])
+    return model->tokenizer[k];
+  const char *encoder = pmt_component_name (model->text_component[k]);
+  gboolean pads_with_zero;
+  const char *folder = pmt_model_files_tokenizer_for (model->files, model->text_component[k], &pads_with_zero);
+  PmtTokenizer *tokenizer = pmt_tokenizer_new (folder, error);
+  if (tokenizer && !folder && pads_with_zero)
+    pmt_tokenizer_set_pad (tokenizer, 0);
+  if (tokenizer && pmt_tokenizer_size (tokenizer) > model->text_config[k].vocab_size) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
+                 "%s%s%s has %d words and the %s of '%s' knows %d; fetch tokenizer and %s from one model.",
+                 folder ? "The tokenizer '" : "The built-in vocabulary", folder ? folder : "", folder ? "'" : "",
+                 pmt_tokenizer_size (tokenizer), encoder, pmt_model_path (model), model->text_config[k].vocab_size, encoder);
+    g_clear_pointer (&tokenizer, pmt_tokenizer_free);
+  }
+  return model->tokenizer[k] = tokenizer;
 }
 
 PmtTokenizer *
 pmt_model_tokenizer (PmtModel *model, GError **error)
 {
-  if (model->tokenizer)
-    return model->tokenizer;
-  const char *folder = pmt_model_files_tokenizer (model->files);
-  PmtTokenizer *tokenizer = pmt_tokenizer_new (folder, error);
-  if (tokenizer && pmt_tokenizer_size (tokenizer) > model->text_config.vocab_size) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s%s%s has %d words and the text_encoder of '%s' knows %d; fetch tokenizer and text_encoder from one model.",
-                 folder ? "The tokenizer '" : "The built-in vocabulary", folder ? folder : "", folder ? "'" : "",
-                 pmt_tokenizer_size (tokenizer), pmt_model_path (model), model->text_config.vocab_size);
-    g_clear_pointer (&tokenizer, pmt_tokenizer_free);
-  }
-  return model->tokenizer = tokenizer;
+  return pmt_model_tokenizer_at (model, 0, error);
 }
 
 PmtUnet *
@@ -280,11 +358,17 @@ pmt_model_vae_dry (PmtModel *model, GError **error)
 }
 
 PmtClipText *
+pmt_model_text_dry_at (PmtModel *model, int k, GError **error)
+{
+  if (!model->text[k].dry)
+    model->text[k].dry = pmt_clip_text_new (&model->text_config[k], NULL, NULL, error);
+  return model->text[k].dry;
+}
+
+PmtClipText *
 pmt_model_text_dry (PmtModel *model, GError **error)
 {
-  if (!model->text.dry)
-    model->text.dry = pmt_clip_text_new (&model->text_config, NULL, NULL, error);
-  return model->text.dry;
+  return pmt_model_text_dry_at (model, 0, error);
 }
 
 size_t
@@ -294,7 +378,8 @@ pmt_model_resident_bytes (const PmtModel *model)
   for (int k = 0; k < 2; k++)
     bytes += model->unet[k].net ? pmt_unet_weight_bytes (model->unet[k].net) : 0;
   bytes += model->vae.net ? pmt_vae_weight_bytes (model->vae.net) : 0;
-  bytes += model->text.net ? pmt_clip_text_weight_bytes (model->text.net) : 0;
+  for (int k = 0; k < model->n_texts; k++)
+    bytes += model->text[k].net ? pmt_clip_text_weight_bytes (model->text[k].net) : 0;
   return bytes;
 }
 
@@ -304,11 +389,16 @@ pmt_model_run_bytes (PmtModel *model, bool fill, size_t *total, size_t *missing,
   const bool second = fill && model->has_fill;
   PmtUnet *unet = pmt_model_unet_dry (model, fill, error);
   PmtVae *vae = unet ? pmt_model_vae_dry (model, error) : NULL;
-  PmtClipText *text = vae ? pmt_model_text_dry (model, error) : NULL;
-  if (!text)
+  if (!vae)
     return FALSE;
-  const size_t bytes[3] = { pmt_unet_weight_bytes (unet), pmt_vae_weight_bytes (vae), pmt_clip_text_weight_bytes (text) };
-  *total = bytes[0] + bytes[1] + bytes[2];
-  *missing = (model->unet[second].net ? 0 : bytes[0]) + (model->vae.net ? 0 : bytes[1]) + (model->text.net ? 0 : bytes[2]);
+  *total = pmt_unet_weight_bytes (unet) + pmt_vae_weight_bytes (vae);
+  *missing = (model->unet[second].net ? 0 : pmt_unet_weight_bytes (unet)) + (model->vae.net ? 0 : pmt_vae_weight_bytes (vae));
+  for (int k = 0; k < model->n_texts; k++) {
+    PmtClipText *text = pmt_model_text_dry_at (model, k, error);
+    if (!text)
+      return FALSE;
+    *total += pmt_clip_text_weight_bytes (text);
+    *missing += model->text[k].net ? 0 : pmt_clip_text_weight_bytes (text);
+  }
   return TRUE;
 }

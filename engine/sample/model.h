@@ -11,6 +11,16 @@
 
 typedef struct PmtModel PmtModel;
 
+#define PMT_MODEL_MAX_TEXTS 2
+
+/* How a model's prompts become what its UNet takes (formats.md 3). */
+typedef struct PmtTextUse {
+  int skip;        /* layers of each encoder left out at the end */
+  bool final_norm; /* the encoder's last layer norm is applied to what comes out */
+  bool pooled;     /* the last encoder's projected pooled output goes to the UNet too (SDXL) */
+  bool zeros_for_no_negative; /* an absent negative prompt is a conditioning of zeros, not an encoded "" */
+} PmtTextUse;
+
 /* Opens `path` (diffusers folder or single file; NULL or "" = the bundled model), reads configs, loads nothing heavy yet: networks load
  * at first use. Errors name the file and what to do. */
 PmtModel *pmt_model_open (const char *path, GError **error);
@@ -28,7 +38,15 @@ int pmt_model_size_multiple (const PmtModel *model);  /* picture sides are multi
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
 const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, bool fill);
 const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);
+/* Of the first text encoder. SDXL has two, whose outputs stand side by side in the context; its refiner only the second of them, which
+ * is then its first here. */
 const PmtClipTextConfig *pmt_model_text_config (const PmtModel *model);
+int pmt_model_n_texts (const PmtModel *model); /* 1 or 2 */
+const PmtClipTextConfig *pmt_model_text_config_at (const PmtModel *model, int k);
+PmtTextUse pmt_model_text_use (const PmtModel *model);
+/* Numbers that the UNet is told about the picture: 6 (height and width before scaling, top and left of the crop, height and width), 5 with
+ * an aesthetic score in place of the last two (the SDXL refiner), 0 outside SDXL. */
+int pmt_model_n_time_ids (const PmtModel *model);
 
 /* Which UNet serves a task: with `fill` the one that was trained for inpainting (9 channels) if the model has two, otherwise its main
  * one. What it takes is known without loading. */
@@ -38,11 +56,15 @@ PmtUnet *pmt_model_unet (PmtModel *model, bool fill, const PmtCancel *cancel, GE
 PmtVae *pmt_model_vae (PmtModel *model, const PmtCancel *cancel, GError **error);
 PmtClipText *pmt_model_text (PmtModel *model, const PmtCancel *cancel, GError **error);
 PmtTokenizer *pmt_model_tokenizer (PmtModel *model, GError **error);
+/* The same for text encoder `k` of pmt_model_n_texts. */
+PmtClipText *pmt_model_text_at (PmtModel *model, int k, const PmtCancel *cancel, GError **error);
+PmtTokenizer *pmt_model_tokenizer_at (PmtModel *model, int k, GError **error);
 
 /* Structure-only twins of the networks for dry runs (memory and FLOPs in advance, nothing loaded). */
 PmtUnet *pmt_model_unet_dry (PmtModel *model, bool fill, GError **error);
 PmtVae *pmt_model_vae_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry (PmtModel *model, GError **error);
+PmtClipText *pmt_model_text_dry_at (PmtModel *model, int k, GError **error);
 size_t pmt_model_resident_bytes (const PmtModel *model); /* packed weights in memory now */
 /* Packed weights of all that a run uses, and what of them is not in memory yet. */
 gboolean pmt_model_run_bytes (PmtModel *model, bool fill, size_t *total, size_t *missing, GError **error);

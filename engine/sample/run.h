@@ -49,7 +49,16 @@ typedef struct PmtRequest {
   int n_words;
   bool edit;             /* follow `prompt` as an instruction on `image` (needs a UNet with 8 channels) */
   double image_guidance; /* edit: how closely the image is kept; 1 = no pass of its own */
-  int clip_skip;         /* text-encoder layers left out at the end; 0 = what the family does */
+  int clip_skip;         /* text-encoder layers left out at the end, beside those that the family leaves out; for both prompts */
+  const PmtPrediction *prediction; /* what the UNet predicts, where the model's files don't say or are wrong; NULL = as they say */
+
+  /* SDXL is told sizes of the picture that it is to make. 0 = the picture's own. */
+  int original_width, original_height, target_width, target_height;
+  int crop_x, crop_y;
+  double aesthetic_score, negative_aesthetic_score; /* the refiner's; 0 = 6 and 2.5 */
+  /* Part of the noise levels that is gone through, for handing latents from a base model to a refiner (formats.md 7.11). 0 = from the
+   * start, to the end. With a start, the image's latents are taken as they are, without noise. */
+  double denoising_start, denoising_end;
 
   const PmtMethodUse *methods; /* beside those that the request itself implies (guidance, img2img, inpainting) */
   int n_methods;
@@ -92,13 +101,15 @@ struct PmtRun {
   PmtModel *model;
   PmtUnet *unet;
   PmtVae *vae;
-  PmtClipText *text;
-  PmtTokenizer *tokenizer;
+  int n_texts;           /* text encoders: 1, or 2 with SDXL */
+  PmtClipText *texts[PMT_MODEL_MAX_TEXTS];
+  PmtTokenizer *tokenizers[PMT_MODEL_MAX_TEXTS];
   PmtSchedule *schedule;
   PmtGrid *grid;
   int first;             /* first grid point evaluated (0 unless a method's plan moved it) */
   PmtArena *memory;      /* life of the run */
   PmtContext ctx;        /* step arena; reset between evaluations */
+  bool fill;             /* the request's fill, with picture and mask there: the UNet for that is used */
   int unet_channels;     /* what the UNet takes; known before it is loaded */
   int latent_height, latent_width, latent_channels;
   PmtTrack **tracks;     /* made by pmt_run_add_track; the first one by the loop */
@@ -106,6 +117,8 @@ struct PmtRun {
   int result_track;      /* whose latent becomes the picture; 0 unless a method's plan says otherwise */
   PmtTensor context;          /* [1, S, C] of the prompt, in `memory` */
   PmtTensor negative_context; /* [1, S, C]; PMT_NO_TENSOR unless a method encoded it */
+  PmtTensor pooled, negative_pooled;     /* [1, P] that belong to these two; PMT_NO_TENSOR where the UNet takes none */
+  PmtTensor time_ids, negative_time_ids; /* [1, n], made before the methods' text hooks; PMT_NO_TENSOR where the UNet takes none */
   int negative_tokens_cut;    /* for the result; set by who encodes the negative prompt */
   void **states;         /* one per active method, in order */
   const PmtMethod **methods;
@@ -125,8 +138,17 @@ gboolean pmt_run_initial_noise (PmtRun *run, int track, PmtTensor *noise, GError
 gboolean pmt_run_encode (PmtRun *run, const float *pixels, PmtTensor *moments, GError **error);
 /* Posterior sample of `moments` (any size) as the UNet has latents, noise drawn from the track; in the run's memory. */
 gboolean pmt_run_sample_moments (PmtRun *run, int track, PmtTensor moments, PmtTensor *latent, GError **error);
-/* A prompt's context [1, S, C] in the run's memory. tokens_cut (may be NULL): how many tokens did not fit. */
-gboolean pmt_run_encode_text (PmtRun *run, const char *text, PmtTensor *context, int *tokens_cut, GError **error);
+/* A prompt as the UNet takes it, in the run's memory. tokens_cut (may be NULL): how many tokens did not fit. */
+gboolean pmt_run_encode_text (PmtRun *run, const char *text, PmtConditioning *conditioning, int *tokens_cut, GError **error);
+/* The request's negative prompt, into negative_context, negative_pooled and negative_tokens_cut. An empty one is an absent one: zeros for
+ * models that want that (SDXL), an encoded "" for others. */
+gboolean pmt_run_encode_negative (PmtRun *run, GError **error);
+/* One sequence through text encoder `k`: `length` ids with their ends and padding -> hidden [1, length, width] as the model's UNet wants
+ * it (layers left out, last norm), and in *pooled (may be NULL) [1, P] where the UNet takes that encoder's pooled output, else
+ * PMT_NO_TENSOR. In the step arena. */
+gboolean pmt_run_encode_ids (PmtRun *run, int k, const int32_t *ids, int length, PmtTensor *hidden, PmtTensor *pooled, GError **error);
+/* Tokens of one sequence, ends included, that all of the model's text encoders take: 77. */
+int pmt_run_text_length (const PmtRun *run);
 /* A further track with a latent of that size, its own generator (seeded as the request says) and solver. Its index, or -1 + error. */
 int pmt_run_add_track (PmtRun *run, int latent_height, int latent_width, GError **error);
 /* Adds a row that shows the network a track's present latent: role cond, the track's context, scaled by the sampler. In the step

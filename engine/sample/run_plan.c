@@ -168,7 +168,8 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   const PmtRequest *q = run->request;
   run->model = q->model;
   run->latent_channels = pmt_model_vae_config (run->model)->latent_channels;
-  run->unet_channels = pmt_model_unet_channels (run->model, q->fill && q->image && q->mask);
+  run->fill = q->fill && q->image && q->mask;
+  run->unet_channels = pmt_model_unet_channels (run->model, run->fill);
   if (!check_request (run, error))
     return FALSE;
   const int factor = pmt_vae_factor (pmt_model_vae_config (run->model));
@@ -209,34 +210,38 @@ pmt_runner_load (PmtRunner *runner, GError **error)
 {
   PmtRun *run = &runner->run;
   const PmtCancel *cancel = run->request->cancel;
-  const bool fill = run->request->fill && run->request->image && run->request->mask;
-  run->tokenizer = pmt_model_tokenizer (run->model, error);
-  if (!run->tokenizer)
-    return FALSE;
+  run->n_texts = pmt_model_n_texts (run->model);
+  for (int k = 0; k < run->n_texts; k++)
+    if (!(run->tokenizers[k] = pmt_model_tokenizer_at (run->model, k, error)))
+      return FALSE;
   if (runner->dry) {
-    run->text = pmt_model_text_dry (run->model, error);
-    run->vae = run->text ? pmt_model_vae_dry (run->model, error) : NULL;
-    run->unet = run->vae ? pmt_model_unet_dry (run->model, fill, error) : NULL;
+    for (int k = 0; k < run->n_texts; k++)
+      if (!(run->texts[k] = pmt_model_text_dry_at (run->model, k, error)))
+        return FALSE;
+    run->vae = pmt_model_vae_dry (run->model, error);
+    run->unet = run->vae ? pmt_model_unet_dry (run->model, run->fill, error) : NULL;
     return run->unet != NULL;
   }
-  const int parts = 3 + (int) runner->extras->len;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 0, parts, PMT_NO_TENSOR);
-  run->text = pmt_model_text (run->model, cancel, error);
-  if (!run->text)
-    return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 1, parts, PMT_NO_TENSOR);
+  const int parts = 2 + run->n_texts + (int) runner->extras->len;
+  int done = 0;
+  pmt_runner_report (runner, PMT_STAGE_LOAD, done, parts, PMT_NO_TENSOR);
+  for (int k = 0; k < run->n_texts; k++) {
+    if (!(run->texts[k] = pmt_model_text_at (run->model, k, cancel, error)))
+      return FALSE;
+    pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
+  }
   run->vae = pmt_model_vae (run->model, cancel, error);
   if (!run->vae)
     return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 2, parts, PMT_NO_TENSOR);
-  run->unet = pmt_model_unet (run->model, fill, cancel, error);
+  pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
+  run->unet = pmt_model_unet (run->model, run->fill, cancel, error);
   if (!run->unet)
     return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, 3, parts, PMT_NO_TENSOR);
+  pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
   for (guint i = 0; i < runner->extras->len; i++) {
     if (!pmt_extra_load (runner->extras->pdata[i], cancel, error))
       return FALSE;
-    pmt_runner_report (runner, PMT_STAGE_LOAD, 4 + (int) i, parts, PMT_NO_TENSOR);
+    pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
   }
   return TRUE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "engine/nets/time_embedding.h"
 #include "engine/ops/ops.h"
 #include "engine/sample/runner.h"
 
@@ -63,6 +64,8 @@ same_call (const PmtRow *a, const PmtRow *b)
 {
   return pmt_shape_equal (&a->latent.shape, &b->latent.shape) && pmt_shape_equal (&a->context.shape, &b->context.shape) &&
          !a->extra.data == !b->extra.data && (!a->extra.data || pmt_shape_equal (&a->extra.shape, &b->extra.shape)) &&
+         !a->pooled.data == !b->pooled.data && (!a->pooled.data || pmt_shape_equal (&a->pooled.shape, &b->pooled.shape)) &&
+         !a->time_ids.data == !b->time_ids.data && (!a->time_ids.data || pmt_shape_equal (&a->time_ids.shape, &b->time_ids.shape)) &&
          a->weight_set == b->weight_set;
 }
 
@@ -86,6 +89,30 @@ stack (PmtContext *ctx, const PmtStep *step, size_t pick)
   return all;
 }
 
+/* What the guidance scale becomes for UNets that were distilled with it; PMT_NO_TENSOR for others. */
+static PmtTensor
+embed_guidance (PmtRun *run, const PmtStep *step)
+{
+  const int width = pmt_unet_config (run->unet)->time_cond_proj_dim, n = step->n_call_rows;
+  if (width == 0)
+    return PMT_NO_TENSOR;
+  g_autofree float *w = g_new (float, n);
+  for (int k = 0; k < n; k++)
+    w[k] = (float) (step->rows.row[step->call_row[k]].guidance - 1.0);
+  return pmt_guidance_embedding (&run->ctx, w, n, width);
+}
+
+static gboolean
+call_hooks (PmtRun *run, PmtStep *step, GError **error)
+{
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->call && !(m->call (run->states[i], run, step, error) && pmt_runner_check (run, error)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 call_network (PmtRun *run, PmtStep *step, GError **error)
 {
@@ -103,14 +130,20 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
     timesteps[k] = (float) step->rows.row[step->call_row[k]].timestep;
   PmtFrame frame = pmt_frame_open (ctx);
   PmtTensor sample = stack (ctx, step, offsetof (PmtRow, latent)), extra = stack (ctx, step, offsetof (PmtRow, extra));
+  step->call_latent = sample;
   if (extra.data)
     sample = pmt_concat (ctx, sample, extra);
-  for (int i = 0; i < run->n_methods; i++) {
-    const PmtMethod *m = run->methods[i];
-    if (m->call && !(m->call (run->states[i], run, step, error) && pmt_runner_check (run, error)))
-      return FALSE;
-  }
-  PmtUnetInput input = { sample, timesteps, stack (ctx, step, offsetof (PmtRow, context)) };
+  const PmtUnetInput input = { .sample = sample, .timesteps = timesteps, .context = stack (ctx, step, offsetof (PmtRow, context)),
+                               .timestep_cond = embed_guidance (run, step), .text_embeds = stack (ctx, step, offsetof (PmtRow, pooled)),
+                               .time_ids = stack (ctx, step, offsetof (PmtRow, time_ids)) };
+  if (!pmt_runner_check (run, error))
+    return FALSE;
+  step->input = &input;
+  const gboolean called = call_hooks (run, step, error);
+  step->input = NULL;
+  step->call_latent = PMT_NO_TENSOR;
+  if (!called)
+    return FALSE;
   PmtTensor out = pmt_unet_forward (ctx, run->unet, &input, tapped ? &taps : NULL);
   out = pmt_frame_close (ctx, frame, out);
   if (!pmt_runner_check (run, error))
@@ -170,6 +203,9 @@ pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error)
   row->role = PMT_ROW_COND;
   row->latent = shown;
   row->context = t->context;
+  row->pooled = t->pooled;
+  row->time_ids = run->time_ids;
+  row->guidance = run->request->guidance;
   row->timestep = step->timestep;
   return row;
 }

@@ -110,6 +110,8 @@ pmt_run_add_track (PmtRun *run, int latent_height, int latent_width, GError **er
   pmt_rng_seed (&t->rng, q->seed);
   t->context = run->context;
   t->negative = run->negative_context;
+  t->pooled = run->pooled;
+  t->negative_pooled = run->negative_pooled;
   t->latent = pmt_run_new_tensor (run, shape, error);
   if (t->latent.data)
     t->prediction = pmt_run_new_tensor (run, shape, error);

@@ -17,11 +17,15 @@ typedef struct PmtFamily {
   int attention_divisor;      /* image pixels per cell of the attention grid that methods address; 0 = native size / 16 */
   const char *unet_prefix;    /* in single files */
   const char *vae_prefix;
-  const char *text_prefix;    /* what stands before "text_model." */
+  const char *text_prefix;    /* what stands before "text_model."; NULL = it has only the second text encoder */
+  const char *text_2_prefix;  /* SDXL's second text encoder, in OpenCLIP's names; NULL = none */
   const char *unet_config;    /* JSON texts in diffusers' keys, used for single files and random weights */
   const char *vae_config;
   const char *text_config;
+  const char *text_2_config;
   const char *scheduler_config;
+  gboolean text_pads_with_zero; /* with the built-in vocabulary the first encoder's prompts are filled up with id 0 */
+  gboolean force_zeros;         /* an absent negative prompt is a conditioning of zeros */
 } PmtFamily;
 
 /* NULL-terminated. */

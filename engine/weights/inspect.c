@@ -119,7 +119,7 @@ inspect_folder (Report *report, const char *path)
   inspect_model (report, files);
   for (int i = 0; i < PMT_N_COMPONENTS; i++) {
     if (!pmt_model_files_has (files, (PmtComponent) i)) {
-      if (i != PMT_COMPONENT_UNET_FILL) {
+      if (pmt_model_files_needs (files, (PmtComponent) i)) {
         g_autofree char *sentence = g_strdup_printf ("The model has no %s.", pmt_component_name ((PmtComponent) i));
         add_problem (report, sentence);
       }

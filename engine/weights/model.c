@@ -16,7 +16,8 @@ struct PmtModelFiles {
   PmtSafetensors *file; /* of a single-file checkpoint */
   const PmtFamily *family;
   int native_size;
-  char *tokenizer; /* folder */
+  char *tokenizer, *tokenizer_2; /* folders */
+  gboolean force_zeros;
   JsonObject *scheduler;
   struct {
     JsonObject *config; /* NULL = the model has no such component */
@@ -33,6 +34,7 @@ static const struct {
   [PMT_COMPONENT_UNET_FILL] = { "unet_fill", "diffusion_pytorch_model", PMT_NAMES_UNET },
   [PMT_COMPONENT_VAE] = { "vae", "diffusion_pytorch_model", PMT_NAMES_VAE },
   [PMT_COMPONENT_TEXT] = { "text_encoder", "model", PMT_NAMES_CLIP_TEXT },
+  [PMT_COMPONENT_TEXT_2] = { "text_encoder_2", "model", PMT_NAMES_CLIP_TEXT },
 };
 
 const char *
@@ -53,6 +55,7 @@ pmt_model_files_free (PmtModelFiles *files)
   g_clear_pointer (&files->scheduler, json_object_unref);
   pmt_safetensors_free (files->file);
   g_free (files->tokenizer);
+  g_free (files->tokenizer_2);
   g_free (files->path);
   g_free (files);
 }
@@ -163,6 +166,7 @@ open_folder (PmtModelFiles *files, GError **error)
 {
   g_autofree char *index_path = g_build_filename (files->path, "model_index.json", NULL);
   g_autofree char *tokenizer = g_build_filename (files->path, "tokenizer", NULL);
+  g_autofree char *tokenizer_2 = g_build_filename (files->path, "tokenizer_2", NULL);
   g_autoptr (JsonObject) index = NULL;
 
   files->is_folder = TRUE;
@@ -192,6 +196,11 @@ open_folder (PmtModelFiles *files, GError **error)
     files->family = pmt_family_by_id ("custom");
   if (g_file_test (tokenizer, G_FILE_TEST_IS_DIR))
     files->tokenizer = g_steal_pointer (&tokenizer);
+  if (g_file_test (tokenizer_2, G_FILE_TEST_IS_DIR))
+    files->tokenizer_2 = g_steal_pointer (&tokenizer_2);
+  files->force_zeros = files->family->force_zeros;
+  if (index && !pmt_config_bool (index, "force_zeros_for_empty_prompt", files->force_zeros, &files->force_zeros, error))
+    return FALSE;
   return open_scheduler (files, error);
 }
 
@@ -227,6 +236,7 @@ open_file (PmtModelFiles *files, GError **error)
   files->family = pmt_family_detect (&traits);
   if (pmt_family_refuse (files->family, &traits, files->path, error))
     return FALSE;
+  files->force_zeros = files->family->force_zeros;
   files->component[PMT_COMPONENT_UNET].use = pmt_unet_use (traits.in_channels, traits.latent_channels);
   files->component[PMT_COMPONENT_UNET].config = pmt_derive_unet (files->file, prefix, files->family);
   files->component[PMT_COMPONENT_VAE].config = pmt_derive_vae (files->file, files->family->vae_prefix, files->family);
@@ -279,7 +289,11 @@ pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
   files->family = family;
   files->component[PMT_COMPONENT_UNET].config = pmt_config_from_text (family->unet_config, files->path);
   files->component[PMT_COMPONENT_VAE].config = pmt_config_from_text (family->vae_config, files->path);
-  files->component[PMT_COMPONENT_TEXT].config = pmt_config_from_text (family->text_config, files->path);
+  if (family->text_config)
+    files->component[PMT_COMPONENT_TEXT].config = pmt_config_from_text (family->text_config, files->path);
+  if (family->text_2_config)
+    files->component[PMT_COMPONENT_TEXT_2].config = pmt_config_from_text (family->text_2_config, files->path);
+  files->force_zeros = family->force_zeros;
   return finish (files, TRUE, error);
 }
 
@@ -299,6 +313,17 @@ gboolean
 pmt_model_files_has (const PmtModelFiles *files, PmtComponent component)
 {
   return files->component[component].config != NULL;
+}
+
+gboolean
+pmt_model_files_needs (const PmtModelFiles *files, PmtComponent component)
+{
+  const PmtFamily *family = files->family;
+  if (component == PMT_COMPONENT_TEXT_2)
+    return family->text_2_config != NULL;
+  if (component == PMT_COMPONENT_TEXT)
+    return family->text_config != NULL;
+  return component != PMT_COMPONENT_UNET_FILL;
 }
 
 PmtUnetUse
@@ -342,10 +367,11 @@ open_single (PmtModelFiles *files, PmtComponent component, GError **error)
   JsonObject *config = files->component[component].config;
   const char *prefix = component == PMT_COMPONENT_UNET  ? family->unet_prefix
                        : component == PMT_COMPONENT_VAE ? family->vae_prefix
-                                                        : family->text_prefix;
+                       : component == PMT_COMPONENT_TEXT_2 ? family->text_2_prefix
+                                                           : family->text_prefix;
   int layers = 0, widths[16], levels = 0;
 
-  if (component != PMT_COMPONENT_TEXT
+  if (component != PMT_COMPONENT_TEXT && component != PMT_COMPONENT_TEXT_2
       && (!pmt_config_int (config, "layers_per_block", 2, &layers, error)
           || !pmt_config_ints (config, "block_out_channels", NULL, 0, widths, 16, &levels, error)))
     return NULL;
@@ -381,6 +407,19 @@ const char *
 pmt_model_files_tokenizer (const PmtModelFiles *files)
 {
   return files->tokenizer;
+}
+
+const char *
+pmt_model_files_tokenizer_for (const PmtModelFiles *files, PmtComponent text, gboolean *pads_with_zero)
+{
+  *pads_with_zero = text == PMT_COMPONENT_TEXT_2 || files->family->text_pads_with_zero;
+  return text == PMT_COMPONENT_TEXT_2 ? files->tokenizer_2 : files->tokenizer;
+}
+
+gboolean
+pmt_model_files_force_zeros (const PmtModelFiles *files)
+{
+  return files->force_zeros;
 }
 
 /* ---- identity --------------------------------------------------------------------------------------------------------- */

@@ -18,10 +18,11 @@ typedef enum {
   PMT_COMPONENT_UNET_FILL, /* second UNet with 9 input channels, folder unet_fill/; the bundled model has one */
   PMT_COMPONENT_VAE,
   PMT_COMPONENT_TEXT,
+  PMT_COMPONENT_TEXT_2,    /* SDXL's second text encoder; the refiner has only this one */
   PMT_N_COMPONENTS
 } PmtComponent;
 
-/* The component's folder name: "unet", "unet_fill", "vae", "text_encoder". */
+/* The component's folder name: "unet", "unet_fill", "vae", "text_encoder", "text_encoder_2". */
 const char *pmt_component_name (PmtComponent component);
 
 /* NULL on failure: PMT_ERROR_NOT_FOUND (file and folder named), PMT_ERROR_FORMAT, PMT_ERROR_UNSUPPORTED (pickles, families that
@@ -34,6 +35,8 @@ void pmt_model_files_free (PmtModelFiles *files); /* NULL is fine */
 const char *pmt_model_files_path (const PmtModelFiles *files);
 const PmtFamily *pmt_model_files_family (const PmtModelFiles *files);
 gboolean pmt_model_files_has (const PmtModelFiles *files, PmtComponent component);
+/* Whether a model of its family is incomplete without the component. */
+gboolean pmt_model_files_needs (const PmtModelFiles *files, PmtComponent component);
 PmtUnetUse pmt_model_files_use (const PmtModelFiles *files, PmtComponent unet);
 int pmt_model_files_native_size (const PmtModelFiles *files);       /* pixels */
 int pmt_model_files_attention_divisor (const PmtModelFiles *files); /* image pixels per cell */
@@ -45,6 +48,12 @@ JsonObject *pmt_model_files_config (PmtModelFiles *files, PmtComponent component
 JsonObject *pmt_model_files_scheduler (PmtModelFiles *files);
 /* Folder with the tokenizer's files; NULL = the built-in CLIP vocabulary. Pass it to pmt_tokenizer_new. */
 const char *pmt_model_files_tokenizer (const PmtModelFiles *files);
+/* The same for one of the text encoders. *pads_with_zero: with the built-in vocabulary, whether short prompts are filled up with id 0
+ * (OpenCLIP's encoders) instead of the end-of-text token. */
+const char *pmt_model_files_tokenizer_for (const PmtModelFiles *files, PmtComponent text, gboolean *pads_with_zero);
+/* Whether an absent negative prompt stands for a conditioning of zeros instead of an encoded "" (model_index.json's
+ * force_zeros_for_empty_prompt; SDXL base). */
+gboolean pmt_model_files_force_zeros (const PmtModelFiles *files);
 
 /* Hex SHA-256 over headers, configs and file sizes: fast, and changes with any file of the model but for equal-sized edits of the
  * values. Newly allocated. */

@@ -19,9 +19,12 @@ typedef struct BadConfig {
 
 static const BadConfig bad[] = {
   { UNET, "{\"act_fn\": \"gelu\"}", "act_fn", PMT_ERROR_UNSUPPORTED },
-  { UNET, "{\"addition_embed_type\": \"text_time\"}", "addition_embed_type", PMT_ERROR_UNSUPPORTED },
+  { UNET, "{\"addition_embed_type\": \"image_hint\"}", "addition_embed_type", PMT_ERROR_UNSUPPORTED },
+  { UNET, "{\"addition_embed_type\": \"text_time\"}", "projection_class_embeddings_input_dim", PMT_ERROR_FORMAT },
+  { UNET, "{\"addition_embed_type\": \"text_time\", \"projection_class_embeddings_input_dim\": 2816}", "addition_time_embed_dim",
+    PMT_ERROR_FORMAT },
   { UNET, "{\"class_embed_type\": \"timestep\"}", "class_embed_type", PMT_ERROR_UNSUPPORTED },
-  { UNET, "{\"time_cond_proj_dim\": 256}", "time_cond_proj_dim", PMT_ERROR_UNSUPPORTED },
+  { UNET, "{\"time_cond_proj_dim\": -256}", "time_cond_proj_dim", PMT_ERROR_FORMAT },
   { UNET, "{\"only_cross_attention\": [false, true, true, false]}", "only_cross_attention", PMT_ERROR_UNSUPPORTED },
   { UNET, "{\"dual_cross_attention\": true}", "dual_cross_attention", PMT_ERROR_UNSUPPORTED },
   { UNET, "{\"downsample_padding\": 0}", "downsample_padding", PMT_ERROR_UNSUPPORTED },

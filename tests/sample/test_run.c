@@ -287,7 +287,11 @@ second_track (void *user, PmtRun *run, GError **error)
   if (track < 0)
     return FALSE;
   run->result_track = track;
-  return pmt_run_encode_text (run, "blue house and circle", &run->tracks[track]->context, NULL, error);
+  PmtConditioning made;
+  if (!pmt_run_encode_text (run, "blue house and circle", &made, NULL, error))
+    return FALSE;
+  run->tracks[track]->context = made.context;
+  return TRUE;
 }
 
 /* A second track with a prompt of its own runs as if it were alone, batched with the first or not, with a sampler that draws noise

@@ -4,6 +4,7 @@
 #include "engine/cli/cli.h"
 #include "engine/image/file.h"
 #include "engine/image/preprocess.h"
+#include "engine/image/resize.h"
 
 static const char description[] =
   "ID is one of those that `pentimento-engine preprocessors` lists, with parameters if wanted: canny:low=50,high=150.\n"

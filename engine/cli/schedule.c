@@ -41,7 +41,7 @@ make_grid (const char *model_path, const PmtSampler *sampler, int steps, GError 
   if (!model)
     return NULL;
   schedule = pmt_schedule_new (pmt_model_schedule (model), error);
-  grid = schedule ? sampler->grid (schedule, steps, error) : NULL;
+  grid = schedule ? sampler->grid (schedule, steps, 1.0, error) : NULL;
   pmt_schedule_free (schedule);
   pmt_model_unref (model);
   return grid;

@@ -31,7 +31,7 @@ typedef struct PmtRequest {
   int steps;
   double guidance;       /* 1 = no guidance pass */
   double strength;       /* (0, 1], used with an image; at 1 inpainting starts from pure noise, img2img from image and noise */
-  double eta;
+  double eta;            /* [0, 1], for samplers that use it; below 0: what the sampler advises */
   uint64_t seed;
   const PmtSampler *sampler;
   const float *image;    /* [height, width, 3] sRGB-encoded 0..1, or NULL */

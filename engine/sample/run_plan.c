@@ -35,7 +35,7 @@ check_request (const PmtRun *run, GError **error)
     return refuse (error, PMT_ERROR_INPUT, "The strength is %g and has to be above 0 and at most 1.", q->strength);
   if (!(q->guidance >= 0 && q->guidance <= 1000))
     return refuse (error, PMT_ERROR_INPUT, "The guidance is %g and has to be from 0 to 1000.", q->guidance);
-  if (!(q->eta >= 0 && q->eta <= 1))
+  if (!(q->eta <= 1))
     return refuse (error, PMT_ERROR_INPUT, "eta is %g and has to be from 0 to 1.", q->eta);
   const int c = run->latent_channels;
   if (run->unet_channels != c && run->unet_channels != 2 * c + 1)
@@ -176,7 +176,8 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   run->latent_width = q->width / factor;
   run->latent_height = q->height / factor;
   run->schedule = pmt_schedule_new (pmt_model_schedule (run->model), error);
-  run->grid = run->schedule ? q->sampler->grid (run->schedule, q->steps, error) : NULL;
+  const double strength = q->image && !q->edit ? q->strength : 1.0;
+  run->grid = run->schedule ? q->sampler->grid (run->schedule, q->steps, strength, error) : NULL;
   return run->grid && open_memory (runner, error) && choose_methods (runner, error);
 }
 

@@ -16,7 +16,8 @@ pmt_grid_free (PmtGrid *grid)
 int
 pmt_grid_first (const PmtGrid *grid, double strength)
 {
-  int kept = (int) (grid->steps * strength);
+  /* at the grid's own strength the quotient is 1 exactly */
+  int kept = (int) (grid->steps * (strength / grid->strength));
   int first = (grid->steps - MIN (kept, grid->steps)) * grid->order;
   return CLAMP (first, 0, grid->n);
 }
@@ -39,6 +40,7 @@ pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const Pm
                 int64_t channels, double eta, PmtRng *noise, GError **error)
 {
   PmtSolver *s = g_new0 (PmtSolver, 1);
+  eta = eta < 0 ? sampler->eta : eta;
   *s = (PmtSolver) { .sampler = sampler, .schedule = schedule, .grid = grid, .first = first, .n = n, .eta = eta, .noise = noise,
                      .channels = channels };
   const size_t state = sampler->state_size ? sampler->state_size (n) : 0;

@@ -33,6 +33,8 @@ static const Word spacing_words[] = {
   { "leading", PMT_SPACING_LEADING }, { "trailing", PMT_SPACING_TRAILING }, { "linspace", PMT_SPACING_LINSPACE }, { NULL, 0 }
 };
 
+static const Word final_words[] = { { "zero", false }, { "sigma_min", true }, { NULL, 0 } };
+
 /* The scalar behind `key`, or NULL when it is absent or null. */
 static JsonNode *
 scalar (JsonObject *object, const char *key)
@@ -113,13 +115,14 @@ gboolean
 pmt_schedule_config_parse (JsonObject *object, const char *file, PmtScheduleConfig *config, GError **error)
 {
   PmtScheduleConfig c = *config;
-  int betas = c.betas, prediction = c.prediction, spacing = c.spacing;
+  int betas = c.betas, prediction = c.prediction, spacing = c.spacing, final_min = c.final_sigma_min;
   if (!read_int (object, file, "num_train_timesteps", &c.train_steps, error) ||
       !read_number (object, file, "beta_start", &c.beta_start, error) ||
       !read_number (object, file, "beta_end", &c.beta_end, error) ||
       !read_word (object, file, "beta_schedule", beta_words, &betas, error) ||
       !read_word (object, file, "prediction_type", prediction_words, &prediction, error) ||
       !read_word (object, file, "timestep_spacing", spacing_words, &spacing, error) ||
+      !read_word (object, file, "final_sigmas_type", final_words, &final_min, error) ||
       !read_int (object, file, "steps_offset", &c.steps_offset, error) ||
       !read_bool (object, file, "set_alpha_to_one", &c.set_alpha_to_one, error) ||
       !read_bool (object, file, "rescale_betas_zero_snr", &c.zero_terminal_snr, error) ||
@@ -133,6 +136,7 @@ pmt_schedule_config_parse (JsonObject *object, const char *file, PmtScheduleConf
   c.betas = (PmtBetas) betas;
   c.prediction = (PmtPrediction) prediction;
   c.spacing = (PmtSpacing) spacing;
+  c.final_sigma_min = final_min;
   *config = c;
   return TRUE;
 }

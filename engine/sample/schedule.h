@@ -21,6 +21,7 @@ typedef struct PmtScheduleConfig {
   PmtSpacing spacing;
   int steps_offset;
   bool set_alpha_to_one;
+  bool final_sigma_min; /* the last step goes to the lowest noise level of the table, not to none (final_sigmas_type "sigma_min") */
   bool zero_terminal_snr;
   bool karras; /* use_karras_sigmas, as the file says; a sampler's id decides, so this is only told */
 } PmtScheduleConfig;

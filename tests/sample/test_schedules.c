@@ -9,14 +9,15 @@
 
 enum { CHANNELS = 4, AREA = 4, SIZE = CHANNELS * AREA };
 
-static JsonObject *data;
+static JsonObject *data; /* schedules.json */
 
+/* Lives as long as the test. */
 static JsonObject *
-load (void)
+load (const char *name)
 {
-  g_autofree char *path = g_build_filename (g_getenv ("PMT_TEST_DATA"), "schedules.json", NULL);
+  g_autofree char *path = g_build_filename (g_getenv ("PMT_TEST_DATA"), name, NULL);
   GError *error = NULL;
-  JsonParser *parser = json_parser_new (); /* lives as long as the test */
+  JsonParser *parser = json_parser_new ();
   json_parser_load_from_file (parser, path, &error);
   g_assert_no_error (error);
   return json_node_get_object (json_parser_get_root (parser));
@@ -32,12 +33,43 @@ read_numbers (JsonObject *object, const char *name, double *out, guint n)
 }
 
 static void
-config_of (JsonObject *object, PmtScheduleConfig *config)
+parse_config (JsonObject *object, PmtScheduleConfig *config)
 {
   GError *error = NULL;
-  pmt_schedule_config_init_sd (config);
-  pmt_schedule_config_parse (json_object_get_object_member (object, "config"), "schedules.json", config, &error);
+  pmt_schedule_config_parse (object, "schedules.json", config, &error);
   g_assert_no_error (error);
+}
+
+/* One run of one sampler's file, tests/data/schedules/ID.json. */
+typedef struct Case {
+  JsonObject *run;
+  const char *id;
+  PmtScheduleConfig config;
+  int steps;
+  const char *model;
+  double strength, eta;
+  bool image, levels_abar, ends_clean;
+} Case;
+
+static double
+number_or (JsonObject *object, const char *name, double value)
+{
+  return json_object_has_member (object, name) ? json_object_get_double_member (object, name) : value;
+}
+
+static Case
+read_case (const char *id, JsonObject *file, JsonObject *run)
+{
+  JsonObject *about = json_object_get_object_member (file, "reference");
+  Case c = { .run = run, .id = id, .steps = (int) json_object_get_int_member (run, "steps"),
+             .model = json_object_get_string_member (run, "model"), .strength = number_or (run, "strength", 1.0),
+             .eta = number_or (run, "eta", -1.0), .image = json_object_has_member (run, "start"),
+             .levels_abar = strcmp (json_object_get_string_member (about, "levels"), "abar") == 0,
+             .ends_clean = json_object_has_member (about, "ends_clean") && json_object_get_boolean_member (about, "ends_clean") };
+  pmt_schedule_config_init_sd (&c.config);
+  parse_config (json_object_get_object_member (file, "base"), &c.config);
+  parse_config (json_object_get_object_member (run, "config"), &c.config);
+  return c;
 }
 
 /* NCHW place of NHWC place k. */
@@ -64,8 +96,8 @@ model_output (const char *kind, PmtPrediction prediction, int i, PmtLevel level,
   }
 }
 
-static void
-check_close (const char *what, JsonObject *run, const double *want, const float *got, double tolerance)
+static double
+check_close (const char *what, const Case *c, const double *want, const float *got, double tolerance)
 {
   double top = 0, off = 0;
   for (int k = 0; k < SIZE; k++) {
@@ -74,105 +106,106 @@ check_close (const char *what, JsonObject *run, const double *want, const float 
     g_assert_true (isfinite (got[k]));
   }
   if (off > tolerance * top) {
-    g_autofree char *text = json_to_string (json_object_get_member (run, "config"), FALSE);
-    g_error ("%s of %s, %d steps, %s, eta %g, strength %g, %s: off by %g relative", what,
-             json_object_get_string_member (run, "sampler"), (int) json_object_get_int_member (run, "steps"),
-             json_object_get_string_member (run, "model"), json_object_get_double_member (run, "eta"),
-             json_object_get_double_member (run, "strength"), text, off / top);
+    g_autofree char *text = json_to_string (json_object_get_member (c->run, "config"), FALSE);
+    g_error ("%s of %s, %d steps, %s, eta %g, strength %g, %s: off by %g relative", what, c->id, c->steps, c->model, c->eta,
+             c->strength, text, off / top);
   }
+  return off / top;
 }
 
 static void
-check_grid (JsonObject *run, const PmtGrid *grid)
+check_grid (const Case *c, const PmtGrid *grid)
 {
   double want[128];
-  read_numbers (run, "timesteps", want, grid->n);
+  if (!json_object_has_member (c->run, "timesteps"))
+    return;
+  read_numbers (c->run, "timesteps", want, grid->n);
   for (int i = 0; i < grid->n; i++)
-    g_assert_cmpfloat (fabs (want[i] - grid->timestep[i]), <=, 1e-4 * MAX (1.0, want[i]) * 1e-1);
-  if (json_object_has_member (run, "sigmas")) {
-    read_numbers (run, "sigmas", want, grid->n + 1);
+    g_assert_cmpfloat (fabs (want[i] - grid->timestep[i]), <=, 1e-5 * MAX (1.0, want[i]));
+  if (json_object_has_member (c->run, "sigmas")) {
+    read_numbers (c->run, "sigmas", want, grid->n + 1);
     for (int i = 0; i <= grid->n; i++)
       g_assert_cmpfloat (fabs (want[i] - grid->sigma[i]), <=, 1e-6 * want[i]);
   }
-  g_assert_cmpfloat (fabs (json_object_get_double_member (run, "init_sigma") / grid->init_sigma - 1), <, 1e-6);
+  g_assert_cmpfloat (fabs (json_object_get_double_member (c->run, "init_sigma") / grid->init_sigma - 1), <, 1e-6);
 }
 
-static void
-check_run (JsonObject *run)
+/* The distance of the result, 0 where it says nothing. */
+static double
+check_run (const Case *c, int64_t seed)
 {
   GError *error = NULL;
-  PmtScheduleConfig config;
-  config_of (run, &config);
-  PmtSchedule *schedule = pmt_schedule_new (&config, &error);
+  PmtSchedule *schedule = pmt_schedule_new (&c->config, &error);
   g_assert_no_error (error);
-  const PmtSampler *sampler = pmt_sampler_find (json_object_get_string_member (run, "sampler"), &error);
+  const PmtSampler *sampler = pmt_sampler_find (c->id, &error);
   g_assert_no_error (error);
-  const int steps = (int) json_object_get_int_member (run, "steps");
-  PmtGrid *grid = sampler->grid (schedule, steps, &error);
+  PmtGrid *grid = sampler->grid (schedule, c->steps, c->strength, &error);
   g_assert_no_error (error);
-  check_grid (run, grid);
+  check_grid (c, grid);
 
-  const int first = pmt_grid_first (grid, json_object_get_double_member (run, "strength"));
-  g_assert_cmpint (first, ==, json_object_get_int_member (run, "first"));
+  const int first = pmt_grid_first (grid, c->strength);
   PmtRng rng;
-  pmt_rng_seed (&rng, (uint64_t) json_object_get_int_member (data, "seed"));
-  PmtSolver *solver = pmt_solver_new (sampler, schedule, grid, first, SIZE, CHANNELS,
-                                      json_object_get_double_member (run, "eta"), &rng, &error);
+  pmt_rng_seed (&rng, (uint64_t) seed);
+  PmtSolver *solver = pmt_solver_new (sampler, schedule, grid, first, SIZE, CHANNELS, c->eta, &rng, &error);
   g_assert_no_error (error);
 
   float flat[SIZE], noise[SIZE], clean[SIZE], x[SIZE], shown[SIZE], out[SIZE], guess[SIZE];
+  double want[SIZE];
   pmt_rng_normal (&rng, SIZE, flat);
   for (int k = 0; k < SIZE; k++) {
     noise[k] = flat[nchw (k)];
     clean[k] = (float) cos (nchw (k) * 0.7);
     x[k] = (float) (noise[k] * grid->init_sigma);
   }
-  if (json_object_get_boolean_member (run, "image"))
+  if (c->image) {
     sampler->add_noise (solver, first, clean, noise, x);
-  double want[SIZE], trace[128];
-  read_numbers (run, "start", want, SIZE);
-  check_close ("start", run, want, x, 1e-6);
-  read_numbers (run, "trace", trace, grid->n - first);
-
-  const char *kind = json_object_get_string_member (run, "model");
+    read_numbers (c->run, "start", want, SIZE);
+    check_close ("start", c, want, x, 1e-6);
+  }
   for (int i = first; i < grid->n; i++) {
     if (sampler->scale_input)
       sampler->scale_input (solver, i, x, shown);
     else
       memcpy (shown, x, sizeof x);
-    PmtLevel level = strcmp (sampler->id, "ddim") == 0 ? pmt_level_from_abar (schedule->abar[(int) grid->timestep[i]])
-                                                        : pmt_level_from_sigma (grid->sigma[i]);
-    model_output (kind, config.prediction, i, level, shown, out);
+    PmtLevel level = c->levels_abar ? pmt_level_from_abar (schedule->abar[(int) grid->timestep[i]])
+                                    : pmt_level_from_sigma (grid->sigma[i]);
+    model_output (c->model, c->config.prediction, i, level, shown, out);
     sampler->denoised (solver, i, out, x, guess);
     sampler->step (solver, i, out, x);
-    /* Flat place 5 is channel 1, position 1. Single values may be near zero, so this only catches gross errors early. */
-    g_assert_cmpfloat (fabs (x[1 * CHANNELS + 1] - trace[i - first]), <, 1e-4 * MAX (1.0, fabs (trace[i - first])) * 10);
   }
-  read_numbers (run, "final", want, SIZE);
-  check_close ("result", run, want, x, 1e-5);
-  /* Samplers that end at sigma 0 end at their last estimate of the clean latent. */
-  if (grid->sigma[grid->n] == 0 && strcmp (sampler->id, "ddim") != 0)
-    check_close ("last estimate", run, want, guess, 1e-5);
+  read_numbers (c->run, "final", want, SIZE);
+  /* Euler's first step from a sigma of 4096 takes a difference of such numbers, of which f32 keeps three places. */
+  const bool cancels = grid->init_sigma > 1000;
+  const double tolerance = !cancels ? 1e-5 : grid->n == 1 ? 1e-3 : 5e-5;
+  const double off = check_close ("result", c, want, x, tolerance);
+  if (c->ends_clean && grid->sigma[grid->n] == 0)
+    check_close ("last estimate", c, want, guess, tolerance);
+  /* where the sampler ends there is no noise left to add */
+  sampler->add_noise (solver, grid->n, clean, noise, out);
+  for (int k = 0; k < SIZE && grid->sigma[grid->n] == 0; k++)
+    g_assert_cmpfloat (out[k], ==, clean[k]);
 
   pmt_solver_free (solver);
   pmt_grid_free (grid);
   pmt_schedule_free (schedule);
+  return cancels ? 0 : off;
 }
 
 static void
 test_runs (gconstpointer user)
 {
   const char *id = user;
-  JsonArray *runs = json_object_get_array_member (data, "runs");
-  guint seen = 0;
-  for (guint i = 0; i < json_array_get_length (runs); i++) {
-    JsonObject *run = json_array_get_object_element (runs, i);
-    if (strcmp (json_object_get_string_member (run, "sampler"), id) != 0)
-      continue;
-    check_run (run);
-    seen++;
+  g_autofree char *name = g_strdup_printf ("schedules/%s.json", id);
+  JsonObject *file = load (name);
+  JsonArray *runs = json_object_get_array_member (file, "runs");
+  const guint n = json_array_get_length (runs);
+  double worst = 0;
+  for (guint i = 0; i < n; i++) {
+    const Case c = read_case (id, file, json_array_get_object_element (runs, i));
+    worst = MAX (worst, check_run (&c, json_object_get_int_member (file, "seed")));
   }
-  g_assert_cmpuint (seen, >=, 20);
+  g_test_message ("%u runs, at worst %.2g relative", n, worst);
+  g_assert_cmpuint (n, >=, 20);
 }
 
 static void
@@ -183,17 +216,20 @@ test_tables (void)
     JsonObject *table = json_array_get_object_element (tables, i);
     GError *error = NULL;
     PmtScheduleConfig config;
-    config_of (table, &config);
+    pmt_schedule_config_init_sd (&config);
+    parse_config (json_object_get_object_member (table, "config"), &config);
     PmtSchedule *schedule = pmt_schedule_new (&config, &error);
     g_assert_no_error (error);
     JsonArray *at = json_object_get_array_member (table, "at");
     double want[16], sum = 0;
     read_numbers (table, "abar", want, json_array_get_length (at));
+    /* rescaled in f32, where torch's last digits depend on the processor */
+    const double tolerance = config.zero_terminal_snr ? 1e-6 : 1e-7;
     for (guint k = 0; k < json_array_get_length (at); k++)
-      g_assert_cmpfloat (fabs (schedule->abar[json_array_get_int_element (at, k)] - want[k]), <=, 1e-7 * want[k]);
+      g_assert_cmpfloat (fabs (schedule->abar[json_array_get_int_element (at, k)] - want[k]), <=, tolerance * want[k]);
     for (int k = 0; k < config.train_steps; k++)
       sum += schedule->abar[k];
-    g_assert_cmpfloat (fabs (sum / json_object_get_double_member (table, "sum") - 1), <, 1e-8);
+    g_assert_cmpfloat (fabs (sum / json_object_get_double_member (table, "sum") - 1), <, 0.2 * tolerance);
     pmt_schedule_free (schedule);
   }
 }
@@ -240,14 +276,18 @@ test_errors (void)
   PmtScheduleConfig config;
   pmt_schedule_config_init_sd (&config);
   PmtSchedule *schedule = pmt_schedule_new (&config, NULL);
-  const int bad[] = { 0, -3, 1001, 1000 }; /* 1000 with leading spacing and offset 1 would start at timestep 1000 */
+  const int bad[] = { 0, -3, 1001 };
   for (int i = 0; pmt_samplers[i]; i++)
     for (guint k = 0; k < G_N_ELEMENTS (bad); k++) {
-      if (bad[k] == 1000 && strcmp (pmt_samplers[i]->id, "dpmpp-2m-karras") == 0)
-        continue;
-      g_assert_null (pmt_samplers[i]->grid (schedule, bad[k], &error));
+      g_assert_null (pmt_samplers[i]->grid (schedule, bad[k], 1.0, &error));
       expect (g_steal_pointer (&error), PMT_ERROR_INPUT, "steps");
     }
+  /* would start at timestep 1000 with leading spacing and offset 1 */
+  g_assert_null (pmt_sampler_find ("ddim", NULL)->grid (schedule, 1000, 1.0, &error));
+  expect (g_steal_pointer (&error), PMT_ERROR_INPUT, "fewer steps");
+  /* 20 of the 50 steps that such networks were distilled from are left */
+  g_assert_null (pmt_sampler_find ("lcm", NULL)->grid (schedule, 21, 0.4, &error));
+  expect (g_steal_pointer (&error), PMT_ERROR_INPUT, "1 to 20 steps or a higher strength");
   pmt_schedule_free (schedule);
 
   config.beta_end = 2.0;
@@ -261,6 +301,7 @@ test_errors (void)
   } cases[] = {
     { "{\"beta_schedule\": \"squaredcos_cap_v2\"}", PMT_ERROR_UNSUPPORTED, "squaredcos_cap_v2" },
     { "{\"prediction_type\": \"flow_prediction\"}", PMT_ERROR_UNSUPPORTED, "v_prediction" },
+    { "{\"final_sigmas_type\": \"half\"}", PMT_ERROR_UNSUPPORTED, "sigma_min" },
     { "{\"timestep_spacing\": 3}", PMT_ERROR_FORMAT, "timestep_spacing" },
     { "{\"num_train_timesteps\": 10.5}", PMT_ERROR_FORMAT, "num_train_timesteps" },
     { "{\"beta_start\": \"low\"}", PMT_ERROR_FORMAT, "beta_start" },
@@ -295,7 +336,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  data = load ();
+  data = load ("schedules.json");
   g_test_add_func ("/schedule/tables", test_tables);
   g_test_add_func ("/schedule/predictions", test_predictions);
   g_test_add_func ("/schedule/errors", test_errors);

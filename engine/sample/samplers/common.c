@@ -54,6 +54,7 @@ pmt_grid_new (const PmtSchedule *schedule, int steps, int n, GError **error)
   grid->n = n;
   grid->order = 1;
   grid->steps = steps;
+  grid->strength = 1.0;
   grid->timestep = g_new0 (double, n);
   grid->sigma = g_new0 (double, n + 1);
   grid->init_sigma = 1.0;
@@ -95,20 +96,46 @@ pmt_karras_sigmas (double high, double low, int n, double *sigma)
     sigma[i] = pow (a + (n > 1 ? (double) i / (n - 1) : 0.0) * (b - a), 7.0);
 }
 
+double
+pmt_final_sigma (const PmtSchedule *schedule)
+{
+  return schedule->config.final_sigma_min ? schedule->sigma[0] : 0.0;
+}
+
+gboolean
+pmt_sigma_fill (const PmtSchedule *schedule, int steps, bool karras, double *timestep, double *sigma, GError **error)
+{
+  if (!pmt_spacing_fill (schedule, steps, steps, true, timestep, error))
+    return FALSE;
+  for (int i = 0; i < steps; i++)
+    sigma[i] = pmt_sigma_at (schedule, timestep[i]);
+  if (!karras)
+    return TRUE;
+  pmt_karras_sigmas (sigma[0], sigma[steps - 1], steps, sigma);
+  for (int i = 0; i < steps; i++) {
+    timestep[i] = (float) pmt_timestep_of (schedule, sigma[i]);
+    sigma[i] = (float) sigma[i];
+  }
+  return TRUE;
+}
+
+double
+pmt_sigma_start (const PmtSchedule *schedule, double highest)
+{
+  return schedule->config.spacing == PMT_SPACING_LEADING ? sqrt (highest * highest + 1.0) : highest;
+}
+
 PmtGrid *
-pmt_sigma_grid (const PmtSchedule *schedule, int steps, GError **error)
+pmt_sigma_grid (const PmtSchedule *schedule, int steps, bool karras, GError **error)
 {
   PmtGrid *grid = pmt_grid_new (schedule, steps, steps, error);
   if (!grid)
     return NULL;
-  if (!pmt_spacing_fill (schedule, steps, steps, true, grid->timestep, error)) {
+  if (!pmt_sigma_fill (schedule, steps, karras, grid->timestep, grid->sigma, error)) {
     pmt_grid_free (grid);
     return NULL;
   }
-  for (int i = 0; i < steps; i++)
-    grid->sigma[i] = pmt_sigma_at (schedule, grid->timestep[i]);
-  const double high = grid->sigma[0];
-  grid->init_sigma = schedule->config.spacing == PMT_SPACING_LEADING ? sqrt (high * high + 1.0) : high;
+  grid->init_sigma = pmt_sigma_start (schedule, grid->sigma[0]);
   return grid;
 }
 
@@ -134,4 +161,41 @@ pmt_sigma_denoised (const PmtSolver *s, int i, const float *output, const float 
   const double sigma = s->grid->sigma[i];
   pmt_predict_split (s->schedule->config.prediction, pmt_level_from_sigma (sigma), output, x, 1.0 / sqrt (sigma * sigma + 1.0), s->n,
                      out, NULL);
+}
+
+double
+pmt_abar_at (const PmtSchedule *schedule, double t)
+{
+  if (t >= 0)
+    return schedule->abar[(int) t];
+  return schedule->config.set_alpha_to_one ? 1.0 : schedule->abar[0];
+}
+
+PmtGrid *
+pmt_abar_grid (const PmtSchedule *schedule, int steps, GError **error)
+{
+  PmtGrid *grid = pmt_grid_new (schedule, steps, steps, error);
+  if (!grid)
+    return NULL;
+  if (!pmt_spacing_fill (schedule, steps, steps, false, grid->timestep, error)) {
+    pmt_grid_free (grid);
+    return NULL;
+  }
+  for (int i = 0; i < steps; i++)
+    grid->sigma[i] = schedule->sigma[(int) grid->timestep[i]];
+  return grid;
+}
+
+void
+pmt_abar_add_noise (const PmtSolver *s, int i, const float *clean, const float *noise, float *out)
+{
+  const double abar = i < s->grid->n ? pmt_abar_at (s->schedule, s->grid->timestep[i]) : 1.0;
+  pmt_level_mix (pmt_level_from_abar (abar), clean, noise, s->n, out);
+}
+
+void
+pmt_abar_denoised (const PmtSolver *s, int i, const float *output, const float *x, float *out)
+{
+  const PmtLevel level = pmt_level_from_abar (pmt_abar_at (s->schedule, s->grid->timestep[i]));
+  pmt_predict_split (s->schedule->config.prediction, level, output, x, 1.0, s->n, out, NULL);
 }

@@ -4,48 +4,24 @@
 
 #include "engine/sample/samplers/common.h"
 
-static double
-abar_at (const PmtSchedule *schedule, double t)
-{
-  if (t >= 0)
-    return schedule->abar[(int) t];
-  return schedule->config.set_alpha_to_one ? 1.0 : schedule->abar[0];
-}
-
 /* The level that step i arrives at: a fixed stride below its timestep, which is not always the next entry of the list (trailing
  * and linspace spacing when the stride doesn't divide). */
 static double
 next_abar (const PmtSolver *s, int i)
 {
-  return abar_at (s->schedule, s->grid->timestep[i] - s->schedule->config.train_steps / s->grid->steps);
+  return pmt_abar_at (s->schedule, s->grid->timestep[i] - s->schedule->config.train_steps / s->grid->steps);
 }
 
 static PmtGrid *
-make_grid (const PmtSchedule *schedule, int steps, GError **error)
+make_grid (const PmtSchedule *schedule, int steps, double strength, GError **error)
 {
-  PmtGrid *grid = pmt_grid_new (schedule, steps, steps, error);
-  if (!grid)
-    return NULL;
-  if (!pmt_spacing_fill (schedule, steps, steps, false, grid->timestep, error)) {
-    pmt_grid_free (grid);
-    return NULL;
-  }
-  for (int i = 0; i < steps; i++)
-    grid->sigma[i] = schedule->sigma[(int) grid->timestep[i]];
-  return grid;
-}
-
-static void
-add_noise (const PmtSolver *s, int i, const float *clean, const float *noise, float *out)
-{
-  const double abar = i < s->grid->n ? abar_at (s->schedule, s->grid->timestep[i]) : 1.0;
-  pmt_level_mix (pmt_level_from_abar (abar), clean, noise, s->n, out);
+  return pmt_abar_grid (schedule, steps, error);
 }
 
 static void
 step (PmtSolver *s, int i, const float *output, float *x)
 {
-  const double abar = abar_at (s->schedule, s->grid->timestep[i]), next = next_abar (s, i);
+  const double abar = pmt_abar_at (s->schedule, s->grid->timestep[i]), next = next_abar (s, i);
   const PmtLevel level = pmt_level_from_abar (abar);
   /* Where linspace and trailing grids take a stride of nothing the variance may come out a rounding below zero. */
   const double variance = abar < 1.0 ? MAX ((1.0 - next) / (1.0 - abar) * (1.0 - abar / next), 0.0) : 0.0;
@@ -59,19 +35,12 @@ step (PmtSolver *s, int i, const float *output, float *x)
   }
 }
 
-static void
-denoised (const PmtSolver *s, int i, const float *output, const float *x, float *out)
-{
-  pmt_predict_split (s->schedule->config.prediction, pmt_level_from_abar (abar_at (s->schedule, s->grid->timestep[i])), output, x,
-                     1.0, s->n, out, NULL);
-}
-
 const PmtSampler pmt_sampler_ddim = {
   .id = "ddim",
   .label = N_("DDIM"),
   .uses_eta = true,
   .grid = make_grid,
-  .add_noise = add_noise,
+  .add_noise = pmt_abar_add_noise,
   .step = step,
-  .denoised = denoised,
+  .denoised = pmt_abar_denoised,
 };

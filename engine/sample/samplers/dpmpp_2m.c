@@ -3,7 +3,7 @@
 #include "engine/sample/samplers/common.h"
 
 static PmtGrid *
-make_grid (const PmtSchedule *schedule, int steps, GError **error)
+make_grid (const PmtSchedule *schedule, int steps, double strength, GError **error)
 {
   return pmt_dpmpp_grid (schedule, steps, false, error);
 }

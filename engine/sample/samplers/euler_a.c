@@ -20,11 +20,17 @@ step (PmtSolver *s, int i, const float *output, float *x)
   }
 }
 
+static PmtGrid *
+make_grid (const PmtSchedule *schedule, int steps, double strength, GError **error)
+{
+  return pmt_sigma_grid (schedule, steps, false, error);
+}
+
 const PmtSampler pmt_sampler_euler_a = {
   .id = "euler-a",
   .label = N_("Euler ancestral"),
   .stochastic = true,
-  .grid = pmt_sigma_grid,
+  .grid = make_grid,
   .scale_input = pmt_sigma_scale_input,
   .add_noise = pmt_sigma_add_noise,
   .step = step,

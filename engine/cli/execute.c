@@ -12,6 +12,9 @@ typedef struct Execution {
   const PmtJob *job;
   const PmtJobFiles *files;
   PmtPicture image, mask;
+  PmtPicture *pictures; /* of controls and references */
+  PmtNamedPicture *named;
+  int n_pictures;
   gboolean image_has_alpha;
   PmtBar bar;
   GHashTable *said; /* notes printed already: variants repeat them */
@@ -172,6 +175,36 @@ check_files (const PmtJobFiles *files, const PmtJob *job, GError **error)
   return pmt_picture_check_save (files->out, error) && (!files->layer || pmt_picture_check_save (files->layer, error));
 }
 
+/* The pictures that controls and references name are files here. */
+static gboolean
+load_pictures (Execution *run, const PmtJob *job, GError **error)
+{
+  g_autoptr (GPtrArray) names = pmt_job_picture_names (job);
+
+  run->pictures = g_new0 (PmtPicture, names->len + 1);
+  run->named = g_new0 (PmtNamedPicture, names->len + 1);
+  for (guint i = 0; i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    if (!pmt_picture_load (name, &run->pictures[i], NULL, error))
+      return FALSE;
+    run->named[i] = (PmtNamedPicture) { name, &run->pictures[i] };
+    run->n_pictures++;
+  }
+  return TRUE;
+}
+
+static void
+execution_clear (Execution *run)
+{
+  for (int i = 0; i < run->n_pictures; i++)
+    pmt_picture_clear (&run->pictures[i]);
+  g_free (run->pictures);
+  g_free (run->named);
+  pmt_picture_clear (&run->image);
+  pmt_picture_clear (&run->mask);
+  g_hash_table_unref (run->said);
+}
+
 gboolean
 pmt_job_execute (JsonObject *recipe, const PmtJobFiles *files, GError **error)
 {
@@ -189,11 +222,13 @@ pmt_job_execute (JsonObject *recipe, const PmtJobFiles *files, GError **error)
   run.said = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   good = check_files (files, job, error) &&
          (!files->image || pmt_picture_load (files->image, &run.image, &run.image_has_alpha, error)) &&
-         (!files->mask || pmt_mask_load (files->mask, &run.mask, error)) &&
+         (!files->mask || pmt_mask_load (files->mask, &run.mask, error)) && load_pictures (&run, job, error) &&
          (!files->noise || (noise = read_noise (files->noise, &inputs.noise_values, error)));
   if (good) {
     inputs.image = run.image.data ? &run.image : NULL;
     inputs.mask = run.mask.data ? &run.mask : NULL;
+    inputs.pictures = run.named;
+    inputs.n_pictures = run.n_pictures;
     inputs.noise = noise;
     hooks.cancel = pmt_cli_cancel ();
     pmt_bar_init (&run.bar, files->progress);
@@ -203,9 +238,7 @@ pmt_job_execute (JsonObject *recipe, const PmtJobFiles *files, GError **error)
     pmt_model_cache_free (cache);
   }
   free (noise);
-  pmt_picture_clear (&run.image);
-  pmt_picture_clear (&run.mask);
-  g_hash_table_unref (run.said);
+  execution_clear (&run);
   pmt_job_free (job);
   return good;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/cli/options-extras.h"
 #include "pentimento/protocol.h"
 
 #define DESCRIPTION                                                                                                                  \
@@ -14,6 +15,7 @@
 typedef struct Given {
   char *model, *size, *precision, *threads, *context, *grow, *feather;
   char **methods;
+  PmtExtraOptions extras;
 } Given;
 
 void
@@ -39,6 +41,7 @@ given_clear (Given *given)
   g_free (given->grow);
   g_free (given->feather);
   g_strfreev (given->methods);
+  pmt_extra_options_clear (&given->extras);
 }
 
 /* "How it is followed (1 to 50, default 7)" */
@@ -195,6 +198,8 @@ fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtPara
     return FALSE;
   if (given->size && !read_size (given->size, recipe, error))
     return FALSE;
+  if (!pmt_extra_options_read (&given->extras, recipe, error))
+    return FALSE;
   methods = json_array_new ();
   json_object_set_array_member (recipe, "methods", methods);
   for (char **method = given->methods; method && *method; method++) {
@@ -225,6 +230,7 @@ add_entries (GArray *entries, PmtTask task, Given *given, PmtJobFiles *files)
   }
   add_entry (entries, "method", G_OPTION_ARG_FILENAME_ARRAY, &given->methods, "Method with its parameters; may be repeated",
              "ID:key=value,…");
+  pmt_extra_options_add (entries, &given->extras);
   add_entry (entries, "precision", file, &given->precision, "f32, or auto", "P");
   add_entry (entries, "threads", file, &given->threads, "Processor cores to use (default: all)", "N");
   add_entry (entries, "noise", file, &files->noise, "Initial noise: the first tensor of a safetensors file", "FILE");

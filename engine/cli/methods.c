@@ -17,7 +17,7 @@ run (int argc, char **argv, GError **error)
 {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print {\"tasks\": {\"generate\": [parameters], \"fill\": …}, \"methods\": […]}", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print {\"tasks\": {\"generate\": [parameters], \"fill\": …}, \"extras\": {\"controls\": …}, \"methods\": […]}", NULL },
     G_OPTION_ENTRY_NULL,
   };
 
@@ -28,14 +28,19 @@ run (int argc, char **argv, GError **error)
     JsonObject *object = json_object_new ();
 
     json_object_set_member (object, "tasks", pmt_tasks_to_json ());
+    json_object_set_member (object, "extras", pmt_job_extras_to_json ());
     json_object_set_member (object, "methods", pmt_methods_to_json ());
     json_node_take_object (node, object);
     pmt_cli_print_json (node);
     return TRUE;
   }
-  for (PmtTask task = PMT_TASK_GENERATE; task <= PMT_TASK_FILL; task++) {
+  for (PmtTask task = PMT_TASK_GENERATE; task <= PMT_TASK_LAST; task++) {
     printf ("task %s\n", pmt_task_name (task));
     print_table (pmt_job_params (task), "  ");
+  }
+  for (PmtExtraKind kind = PMT_EXTRA_CONTROLS; kind <= PMT_EXTRA_LAST; kind++) {
+    printf ("%s\n", pmt_job_extra_name (kind));
+    print_table (pmt_job_extra_params (kind), "  ");
   }
   for (int i = 0; pmt_methods[i]; i++) {
     const PmtMethod *method = pmt_methods[i];

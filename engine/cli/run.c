@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/cli/job-options.h"
+#include "engine/cli/options-extras.h"
 
 /* Takes a field that names a file, relative to the job's own folder, out of the job. */
 static gboolean
@@ -71,7 +72,7 @@ run (int argc, char **argv, GError **error)
   gboolean good;
 
   good = pmt_cli_parse (&pmt_command_run, "JOB.json",
-                        "A job is a recipe as PNG files carry it, with the fields \"image\" and \"mask\" naming files beside the job.", entries,
+                        "A job is a recipe as PNG files carry it, with the fields \"image\" and \"mask\" naming files beside the job; \"image\" of a control or reference does so too.", entries,
                         argc, argv, &path, 1, error) &&
          (job = load_job (path, error)) != NULL;
   if (good) {
@@ -79,6 +80,8 @@ run (int argc, char **argv, GError **error)
     folder = g_path_get_dirname (absolute);
     good = take_file (job, "image", folder, &files.image, error) && take_file (job, "mask", folder, &files.mask, error);
   }
+  if (good)
+    pmt_extra_files_resolve (job, folder);
   if (good && !files.out)
     files.out = default_out (path);
   good = good && pmt_job_execute (job, &files, error);

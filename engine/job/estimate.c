@@ -23,7 +23,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   model = pmt_model_cache_get (cache, job->model, error);
   if (!model)
     return FALSE;
-  good = pmt_job_plan_sizes (job, model, NULL, &plan, error);
+  good = pmt_job_plan_sizes (job, model, NULL, &plan, error) && pmt_job_extras_plan (job, NULL, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);
     if (job->task == PMT_TASK_FILL) {
@@ -43,7 +43,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
     if (speed > 0)
       estimate->seconds = estimate->cost.flops / speed;
   }
-  pmt_job_plan_clear (&plan);
+  pmt_job_plan_clear (job, &plan);
   pmt_model_unref (model);
   return good;
 }

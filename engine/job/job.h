@@ -10,6 +10,52 @@
 #include "engine/sample/run.h"
 
 typedef enum { PMT_TASK_GENERATE, PMT_TASK_FILL } PmtTask;
+#define PMT_TASK_LAST PMT_TASK_FILL
+
+/* What a job may bring beside prompt and picture (engine/sample/inputs.h says what each does). Pictures are named: the name is a file's
+ * path on the command line, a blob's name in the protocol. All strings are owned; "" = not given. */
+typedef struct PmtJobControl {
+  char *model;
+  char *type;       /* "canny", "depth" …; one of the choices of its table */
+  char *image;      /* "" = the job's own image, with -1 under its mask where the type is "inpaint" */
+  char *image_hash; /* SHA-256 of the pixels, in a recipe that the engine wrote */
+  char *preprocess; /* id of a preprocessor that makes the control picture out of `image` */
+  double strength, start, end;
+  gboolean guess;
+} PmtJobControl;
+
+typedef struct PmtJobReference {
+  char *model, *encoder, *image, *image_hash;
+  double strength, start, end;
+} PmtJobReference;
+
+typedef struct PmtJobBox {
+  double x0, y0, x1, y1;
+  char *phrase;
+} PmtJobBox;
+
+typedef struct PmtJobLora {
+  char *path;
+  double strength, text_strength;
+} PmtJobLora;
+
+typedef struct PmtJobWord {
+  char *path, *word;
+} PmtJobWord;
+
+typedef struct PmtJobExtras {
+  PmtJobControl *controls;
+  PmtJobReference *references;
+  char *layout_model; /* "" = the base model has the layers itself */
+  double layout_beta;
+  PmtJobBox *boxes;
+  PmtJobLora *loras;
+  PmtJobWord *words;
+  int n_controls, n_references, n_boxes, n_loras, n_words;
+  int clip_skip;
+} PmtJobExtras;
+
+enum { PMT_JOB_MAX_CONTROLS = 8, PMT_JOB_MAX_REFERENCES = 8, PMT_JOB_MAX_BOXES = 30, PMT_JOB_MAX_LORAS = 32, PMT_JOB_MAX_WORDS = 64 };
 
 typedef struct PmtJob {
   PmtTask task;
@@ -28,6 +74,7 @@ typedef struct PmtJob {
   gboolean colour_match;   /* fill */
   PmtMethodUse *methods;
   int n_methods;
+  PmtJobExtras extras;
   int threads; /* 0 = all */
 } PmtJob;
 
@@ -43,6 +90,18 @@ const PmtParam *pmt_job_params (PmtTask task);
 const char *pmt_task_name (PmtTask task);
 /* {"generate": table, "fill": table}. New reference. */
 JsonNode *pmt_tasks_to_json (void);
+
+/* The tables of what a job may bring: each entry of "controls", "references", "loras" and "embeddings" has these fields, "layout" has
+ * those of its table and "boxes". */
+typedef enum { PMT_EXTRA_CONTROLS, PMT_EXTRA_REFERENCES, PMT_EXTRA_LAYOUT, PMT_EXTRA_LORAS, PMT_EXTRA_EMBEDDINGS } PmtExtraKind;
+#define PMT_EXTRA_LAST PMT_EXTRA_EMBEDDINGS
+const char *pmt_job_extra_name (PmtExtraKind kind); /* "controls" … */
+const PmtParam *pmt_job_extra_params (PmtExtraKind kind);
+/* {"controls": table, …}. New reference. */
+JsonNode *pmt_job_extras_to_json (void);
+
+/* Names of all pictures that the job refers to beside its image and mask, each once, in the job's order. The strings are the job's. */
+GPtrArray *pmt_job_picture_names (const PmtJob *job);
 
 /* One model in memory between jobs: give the same cache to every call. */
 typedef struct PmtModelCache PmtModelCache;
@@ -71,9 +130,16 @@ typedef struct PmtJobHooks {
   void *user;
 } PmtJobHooks;
 
+typedef struct PmtNamedPicture {
+  const char *name;
+  const PmtPicture *picture; /* 4 channels */
+} PmtNamedPicture;
+
 typedef struct PmtJobInputs {
   const PmtPicture *image; /* NULL if none */
   const PmtPicture *mask;
+  const PmtNamedPicture *pictures; /* those that controls and references name */
+  int n_pictures;
   const float *noise;      /* initial noise, NCHW; length checked by the caller against noise_values */
   size_t noise_values;
 } PmtJobInputs;
@@ -83,7 +149,8 @@ typedef struct PmtJobStats {
   size_t peak_bytes; /* activations and packed weights */
 } PmtJobStats;
 
-/* For fill, image and mask cover the canvas, or the recipe's context when it has one. Without a mask everything is filled.
+/* For fill, image and mask cover the canvas, or the recipe's context when it has one. Without a mask everything is filled. A control
+ * picture covers what the image covers; one of another size is scaled to it, and a note says so.
  * Blocks. A mask of another size than the image, missing inputs, … are PMT_ERROR_INPUT; too little memory is PMT_ERROR_MEMORY with
  * what was needed; nothing is loaded before these checks. Sets the process's thread count. */
 gboolean pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtJobHooks *hooks,

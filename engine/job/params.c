@@ -50,7 +50,7 @@ pmt_tasks_to_json (void)
   JsonNode *node = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new ();
 
-  for (PmtTask task = PMT_TASK_GENERATE; task <= PMT_TASK_FILL; task++)
+  for (PmtTask task = PMT_TASK_GENERATE; task <= PMT_TASK_LAST; task++)
     json_object_set_member (object, pmt_task_name (task), pmt_param_table_to_json (pmt_job_params (task)));
   json_node_take_object (node, object);
   return node;

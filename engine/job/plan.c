@@ -5,8 +5,8 @@
 #include "engine/image/resize.h"
 #include "engine/job/private.h"
 
-static void G_GNUC_PRINTF (2, 3)
-note (PmtJobPlan *plan, const char *format, ...)
+void
+pmt_job_note (PmtJobPlan *plan, const char *format, ...)
 {
   va_list args;
 
@@ -29,7 +29,7 @@ round_size (PmtJobPlan *plan, PmtModel *model, int width, int height, GError **e
     return FALSE;
   }
   if (plan->width != width || plan->height != height)
-    note (plan, "The size %d×%d was rounded to %d×%d, since the model's sides are multiples of %d pixels.", width, height,
+    pmt_job_note (plan, "The size %d×%d was rounded to %d×%d, since the model's sides are multiples of %d pixels.", width, height,
           plan->width, plan->height, multiple);
   return TRUE;
 }
@@ -71,8 +71,8 @@ plan_generate (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, P
 }
 
 /* The pictures of a fill cover the canvas, or its context. */
-static bool
-covers_context (const PmtJob *job, const PmtPicture *image)
+bool
+pmt_job_covers_context (const PmtJob *job, const PmtPicture *image)
 {
   const PmtBox *context = &job->region.context;
 
@@ -93,17 +93,17 @@ find_selection (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan,
       return FALSE;
     }
     if (inputs->image)
-      note (plan, "There is no mask, so the whole picture is filled.");
+      pmt_job_note (plan, "There is no mask, so the whole picture is filled.");
     return TRUE;
   }
   found = pmt_mask_bounds (inputs->mask->data, inputs->mask->width, inputs->mask->height);
   if (!found.width) {
     if (!job->has_selection || told->width > 0)
-      note (plan, "The mask is empty, so the whole picture is filled.");
+      pmt_job_note (plan, "The mask is empty, so the whole picture is filled.");
     plan->selection = found;
     return TRUE;
   }
-  if (covers_context (job, inputs->image)) {
+  if (pmt_job_covers_context (job, inputs->image)) {
     found.x += job->region.context.x;
     found.y += job->region.context.y;
   }
@@ -136,7 +136,7 @@ plan_fill (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJo
                          "The job has neither an image nor a field \"region.canvas\"; one of them says what is to be filled.");
     return FALSE;
   }
-  if (inputs->image && !covers_context (job, inputs->image) &&
+  if (inputs->image && !pmt_job_covers_context (job, inputs->image) &&
       (inputs->image->width != request.canvas_width || inputs->image->height != request.canvas_height)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                  "The image is %d×%d pixels, which is neither the canvas (%d×%d) nor the context (%d×%d) of the job's region.",
@@ -171,7 +171,7 @@ pmt_job_plan_sizes (const PmtJob *job, PmtModel *model, const PmtJobInputs *inpu
   if (!check_inputs (inputs, error) || !pmt_job_choose (job, model, &plan->choice, error))
     return FALSE;
   if (job->model_hash && pmt_model_hash (model) && strcmp (job->model_hash, pmt_model_hash (model)) != 0)
-    note (plan, "The model '%s' is not the one that the recipe was made with, so the picture will differ.", pmt_model_path (model));
+    pmt_job_note (plan, "The model '%s' is not the one that the recipe was made with, so the picture will differ.", pmt_model_path (model));
   return job->task == PMT_TASK_FILL ? plan_fill (job, model, inputs, plan, error)
                                     : plan_generate (job, model, inputs, plan, error);
 }
@@ -216,7 +216,7 @@ pixels_fill (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GE
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no image to fill; give one.");
     return FALSE;
   }
-  if (covers_context (job, inputs->image))
+  if (pmt_job_covers_context (job, inputs->image))
     part.x = part.y = 0;
   good = pmt_picture_crop (inputs->image, &part, &image, error) &&
          (!inputs->mask || pmt_picture_crop (inputs->mask, &part, &mask, error)) &&
@@ -236,17 +236,20 @@ pixels_fill (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GE
 gboolean
 pmt_job_plan_pixels (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
 {
-  return job->task == PMT_TASK_FILL ? pixels_fill (job, inputs, plan, error) : pixels_generate (inputs, plan, error);
+  gboolean good = job->task == PMT_TASK_FILL ? pixels_fill (job, inputs, plan, error) : pixels_generate (inputs, plan, error);
+
+  return good && pmt_job_extras_plan (job, inputs, plan, error);
 }
 
 void
-pmt_job_plan_clear (PmtJobPlan *plan)
+pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan)
 {
   free (plan->image);
   free (plan->mask);
   free (plan->original);
   free (plan->denoise);
   free (plan->blend);
+  pmt_job_extras_unplan (job, plan);
   g_clear_pointer (&plan->notes, g_ptr_array_unref);
   memset (plan, 0, sizeof *plan);
 }
@@ -271,4 +274,5 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .methods = job->methods,
     .n_methods = job->n_methods,
   };
+  pmt_job_extras_request (job, plan, request);
 }

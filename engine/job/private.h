@@ -23,13 +23,37 @@ typedef struct PmtJobPlan {
   float *image, *mask;    /* run-sized, [height, width, 3] and [height, width]; NULL when planned without pixels */
   float *original;        /* fill: flattened picture, context-sized [.., .., 3] */
   float *denoise, *blend; /* fill: context-sized */
+  PmtControl *controls;   /* of those with a model; their pictures are run-sized and owned */
+  PmtReference *references; /* their pictures are owned */
+  float *depth;           /* run-sized, [height, width], of the control that is the depth of a depth model; or NULL */
+  PmtLayoutBox *boxes;
+  PmtWeightEdit *loras;
+  PmtLearnedWord *words;
+  int n_controls, n_references;
+  char **control_hash, **reference_hash; /* SHA-256 of the pictures, by place in the job; NULL where there was none */
   GPtrArray *notes;       /* owned strings */
 } PmtJobPlan;
 /* Sizes only; `inputs` may lack pictures that the job will have when it runs (estimates). */
 gboolean pmt_job_plan_sizes (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error);
 /* Then the pixels. */
 gboolean pmt_job_plan_pixels (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error);
-void pmt_job_plan_clear (PmtJobPlan *plan);
+void pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan);
+
+/* A sentence for the user. */
+void pmt_job_note (PmtJobPlan *plan, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* True when a fill's picture of that size is its context alone, not the canvas. */
+bool pmt_job_covers_context (const PmtJob *job, const PmtPicture *image);
+
+/* plan-extras.c. Checks that every picture that the job names is there. */
+gboolean pmt_job_extras_check (const PmtJob *job, const PmtJobInputs *inputs, GError **error);
+/* Pictures and lists, after the job's own pixels; `inputs` NULL = no picture is there yet (estimates): blank ones stand for them. */
+gboolean pmt_job_extras_plan (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error);
+void pmt_job_extras_request (const PmtJob *job, const PmtJobPlan *plan, PmtRequest *request);
+void pmt_job_extras_unplan (const PmtJob *job, PmtJobPlan *plan);
+/* extras.c */
+void pmt_job_extras_clear (PmtJobExtras *extras);
+/* recipe-extras.c. Adds the fields of what the job brings. */
+void pmt_job_extras_recipe (const PmtJob *job, const PmtJobPlan *plan, JsonObject *recipe);
 
 /* The request of a planned job; strings and pixels stay the job's and the plan's. */
 void pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtRequest *request);

@@ -199,6 +199,8 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
   hooks = hooks ? hooks : &no_hooks;
   stats = stats ? stats : &unwanted;
   memset (stats, 0, sizeof *stats);
+  if (!pmt_job_extras_check (job, inputs, error))
+    return FALSE;
   pmt_threads_set (job->threads);
   model = pmt_model_cache_get (cache, job->model, error);
   if (!model)
@@ -213,7 +215,7 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
     good = run_variants (job, model, &plan, &request, hooks, stats, error);
   }
   stats->seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
-  pmt_job_plan_clear (&plan);
+  pmt_job_plan_clear (job, &plan);
   pmt_model_unref (model);
   return good;
 }

@@ -48,6 +48,7 @@ typedef struct PmtRequest {
   const PmtLearnedWord *words;
   int n_words;
   bool edit;             /* follow `prompt` as an instruction on `image` (needs a UNet with 8 channels) */
+  const float *depth;    /* [height, width] depth of the picture to make, any range, near = large, for a depth model; or NULL */
   double image_guidance; /* edit: how closely the image is kept; 1 = no pass of its own */
   int clip_skip;         /* text-encoder layers left out at the end, beside those that the family leaves out; for both prompts */
   const PmtPrediction *prediction; /* what the UNet predicts, where the model's files don't say or are wrong; NULL = as they say */
@@ -109,6 +110,7 @@ struct PmtRun {
   int first;             /* first grid point evaluated (0 unless a method's plan moved it) */
   PmtArena *memory;      /* life of the run */
   PmtContext ctx;        /* step arena; reset between evaluations */
+  int weight_set;        /* what text encoders and new rows compute with; 0 unless a method's state_new says otherwise (weight_set.h) */
   bool fill;             /* the request's fill, with picture and mask there: the UNet for that is used */
   int unet_channels;     /* what the UNet takes; known before it is loaded */
   int latent_height, latent_width, latent_channels;

@@ -19,7 +19,7 @@ typedef struct Task {
   PmtConnection *connection;
   gint64 id;
   PmtJob *job;
-  PmtPicture image, mask;
+  GPtrArray *blobs; /* PmtBlob */
   PmtCancel cancel;
   atomic_bool keep;
   gint64 last_progress;
@@ -31,8 +31,7 @@ static void
 task_free (Task *task)
 {
   pmt_job_free (task->job);
-  pmt_picture_clear (&task->image);
-  pmt_picture_clear (&task->mask);
+  g_ptr_array_unref (task->blobs);
   pmt_connection_unref (task->connection);
   g_free (task);
 }
@@ -146,11 +145,30 @@ on_ended (gpointer user)
   return G_SOURCE_REMOVE;
 }
 
+/* `pictures` has room for one per blob. */
+static PmtJobInputs
+inputs_of (const Task *task, PmtNamedPicture *pictures)
+{
+  PmtJobInputs inputs = { .pictures = pictures };
+
+  for (guint i = 0; i < task->blobs->len; i++) {
+    const PmtBlob *blob = g_ptr_array_index (task->blobs, i);
+    if (g_str_equal (blob->name, "image"))
+      inputs.image = &blob->picture;
+    else if (g_str_equal (blob->name, "mask"))
+      inputs.mask = &blob->picture;
+    else
+      pictures[inputs.n_pictures++] = (PmtNamedPicture) { blob->name, &blob->picture };
+  }
+  return inputs;
+}
+
 static void
 run_task (void *user, PmtModelCache *cache)
 {
   Task *task = user;
-  PmtJobInputs inputs = { task->image.data ? &task->image : NULL, task->mask.data ? &task->mask : NULL, NULL, 0 };
+  g_autofree PmtNamedPicture *pictures = g_new0 (PmtNamedPicture, task->blobs->len + 1);
+  const PmtJobInputs inputs = inputs_of (task, pictures);
   PmtJobHooks hooks = { &task->cancel, &task->keep, on_progress, on_result, task };
   PmtJobStats stats = { 0 };
   g_autoptr (GError) error = NULL;
@@ -206,8 +224,25 @@ find (PmtJobs *jobs, PmtConnection *connection, gint64 id)
   return NULL;
 }
 
+/* A misspelt name is told here, not by a job that lacks its picture or does without. */
+static gboolean
+check_blobs (const PmtJob *job, GPtrArray *blobs, GError **error)
+{
+  g_autoptr (GPtrArray) names = pmt_job_picture_names (job);
+  gboolean good = TRUE;
+
+  for (guint i = 0; good && i < blobs->len; i++) {
+    const char *name = ((const PmtBlob *) g_ptr_array_index (blobs, i))->name;
+    good = g_str_equal (name, "image") || g_str_equal (name, "mask") || g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL);
+    if (!good)
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                   "The job does not speak of the input \"%s\" that came for it; name it in a control or reference, or leave it out.", name);
+  }
+  return good;
+}
+
 void
-pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, PmtPicture *image, PmtPicture *mask)
+pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, GPtrArray *blobs)
 {
   g_autoptr (GError) error = NULL;
   JsonObject *recipe = pmt_message_object (message->header, "job", &error);
@@ -217,9 +252,10 @@ pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *mes
   if (job && find (jobs, connection, message->id))
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.",
                  message->id);
-  if (error) {
+  if (error || !check_blobs (job, blobs, &error)) {
     pmt_connection_send_error (connection, message->id, error);
     pmt_job_free (job);
+    g_ptr_array_unref (blobs);
     return;
   }
 
@@ -234,10 +270,7 @@ pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *mes
   task->id = message->id;
   task->job = job;
   task->last_step = -1;
-  task->image = *image;
-  task->mask = *mask;
-  *image = (PmtPicture) { 0 };
-  *mask = (PmtPicture) { 0 };
+  task->blobs = blobs;
   g_ptr_array_add (jobs->pending, task);
   pmt_worker_push (jobs->worker, run_task, task);
 }

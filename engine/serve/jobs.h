@@ -2,6 +2,7 @@
 /* Jobs on their way through the server. All functions are for the main loop's thread. */
 #pragma once
 
+#include "engine/serve/blobs.h"
 #include "engine/serve/connection.h"
 #include "engine/serve/worker.h"
 
@@ -12,9 +13,9 @@ PmtJobs *pmt_jobs_new (void (*changed) (void *user), void *user);
 /* Cancels everything and waits for the worker. */
 void pmt_jobs_free (PmtJobs *jobs);
 
-/* Queues the job in `message` ({"job": recipe}); image and mask are moved out of the pictures given (either may be empty). A bad recipe is
- * answered with an error. */
-void pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, PmtPicture *image, PmtPicture *mask);
+/* Queues the job in `message` ({"job": recipe}) with its blobs (PmtBlob), which it takes over. A bad recipe, or a picture that is missing
+ * or that the job does not speak of, is answered with an error. */
+void pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, GPtrArray *blobs);
 /* False when this client has no such job. */
 gboolean pmt_jobs_cancel (PmtJobs *jobs, PmtConnection *connection, gint64 id);
 gboolean pmt_jobs_keep (PmtJobs *jobs, PmtConnection *connection, gint64 id);

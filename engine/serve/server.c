@@ -12,6 +12,7 @@
 
 #include "engine/base/cpu.h"
 #include "engine/base/threads.h"
+#include "engine/serve/blobs.h"
 #include "engine/serve/jobs.h"
 #include "engine/serve/questions.h"
 #include "engine/serve/socket.h"
@@ -19,8 +20,7 @@
 #include "pentimento/protocol.h"
 
 /* Inputs that a client may send ahead of its jobs. */
-#define MAX_BLOBS 16
-#define MAX_SIDE 65536
+#define MAX_BLOBS 32
 
 typedef struct Server {
   GMainLoop *loop;
@@ -32,32 +32,17 @@ typedef struct Server {
   guint idle_source;
 } Server;
 
-typedef struct Blob {
-  gint64 id;
-  gboolean is_mask;
-  PmtPicture picture;
-} Blob;
-
 typedef struct Client {
   gboolean greeted;
-  GPtrArray *blobs;
+  PmtBlobs *blobs;
 } Client;
-
-static void
-blob_free (gpointer data)
-{
-  Blob *blob = data;
-
-  pmt_picture_clear (&blob->picture);
-  g_free (blob);
-}
 
 static void
 client_free (gpointer data)
 {
   Client *client = data;
 
-  g_ptr_array_unref (client->blobs);
+  pmt_blobs_free (client->blobs);
   g_free (client);
 }
 
@@ -122,77 +107,12 @@ say_hello (PmtConnection *connection, const PmtMessage *message, GError **error)
   return TRUE;
 }
 
-/* Moves the payload into the client's list. */
-static gboolean
-take_blob (PmtConnection *connection, PmtMessage *message, GError **error)
-{
-  Client *client = pmt_connection_data (connection);
-  const char *name, *dtype;
-  gint64 width, height, channels;
-  gboolean is_mask;
-  Blob *blob;
-
-  if (!pmt_message_string (message->header, "name", "", &name, error) ||
-      !pmt_message_string (message->header, "dtype", "f32", &dtype, error) ||
-      !pmt_message_int (message->header, "width", 1, MAX_SIDE, 0, &width, error) ||
-      !pmt_message_int (message->header, "height", 1, MAX_SIDE, 0, &height, error) ||
-      !pmt_message_int (message->header, "channels", 1, 4, 0, &channels, error))
-    return FALSE;
-  is_mask = g_str_equal (name, "mask");
-  if (!is_mask && !g_str_equal (name, "image")) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no input called \"%s\"; inputs are \"image\" and \"mask\".", name);
-    return FALSE;
-  }
-  if (!g_str_equal (dtype, "f32") || channels != (is_mask ? 1 : 4)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The input \"%s\" has to be f32 with %d channels.", name, is_mask ? 1 : 4);
-    return FALSE;
-  }
-  if ((guint64) width * (guint64) height * (guint64) channels * sizeof (float) != message->size) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The input \"%s\" of %d×%d pixels came with %zu bytes, which do not fit.", name,
-                 (int) width, (int) height, message->size);
-    return FALSE;
-  }
-  for (guint i = 0; i < client->blobs->len; i++) { /* sent again: replaces */
-    Blob *old = g_ptr_array_index (client->blobs, i);
-    if (old->id == message->id && old->is_mask == is_mask) {
-      g_ptr_array_remove_index (client->blobs, i);
-      break;
-    }
-  }
-  if (client->blobs->len >= MAX_BLOBS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "More than %d inputs are waiting for their jobs; send the jobs first.", MAX_BLOBS);
-    return FALSE;
-  }
-  blob = g_new0 (Blob, 1);
-  blob->id = message->id;
-  blob->is_mask = is_mask;
-  if (!pmt_picture_init (&blob->picture, (int) width, (int) height, (int) channels, error)) {
-    g_free (blob);
-    return FALSE;
-  }
-  memcpy (blob->picture.data, message->payload, message->size);
-  g_ptr_array_add (client->blobs, blob);
-  return TRUE;
-}
-
 static void
 submit (Server *server, PmtConnection *connection, const PmtMessage *message)
 {
   Client *client = pmt_connection_data (connection);
-  PmtPicture image = { 0 }, mask = { 0 };
 
-  for (guint i = client->blobs->len; i-- > 0;) {
-    Blob *blob = g_ptr_array_index (client->blobs, i);
-    PmtPicture *place = blob->is_mask ? &mask : &image;
-    if (blob->id != message->id)
-      continue;
-    *place = blob->picture;
-    blob->picture = (PmtPicture) { 0 };
-    g_ptr_array_remove_index (client->blobs, i);
-  }
-  pmt_jobs_submit (server->jobs, connection, message, &image, &mask);
-  pmt_picture_clear (&image);
-  pmt_picture_clear (&mask);
+  pmt_jobs_submit (server->jobs, connection, message, pmt_blobs_remove (client->blobs, message->id));
   watch_idleness (server);
 }
 
@@ -210,7 +130,7 @@ on_message (void *user, PmtConnection *connection, PmtMessage *message)
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "The first message has to be \"hello\", and it was \"%s\".", message->type);
     fatal = TRUE;
   } else if (g_str_equal (message->type, "blob")) {
-    take_blob (connection, message, &error);
+    pmt_blobs_take (client->blobs, message, &error);
   } else if (g_str_equal (message->type, "job")) {
     submit (server, connection, message);
   } else if (g_str_equal (message->type, "cancel")) {
@@ -249,7 +169,7 @@ add_client (Server *server, GInputStream *in, GOutputStream *out, GObject *owner
   PmtConnection *connection = pmt_connection_new (in, out, owner, &events);
   Client *client = g_new0 (Client, 1);
 
-  client->blobs = g_ptr_array_new_with_free_func (blob_free);
+  client->blobs = pmt_blobs_new (MAX_BLOBS, PMT_PROTOCOL_MAX_PAYLOAD);
   pmt_connection_set_data (connection, client, client_free);
   g_ptr_array_add (server->clients, connection);
   watch_idleness (server);

@@ -98,7 +98,7 @@ def test_unknown_message_is_answered(program):
 
 def test_bad_inputs_are_refused_in_a_sentence(program):
     good = {"type": "blob", "id": 1, "name": "image", "width": 2, "height": 2, "channels": 4, "dtype": "f32"}
-    cases = [({"name": "sketch"}, 64, "sketch"), ({"width": 3}, 64, "do not fit"), ({"channels": 1}, 16, "4 channels"),
+    cases = [({"name": ""}, 64, "name"), ({"name": "x" * 101}, 64, "name"), ({"name": "sketch", "channels": 1}, 16, "4 channels"), ({"width": 3}, 64, "do not fit"), ({"channels": 1}, 16, "4 channels"),
              ({"dtype": "u8"}, 64, "f32"), ({"width": 0}, 64, "width"), ({"width": 100000}, 64, "width"),
              ({"height": "two"}, 64, "height")]
     with Engine(program) as engine:
@@ -106,6 +106,22 @@ def test_bad_inputs_are_refused_in_a_sentence(program):
         for change, size, says in cases:
             answer = client.ask(dict(good, **change), b"\0" * size)
             assert answer["type"] == "error" and answer["code"] == "input" and says in answer["message"], (change, answer)
+
+
+def test_pictures_have_the_names_that_the_job_uses(program):
+    picture = ({"name": "control-0", "width": 2, "height": 2, "channels": 4, "dtype": "f32"}, b"\0" * 64)
+    job = recipe(controls=[{"type": "depth", "image": "control-0"}])
+    with Engine(program) as engine:
+        client = engine.client()
+        answer = client.ask({"type": "job", "id": 1, "job": job})
+        assert answer["type"] == "error" and answer["code"] == "input", answer
+        assert answer["message"] == 'The picture "control-0" of control 1 was not given; send it with the job, or name another.', answer
+        client.send(dict(picture[0], type="blob", id=2, name="contrl-0"), picture[1])
+        answer = client.ask({"type": "job", "id": 2, "job": job})
+        assert answer["type"] == "error" and '"contrl-0"' in answer["message"] and "does not speak of" in answer["message"], answer
+        # estimates need no pictures
+        answer = client.ask({"type": "estimate", "id": 3, "job": dict(job, controls=[{"type": "canny", "image": "control-0", "model": ""}])})
+        assert answer["type"] == "error" and "model" in answer["message"], answer
 
 
 def test_bad_recipes_are_refused_in_a_sentence(program):

@@ -11,7 +11,9 @@
  *
  * client -> engine
  *   hello      {protocol: PMT_PROTOCOL_VERSION, client: "name version"}          first message; answered by hello
- *   blob       {name: "image"|"mask", width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job with this id
+ *   blob       {name, width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job with this id
+ *              name is "image", "mask" (the only one with 1 channel), or what a control or reference of the job calls its picture
+ *              ("control-0", "reference-1", …; at most 100 bytes). At most 32 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
  *   job        {job: {…recipe…}}      runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
  *   estimate   {job: {…recipe…}}      answers estimate, without running; blobs are not needed
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
@@ -45,6 +47,17 @@
  *                    image and mask blobs cover exactly `context`; when it is absent they cover the canvas
  *   colour-match     fill: true (default) takes out the autoencoder's even shift of colour
  *   methods          [{id, …parameters…}]
+ *   controls         [{type, image, model, strength 0..10 = 1, start = 0, end = 1 (parts of the run), preprocess, guess, image-hash}], at
+ *                    most 8. type: "canny", "depth" … (`methods --json` lists them). image: name of a blob, or path on the command line;
+ *                    absent: the job's own image (type "inpaint": with what is masked hidden). It covers what the image covers; another
+ *                    size is scaled. model: file or folder of a ControlNet or T2I-Adapter; a "depth" without one is the depth of a depth
+ *                    model. preprocess: "ID" or "ID:key=value,…" makes the control picture out of an ordinary one
+ *   references       [{image, model, encoder, strength 0..10 = 1, start, end, image-hash}], at most 8: pictures to take after (IP-Adapter)
+ *   layout           {model, beta = 0.3, boxes: [{box: [x0, y0, x1, y1] in 0..1, phrase}], at most 30} (GLIGEN)
+ *   loras            [{path, strength = 1, text-strength = strength}], at most 32
+ *   embeddings       [{path, word}], at most 64 learned words
+ *   clip-skip        0..12
+ *   image-hash is written by the engine: SHA-256 of the picture, so that a run with another one can say so
  *   precision, threads, engine, cpu   written by the engine */
 #pragma once
 

@@ -102,3 +102,21 @@ pmt_frame_close (PmtContext *ctx, PmtFrame frame, PmtTensor keep)
     memmove (moved.data, keep.data, (size_t) pmt_tensor_size (keep) * sizeof (float));
   return moved;
 }
+
+bool
+pmt_frame_close_several (PmtContext *ctx, PmtFrame frame, PmtTensor *keep, int n)
+{
+  if (!ctx->tape)
+    pmt_arena_release (ctx->step, frame.mark);
+  for (int i = 0; i < n && !ctx->tape && !ctx->error; i++) {
+    g_assert (i == 0 || keep[i].data > keep[i - 1].data);
+    PmtTensor moved = pmt_tensor_new (ctx, keep[i].shape);
+    g_assert (ctx->error || moved.data <= keep[i].data);
+    if (moved.data && !ctx->dry && keep[i].data != moved.data)
+      memmove (moved.data, keep[i].data, (size_t) pmt_tensor_size (keep[i]) * sizeof (float));
+    keep[i] = moved;
+  }
+  for (int i = 0; i < n && ctx->error; i++)
+    keep[i] = PMT_NO_TENSOR;
+  return !ctx->error;
+}

@@ -24,6 +24,7 @@ typedef struct PmtContext {
   GError *error;                    /* owned; the first failure */
   bool dry;                         /* allocate and count, compute nothing: gives peak and cost of a job in advance */
   double flops;                     /* 2 per multiply-add, of all operations run through this context */
+  int weight_set;                   /* which values networks compute with, 0 = as loaded (nets/weight_pool.h) */
   /* Called after every operation when set: progress inside long passes. */
   void (*on_op) (void *user, const struct PmtContext *ctx);
   void *on_op_user;
@@ -54,3 +55,6 @@ typedef struct PmtFrame {
 } PmtFrame;
 PmtFrame pmt_frame_open (PmtContext *ctx);
 PmtTensor pmt_frame_close (PmtContext *ctx, PmtFrame frame, PmtTensor keep); /* keep may be PMT_NO_TENSOR */
+/* The same with several to keep, all made since the frame was opened and in the order of keep; false, with keep cleared, after an
+ * error. */
+bool pmt_frame_close_several (PmtContext *ctx, PmtFrame frame, PmtTensor *keep, int n);

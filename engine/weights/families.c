@@ -105,7 +105,7 @@ pmt_family_refuse (const PmtFamily *family, const PmtUnetTraits *traits, const c
   }
   if (pmt_unet_use (traits->in_channels, traits->latent_channels) == PMT_UNET_OTHER) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The UNet of '%s' takes %d input channels, and only 4, 8 and 9 are known; use another model.", path,
+                 "The UNet of '%s' takes %d input channels, and only 4, 5, 8 and 9 are known; use another model.", path,
                  traits->in_channels);
     return TRUE;
   }
@@ -121,5 +121,7 @@ pmt_unet_use (int in_channels, int latent_channels)
     return PMT_UNET_EDIT;
   if (in_channels == 2 * latent_channels + 1)
     return PMT_UNET_INPAINT;
+  if (in_channels == latent_channels + 1)
+    return PMT_UNET_DEPTH;
   return PMT_UNET_OTHER;
 }

@@ -38,6 +38,7 @@ typedef enum {
   PMT_UNET_PLAIN,   /* 4: text to image */
   PMT_UNET_EDIT,    /* 8: InstructPix2Pix [latent | image] */
   PMT_UNET_INPAINT, /* 9: [latent | mask | masked image] */
+  PMT_UNET_DEPTH,   /* 5: [latent | depth] */
   PMT_UNET_OTHER
 } PmtUnetUse;
 PmtUnetUse pmt_unet_use (int in_channels, int latent_channels);

@@ -2,15 +2,15 @@
 /* What `inspect` shows of a file or folder, without reading weights. */
 #include <string.h>
 
-#include "engine/weights/derive.h"
 #include "engine/weights/kinds.h"
 #include "engine/weights/model.h"
 #include "engine/weights/pickle.h"
 #include "engine/weights/source_files.h"
+#include "engine/weights/tensor_file.h"
 
 typedef struct Report {
   JsonObject *object;
-  JsonArray *components, *problems;
+  JsonArray *needs, *components, *problems;
 } Report;
 
 static void
@@ -67,6 +67,8 @@ use_name (PmtUnetUse use)
       return "edit";
     case PMT_UNET_INPAINT:
       return "inpaint";
+    case PMT_UNET_DEPTH:
+      return "depth";
     default:
       return "other";
   }
@@ -79,14 +81,65 @@ set_family (Report *report, const PmtFamily *family)
   json_object_set_string_member (report->object, "label", family->label);
 }
 
-/* SD 2 checkpoints do not say whether they predict noise or velocity; only running the UNet tells. */
-static const char *
-prediction_of (const PmtSafetensors *file, const PmtFamily *family)
+static void
+add_sentence (JsonArray *list, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+add_sentence (JsonArray *list, const char *format, ...)
 {
-  const char *stated = pmt_safetensors_metadata (file, "modelspec.prediction_type");
-  if (stated)
-    return stated;
-  return strcmp (family->id, "sd2") == 0 ? "unknown" : "epsilon";
+  va_list args;
+  va_start (args, format);
+  g_autofree char *sentence = g_strdup_vprintf (format, args);
+  va_end (args);
+  json_array_add_string_element (list, sentence);
+}
+
+/* What a file that is no whole model is used with. */
+static void
+add_needs (Report *report, const PmtKindInfo *kind)
+{
+  const char *base = kind->base ? kind->base->label : "matching";
+
+  switch (kind->kind) {
+    case PMT_KIND_UNET:
+      add_sentence (report->needs, "the VAE and the text encoders of a %s model", base);
+      break;
+    case PMT_KIND_CONTROLNET:
+    case PMT_KIND_T2I_ADAPTER:
+      add_sentence (report->needs, "a %s model", base);
+      json_array_add_string_element (report->needs, "a control picture");
+      break;
+    case PMT_KIND_IP_ADAPTER:
+      add_sentence (report->needs, "a %s model", base);
+      json_array_add_string_element (report->needs, "its CLIP image encoder (folder image_encoder)");
+      json_array_add_string_element (report->needs, "a reference picture");
+      break;
+    case PMT_KIND_CLIP_VISION:
+      json_array_add_string_element (report->needs, "an IP-Adapter");
+      break;
+    case PMT_KIND_LORA:
+    case PMT_KIND_EMBEDDING:
+    case PMT_KIND_HYPERNETWORK:
+    case PMT_KIND_GLIGEN:
+    case PMT_KIND_VAE:
+    case PMT_KIND_TAESD:
+    case PMT_KIND_TEXT_ENCODER:
+      add_sentence (report->needs, "a %s model", base);
+      break;
+    default:
+      break;
+  }
+}
+
+static void
+set_kind (Report *report, const PmtKindInfo *kind)
+{
+  json_object_set_string_member (report->object, "kind", pmt_kind_id (kind->kind));
+  if (*kind->form)
+    json_object_set_string_member (report->object, "form", kind->form);
+  json_object_set_string_member (report->object, "what", kind->label);
+  if (kind->base)
+    set_family (report, kind->base);
 }
 
 static void
@@ -101,123 +154,128 @@ inspect_model (Report *report, PmtModelFiles *files)
   json_object_set_int_member (report->object, "native_size", pmt_model_files_native_size (files));
   if (!pmt_config_string (pmt_model_files_scheduler (files), "prediction_type", "epsilon", &prediction, &error))
     take_problem (report, error);
+  if (!pmt_model_files_prediction_known (files))
+    prediction = "unknown";
   json_object_set_string_member (report->object, "prediction_type", prediction);
   json_object_set_string_member (report->object, "tokenizer", pmt_model_files_tokenizer (files) ? "its own" : "built in");
 }
 
+/* Every component by itself: one that is damaged does not hide the others. */
 static void
-inspect_folder (Report *report, const char *path)
+inspect_components (Report *report, PmtModelFiles *files)
 {
-  GError *error = NULL;
-  PmtModelFiles *files = pmt_model_files_open (path, &error);
-
-  json_object_set_string_member (report->object, "kind", "diffusers-folder");
-  if (!files) {
-    take_problem (report, error);
-    return;
-  }
-  inspect_model (report, files);
   for (int i = 0; i < PMT_N_COMPONENTS; i++) {
+    GError *error = NULL;
+    const char *name = pmt_component_name ((PmtComponent) i);
     if (!pmt_model_files_has (files, (PmtComponent) i)) {
-      if (pmt_model_files_needs (files, (PmtComponent) i)) {
-        g_autofree char *sentence = g_strdup_printf ("The model has no %s.", pmt_component_name ((PmtComponent) i));
-        add_problem (report, sentence);
-      }
+      if (pmt_model_files_needs (files, (PmtComponent) i))
+        add_sentence (report->problems, "The model has no %s.", name);
       continue;
     }
     PmtWeights *weights = pmt_model_files_weights (files, (PmtComponent) i, &error);
     if (!weights) {
       take_problem (report, error);
-      error = NULL;
       continue;
     }
-    add_component (report, pmt_component_name ((PmtComponent) i), pmt_weights_files (weights), "");
+    add_component (report, name, pmt_weights_files (weights), pmt_weights_prefix (weights));
   }
+}
+
+/* A component's own folder is no model, and may be a ControlNet's or an adapter's. */
+static void
+inspect_folder (Report *report, const char *path)
+{
+  g_autofree char *own = g_build_filename (path, "config.json", NULL), *index = g_build_filename (path, "model_index.json", NULL);
+  GError *error = NULL;
+  PmtKindInfo kind;
+
+  json_object_set_string_member (report->object, "container", "folder");
+  if (g_file_test (own, G_FILE_TEST_EXISTS) && !g_file_test (index, G_FILE_TEST_EXISTS)) {
+    if (!pmt_kind_of_file (path, &kind, &error)) {
+      json_object_set_string_member (report->object, "kind", "unknown");
+      take_problem (report, error);
+      return;
+    }
+    set_kind (report, &kind);
+    add_needs (report, &kind);
+    if (kind.refusal)
+      add_sentence (report->problems, "'%s' is %s, %s.", path, kind.label, kind.refusal);
+    return;
+  }
+  json_object_set_string_member (report->object, "kind", "diffusers-folder");
+  PmtModelFiles *files = pmt_model_files_open (path, &error);
+  if (!files) {
+    take_problem (report, error);
+    return;
+  }
+  inspect_model (report, files);
+  inspect_components (report, files);
   pmt_model_files_free (files);
 }
 
+/* A checkpoint that cannot be run: what can be said of it all the same. */
 static void
-inspect_checkpoint (Report *report, const PmtSafetensors *file)
+inspect_refused (Report *report, const PmtSafetensors *file, GError *why)
 {
-  const PmtFamily *common = pmt_family_by_id ("custom");
-  const char *path = pmt_safetensors_path (file);
+  static const char *const prefixes[][2] = { { "unet", "model.diffusion_model." }, { "vae", "first_stage_model." } };
   g_autoptr (GPtrArray) files = g_ptr_array_new ();
-  GError *error = NULL;
-  PmtUnetTraits traits;
 
   g_ptr_array_add (files, (gpointer) file);
-  if (!pmt_derive_traits (file, common->unet_prefix, &traits))
-    return;
-  const PmtFamily *family = pmt_family_detect (&traits);
-  set_family (report, family);
-  json_object_set_string_member (report->object, "use", use_name (pmt_unet_use (traits.in_channels, traits.latent_channels)));
-  json_object_set_string_member (report->object, "prediction_type", prediction_of (file, family));
-  json_object_set_int_member (report->object, "native_size", family->native_size ? family->native_size : 512);
-  json_object_set_string_member (report->object, "tokenizer", "built in");
-  add_component (report, "unet", files, common->unet_prefix);
-  add_component (report, "vae", files, common->vae_prefix);
-  if (pmt_family_refuse (family, &traits, path, &error)) {
-    take_problem (report, error);
-    return;
-  }
-  add_component (report, "text_encoder", files, family->text_prefix);
-  for (guint i = 0; i < json_array_get_length (report->components); i++) {
-    JsonObject *component = json_array_get_object_element (report->components, i);
-    if (json_object_get_int_member (component, "tensors") == 0) {
-      g_autofree char *sentence = g_strdup_printf ("The file has no %s.", json_object_get_string_member (component, "name"));
-      add_problem (report, sentence);
-    }
-  }
+  for (size_t i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    add_component (report, prefixes[i][0], files, prefixes[i][1]);
+  take_problem (report, why);
 }
 
 static void
-inspect_safetensors (Report *report, const char *path)
+inspect_file (Report *report, const char *path)
 {
   GError *error = NULL;
-  PmtSafetensors *file = pmt_safetensors_open (path, &error);
+  PmtSafetensors *file = pmt_tensor_file_open (path, &error);
 
   if (!file) {
-    json_object_set_string_member (report->object, "kind", "unknown");
+    json_object_set_string_member (report->object, "kind", pmt_content_of (path) == PMT_CONTENT_PICKLE ? "pickle" : "unknown");
     take_problem (report, error);
     return;
   }
-  PmtKind kind = pmt_kind_detect (file);
-  json_object_set_string_member (report->object, "kind", pmt_kind_id (kind));
-  if (kind == PMT_KIND_CHECKPOINT) {
-    inspect_checkpoint (report, file);
+  json_object_set_string_member (report->object, "container", pmt_content_of (path) == PMT_CONTENT_GGUF ? "gguf" : "safetensors");
+  PmtKindInfo kind = pmt_kind_of_tensors (file);
+  set_kind (report, &kind);
+  add_needs (report, &kind);
+  PmtModelFiles *files = NULL;
+  if (kind.kind == PMT_KIND_CHECKPOINT || kind.kind == PMT_KIND_UNET) {
+    files = pmt_model_files_open (path, &error);
+    if (files) {
+      inspect_model (report, files);
+      inspect_components (report, files);
+    } else
+      inspect_refused (report, file, error);
   } else {
-    g_autoptr (GPtrArray) files = g_ptr_array_new ();
-    g_autofree char *sentence = g_strdup_printf ("The file is %s, not a whole model.", pmt_kind_label (kind));
-    g_ptr_array_add (files, file);
-    add_component (report, pmt_kind_id (kind), files, "");
-    add_problem (report, sentence);
+    g_autoptr (GPtrArray) all = g_ptr_array_new ();
+    g_ptr_array_add (all, file);
+    add_component (report, pmt_kind_id (kind.kind), all, "");
+    if (kind.refusal)
+      add_sentence (report->problems, "'%s' is %s, %s.", path, kind.label, kind.refusal);
+    else if (kind.kind == PMT_KIND_UNKNOWN)
+      add_sentence (report->problems, "'%s' is %s; give a file that this version knows.", path, kind.label);
   }
+  pmt_model_files_free (files);
   pmt_safetensors_free (file);
 }
 
 JsonObject *
 pmt_model_files_inspect (const char *path, GError **error)
 {
-  GError *local = NULL;
-
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is nothing at '%s'; give a model's folder or a file.", path);
     return NULL;
   }
-  Report report = { json_object_new (), json_array_new (), json_array_new () };
+  Report report = { json_object_new (), json_array_new (), json_array_new (), json_array_new () };
   json_object_set_string_member (report.object, "path", path);
-  if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
     inspect_folder (&report, path);
-  } else if (pmt_content_of (path) == PMT_CONTENT_PICKLE) {
-    json_object_set_string_member (report.object, "kind", "pickle");
-    pmt_pickle_refuse (path, &local);
-    take_problem (&report, local);
-  } else if (pmt_content_of (path) == PMT_CONTENT_GGUF) {
-    json_object_set_string_member (report.object, "kind", "gguf");
-    add_problem (&report, "The file is a GGUF file, which this version does not read.");
-  } else {
-    inspect_safetensors (&report, path);
-  }
+  else
+    inspect_file (&report, path);
+  json_object_set_array_member (report.object, "needs", report.needs);
   json_object_set_array_member (report.object, "components", report.components);
   json_object_set_array_member (report.object, "problems", report.problems);
   return report.object;

@@ -11,7 +11,7 @@ typedef struct State {
 static bool
 implied (const PmtRun *run)
 {
-  return run->unet_channels == 2 * run->latent_channels + 1;
+  return run->unet_channels == 2 * run->latent_channels + 1 && !pmt_start_inpaints_boxes (run);
 }
 
 static void *

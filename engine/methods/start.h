@@ -16,3 +16,6 @@ gboolean pmt_start_from_image (PmtRun *run, int track, PmtStart start, PmtTensor
 
 /* The request's mask at latent size, nearest (source index floor(i * in / out)): h * w values in the run's memory. */
 float *pmt_start_latent_mask (PmtRun *run, GError **error);
+
+/* True when the run's UNet is GLIGEN's for inpainting, which takes its further channels in an order of its own (gligen.c). */
+bool pmt_start_inpaints_boxes (const PmtRun *run);

@@ -240,7 +240,8 @@ open_file (PmtModelFiles *files, GError **error)
   files->component[PMT_COMPONENT_UNET].use = pmt_unet_use (traits.in_channels, traits.latent_channels);
   files->component[PMT_COMPONENT_UNET].config = pmt_derive_unet (files->file, prefix, files->family);
   files->component[PMT_COMPONENT_VAE].config = pmt_derive_vae (files->file, files->family->vae_prefix, files->family);
-  files->component[PMT_COMPONENT_TEXT].config = pmt_derive_text (files->file, files->family->text_prefix, files->family);
+  if (files->family->text_prefix)
+    files->component[PMT_COMPONENT_TEXT].config = pmt_derive_text (files->file, files->family->text_prefix, files->family);
   return TRUE;
 }
 
@@ -279,7 +280,7 @@ pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
   const PmtFamily *family = pmt_family_by_id (family_id);
 
   if (!family || !family->unet_config) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no random weights for '%s'; use sd15.", family_id);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no random weights for '%s'; use sd15, sd21, sdxl or sdxl-refiner.", family_id);
     return NULL;
   }
   PmtModelFiles *files = g_new0 (PmtModelFiles, 1);

@@ -220,10 +220,7 @@ typedef struct Refusal {
 } Refusal;
 
 static const Refusal refusals[] = {
-  { "/model/refused/sd2", "{\"cross_attention_dim\":1024}", "Stable Diffusion 2.x" },
   { "/model/refused/depth", "{\"cross_attention_dim\":1024,\"in_channels\":5}", "depth-to-image" },
-  { "/model/refused/sdxl", "{\"cross_attention_dim\":2048,\"addition_embed_type\":\"text_time\"}", "Stable Diffusion XL model" },
-  { "/model/refused/refiner", "{\"cross_attention_dim\":1280,\"addition_embed_type\":\"text_time\",\"block_out_channels\":[384,768,1536,1536]}", "refiner" },
   { "/model/refused/upscaler", "{\"cross_attention_dim\":1024,\"in_channels\":7}", "x4 upscaler" },
   { "/model/refused/distilled", "{\"cross_attention_dim\":768,\"mid_block_type\":null}", "distilled" },
   { "/model/refused/channels", "{\"cross_attention_dim\":768,\"in_channels\":6}", "6 input channels" },
@@ -264,12 +261,6 @@ typedef struct FileRefusal {
 #define CROSS(block, ctx) { "model.diffusion_model.input_blocks." block ".1.transformer_blocks.0.attn2.to_k.weight", 2, { 320, ctx } }
 
 static const FileRefusal file_refusals[] = {
-  { "/model/refused-file/sd2", "sd2", "Stable Diffusion 2.x", { FIRST (4), CROSS ("1", 1024), OUT } },
-  { "/model/refused-file/sdxl", "sdxl", "Stable Diffusion XL model",
-    { FIRST (4), CROSS ("4", 2048), OUT, { "model.diffusion_model.label_emb.0.0.weight", 2, { 1280, 2816 } } } },
-  { "/model/refused-file/refiner", "sdxl-refiner", "refiner",
-    { { "model.diffusion_model.input_blocks.0.0.weight", 4, { 384, 4, 3, 3 } }, CROSS ("4", 1280), OUT,
-      { "model.diffusion_model.label_emb.0.0.weight", 2, { 1536, 2560 } } } },
   { "/model/refused-file/upscaler", "x4-upscaler", "x4 upscaler", { FIRST (7), CROSS ("1", 1024), OUT } },
   { "/model/refused-file/distilled", "sd1", "distilled", { FIRST (4), CROSS ("1", 768), OUT } },
   { "/model/refused-file/lora", NULL, "a LoRA", { { "lora_unet_down_blocks_0.lora_down.weight", 2, { 4, 320 } } } },
@@ -434,8 +425,8 @@ test_random (void)
                                           2, dim, values, &error));
   g_assert_cmpfloat (values[0], !=, values[1]);
   pmt_model_files_free (files);
-  g_assert_null (pmt_model_files_new_random ("sdxl", 3, &error));
-  files_assert_error (error, PMT_ERROR_INPUT, "'sdxl'", NULL);
+  g_assert_null (pmt_model_files_new_random ("sd3", 3, &error));
+  files_assert_error (error, PMT_ERROR_INPUT, "'sd3'", NULL);
 }
 
 static void

@@ -5,7 +5,7 @@
 static void
 test_oracle (void)
 {
-  check_oracle ("scribble-edges", 0, 0.02);
+  check_oracle ("scribble-edges", 0, 0.03);
 }
 
 static void

@@ -66,13 +66,17 @@ def grey_of(picture):
     return (299 * r + 587 * g + 114 * b) / 1000
 
 
+def stretch(x, least):
+    ordered = np.sort(x.ravel())
+    return (x * 255 / max(ordered[int((len(ordered) - 1) * 0.99)], least)).clip(0, 255)
+
+
 def soft(picture):
     smoothed = blur(grey_of(picture), 1.5)
     dx = cv2.Sobel(smoothed, cv2.CV_32F, 1, 0, ksize=3, borderType=cv2.BORDER_REPLICATE)
     dy = cv2.Sobel(smoothed, cv2.CV_32F, 0, 1, ksize=3, borderType=cv2.BORDER_REPLICATE)
     length = np.sqrt(dx * dx + dy * dy)
-    ordered = np.sort(length.ravel())
-    return (length * 255 / max(ordered[int((len(ordered) - 1) * 0.99)], 32)).clip(0, 255)
+    return stretch(length, 32)
 
 
 def softedge(picture, safe):
@@ -101,12 +105,12 @@ def scribble_xdog(picture, threshold=32):
 
 
 def scribble_edges(picture):
-    x = blur(soft(picture), 3.0)
+    x = stretch(blur(soft(picture), 3.0), 16)
     ridges = np.zeros_like(x)
     for kernel in ([[0, 0, 0], [1, 1, 1], [0, 0, 0]], [[0, 1, 0]] * 3, np.eye(3), np.eye(3)[::-1]):
         np.putmask(ridges, cv2.dilate(x, kernel=np.ascontiguousarray(kernel, np.uint8)) == x, x)
     z = np.zeros(ridges.shape, np.uint8)
-    z[ridges > 127] = 255
+    z[ridges > 80] = 255
     z = cv2.GaussianBlur(z, (0, 0), 3.0)
     z[z > 4] = 255
     z[z < 255] = 0

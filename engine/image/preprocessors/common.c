@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/image/gauss.h"
 
@@ -108,25 +109,39 @@ sobel_lengths (const float *grey, int width, int height, float *out)
   }
 }
 
+gboolean
+pmt_stretch_bright (float *values, size_t n, float least, GError **error)
+{
+  float *sorted = pmt_pixels_new (n, error);
+
+  if (!sorted)
+    return FALSE;
+  memcpy (sorted, values, n * sizeof (float));
+  qsort (sorted, n, sizeof (float), compare);
+  const float most = MAX (sorted[(size_t) ((double) (n - 1) * 0.99)], least);
+  free (sorted);
+  for (size_t i = 0; i < n; i++)
+    values[i] = MIN (values[i] * 255 / most, 255);
+  return TRUE;
+}
+
 float *
 pmt_soft_edges (const PmtPicture *image, GError **error)
 {
-  const size_t n = (size_t) image->width * (size_t) image->height;
+  const int w = image->width, h = image->height;
+  const size_t n = (size_t) w * (size_t) h;
   float *grey = pmt_preprocess_grey (image, error), *soft = grey ? pmt_pixels_new (n, error) : NULL;
-  float *sorted = soft ? pmt_pixels_new (n, error) : NULL;
+  float *blurred = soft ? pmt_pixels_new (n, error) : NULL;
+  gboolean good = blurred && pmt_gauss_blur (grey, w, h, 1, 1.5, 0, blurred, error);
 
-  if (sorted && pmt_gauss_blur (grey, image->width, image->height, 1, 1.5, 0, sorted, error)) {
-    sobel_lengths (sorted, image->width, image->height, soft);
-    for (size_t i = 0; i < n; i++)
-      sorted[i] = soft[i];
-    qsort (sorted, n, sizeof (float), compare);
+  if (good) {
+    sobel_lengths (blurred, w, h, soft);
     /* faint gradients of an almost even picture are noise, not edges: they are not blown up */
-    const float most = MAX (sorted[(size_t) ((double) (n - 1) * 0.99)], 32);
-    for (size_t i = 0; i < n; i++)
-      soft[i] = MIN (soft[i] * 255 / most, 255);
-  } else
+    good = pmt_stretch_bright (soft, n, 32, error);
+  }
+  if (!good)
     g_clear_pointer (&soft, free);
-  free (sorted);
+  free (blurred);
   free (grey);
   return soft;
 }

@@ -24,3 +24,7 @@ guint8 *pmt_canny (const guint8 *pixels, int width, int height, int channels, do
 /* How soft the edges are: the Sobel gradient's length of the blurred picture, scaled so that its 99th percentile is 255. [height, width].
  * malloc'ed. */
 float *pmt_soft_edges (const PmtPicture *image, GError **error);
+
+/* Scales n values of at least 0 so that their 99th percentile (or `least`, if that is more) becomes 255, and cuts what is above. FALSE +
+ * PMT_ERROR_MEMORY. */
+gboolean pmt_stretch_bright (float *values, size_t n, float least, GError **error);

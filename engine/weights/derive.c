@@ -6,60 +6,178 @@
 #include "engine/weights/config.h"
 
 #define MAX_BLOCKS 64
+#define MAX_LEVELS 16
 
-typedef struct View {
-  const PmtSafetensors *file;
-  const char *prefix;
-} View;
+/* ---- spellings -------------------------------------------------------------------------------------------------------- */
 
-static const PmtSafetensor *
-get (const View *v, const char *format, ...) G_GNUC_PRINTF (2, 3);
+static gboolean
+stored (const PmtSafetensors *file, const char *prefix, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-static const PmtSafetensor *
-get (const View *v, const char *format, ...)
+static gboolean
+stored (const PmtSafetensors *file, const char *prefix, const char *format, ...)
 {
   char name[256];
-  int n = g_snprintf (name, sizeof name, "%s", v->prefix);
+  int n = g_snprintf (name, sizeof name, "%s", prefix);
   va_list args;
 
   va_start (args, format);
   g_vsnprintf (name + n, sizeof name - (gulong) n, format, args);
   va_end (args);
-  return pmt_safetensors_lookup (v->file, name);
+  return pmt_safetensors_lookup (file, name) != NULL;
 }
 
-static int
-dim (const PmtSafetensor *t, int axis)
+/* LDM numbers the blocks of all levels through: a level is a run of layers and, but for the last, a downsampler. */
+static gboolean
+unet_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 {
-  return t && axis < t->rank && t->dim[axis] <= G_MAXINT ? (int) t->dim[axis] : 0;
+  int layers = 1, levels = 0;
+
+  if (stored (file, prefix, "conv_in.weight"))
+    return TRUE;
+  if (!stored (file, prefix, "input_blocks.0.0.weight"))
+    return FALSE;
+  while (layers < MAX_BLOCKS && stored (file, prefix, "input_blocks.%d.0.in_layers.0.weight", layers + 1))
+    layers++;
+  for (int block = 1; levels < MAX_LEVELS && stored (file, prefix, "input_blocks.%d.0.in_layers.0.weight", block); block += layers + 1)
+    levels++;
+  s->ldm = TRUE;
+  s->layers_per_block = layers;
+  s->levels = levels;
+  return TRUE;
 }
 
-/* "attn2.to_k" of the first transformer block anywhere in the network. */
-static const PmtSafetensor *
-first_cross_attention (const View *v)
+static gboolean
+vae_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 {
-  const PmtSafetensor *t;
-  for (int b = 1; b < MAX_BLOCKS; b++)
-    if ((t = get (v, "input_blocks.%d.1.transformer_blocks.0.attn2.to_k.weight", b)))
-      return t;
-  return get (v, "middle_block.1.transformer_blocks.0.attn2.to_k.weight");
+  if (!stored (file, prefix, "decoder.conv_in.weight"))
+    return FALSE;
+  if (stored (file, prefix, "decoder.mid_block.resnets.0.conv1.weight"))
+    return TRUE;
+  s->ldm = TRUE;
+  while (s->levels < MAX_LEVELS && stored (file, prefix, "decoder.up.%d.block.0.conv1.weight", s->levels))
+    s->levels++;
+  return TRUE;
+}
+
+static gboolean
+text_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
+{
+  if (stored (file, prefix, "text_model.embeddings.token_embedding.weight")
+      || stored (file, prefix, "embeddings.token_embedding.weight"))
+    return TRUE;
+  s->names = PMT_NAMES_OPEN_CLIP;
+  return stored (file, prefix, "token_embedding.weight");
 }
 
 gboolean
-pmt_derive_traits (const PmtSafetensors *file, const char *prefix, PmtUnetTraits *traits)
+pmt_derive_spelling (const PmtSafetensors *file, const char *prefix, PmtNames names, PmtSpelling *spelling)
 {
-  const View v = { file, prefix };
-  const PmtSafetensor *first = get (&v, "input_blocks.0.0.weight");
+  *spelling = (PmtSpelling) { .names = names };
+  switch (names) {
+    case PMT_NAMES_UNET:
+    case PMT_NAMES_CONTROLNET:
+      return unet_spelling (file, prefix, spelling);
+    case PMT_NAMES_VAE:
+      return vae_spelling (file, prefix, spelling);
+    case PMT_NAMES_CLIP_TEXT:
+    case PMT_NAMES_OPEN_CLIP:
+      spelling->names = PMT_NAMES_CLIP_TEXT;
+      return text_spelling (file, prefix, spelling);
+    default:
+      return FALSE;
+  }
+}
 
-  if (!first)
+gboolean
+pmt_derive_find (const PmtSafetensors *file, PmtNames names, const char **prefix, PmtSpelling *spelling)
+{
+  static const struct {
+    PmtNames names;
+    const char *prefix;
+  } known[] = {
+    { PMT_NAMES_UNET, "model.diffusion_model." },
+    { PMT_NAMES_UNET, "" },
+    { PMT_NAMES_UNET, "diffusion_model." },
+    { PMT_NAMES_UNET, "unet." },
+    { PMT_NAMES_CONTROLNET, "control_model." },
+    { PMT_NAMES_CONTROLNET, "" },
+    { PMT_NAMES_VAE, "first_stage_model." },
+    { PMT_NAMES_VAE, "vae." },
+    { PMT_NAMES_VAE, "" },
+    { PMT_NAMES_CLIP_TEXT, "cond_stage_model.transformer." },
+    { PMT_NAMES_CLIP_TEXT, "cond_stage_model.model." },
+    { PMT_NAMES_CLIP_TEXT, "conditioner.embedders.0.transformer." },
+    { PMT_NAMES_CLIP_TEXT, "conditioner.embedders.0.model." },
+    { PMT_NAMES_CLIP_TEXT, "conditioner.embedders.1.model." },
+    { PMT_NAMES_CLIP_TEXT, "" },
+    { PMT_NAMES_CLIP_TEXT, "text_encoder." },
+    { PMT_NAMES_CLIP_TEXT, "model." },
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (known); i++)
+    if (known[i].names == names && pmt_derive_spelling (file, known[i].prefix, names, spelling)) {
+      *prefix = known[i].prefix;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* ---- shapes ----------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+get (PmtWeights *weights, PmtWeightInfo *info, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static gboolean
+get (PmtWeights *weights, PmtWeightInfo *info, const char *format, ...)
+{
+  char name[256];
+  va_list args;
+
+  va_start (args, format);
+  g_vsnprintf (name, sizeof name, format, args);
+  va_end (args);
+  *info = (PmtWeightInfo) { .rank = 0 };
+  return pmt_weights_lookup (weights, name, info);
+}
+
+static int
+dim (const PmtWeightInfo *info, int axis)
+{
+  return axis < info->rank && info->dim[axis] <= G_MAXINT ? (int) info->dim[axis] : 0;
+}
+
+static int
+dim_of (PmtWeights *weights, const char *name, int axis)
+{
+  PmtWeightInfo info;
+  return get (weights, &info, "%s", name) ? dim (&info, axis) : 0;
+}
+
+/* Width of the text context, from the first cross-attention anywhere. */
+static int
+context_width (PmtWeights *unet)
+{
+  PmtWeightInfo info;
+  for (int i = 0; i < MAX_LEVELS; i++)
+    if (get (unet, &info, "down_blocks.%d.attentions.0.transformer_blocks.0.attn2.to_k.weight", i))
+      return dim (&info, 1);
+  return dim_of (unet, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight", 1);
+}
+
+gboolean
+pmt_derive_traits (PmtWeights *unet, PmtUnetTraits *traits)
+{
+  PmtWeightInfo first;
+
+  if (!get (unet, &first, "conv_in.weight"))
     return FALSE;
   *traits = (PmtUnetTraits) {
-    .in_channels = dim (first, 1),
-    .latent_channels = dim (get (&v, "out.2.weight"), 0),
-    .first_width = dim (first, 0),
-    .context_width = dim (first_cross_attention (&v), 1),
-    .text_time = get (&v, "label_emb.0.0.weight") != NULL,
-    .mid_attention = get (&v, "middle_block.1.norm.weight") != NULL,
+    .in_channels = dim (&first, 1),
+    .latent_channels = dim_of (unet, "conv_out.weight", 0),
+    .first_width = dim (&first, 0),
+    .context_width = context_width (unet),
+    .text_time = pmt_weights_has (unet, "add_embedding.linear_1.weight"),
+    .mid_attention = pmt_weights_has (unet, "mid_block.attentions.0.norm.weight"),
   };
   return TRUE;
 }
@@ -74,98 +192,133 @@ set_ints (JsonObject *config, const char *key, const int *values, int n)
 }
 
 static int
-count_transformers (const View *v, int block)
+count_layers (PmtWeights *weights, const char *before, int block, const char *between, const char *after)
 {
+  PmtWeightInfo info;
   int n = 0;
-  while (n < 100 && get (v, "input_blocks.%d.1.transformer_blocks.%d.norm1.weight", block, n))
+  while (n < 1000 && get (weights, &info, "%s%d%s%d%s", before, block, between, n, after))
     n++;
   return n;
 }
 
-JsonObject *
-pmt_derive_unet (const PmtSafetensors *file, const char *prefix, const PmtFamily *family)
+/* What a UNet and a ControlNet have in common: the way down and the middle. *levels blocks; attends says which have attention. */
+static void
+derive_down (PmtWeights *weights, JsonObject *config, gboolean *attends, int *levels)
 {
-  const View v = { file, prefix };
-  PmtUnetTraits traits;
-  int widths[16], depths[16], layers = 1, levels = 0;
+  int widths[MAX_LEVELS], depths[MAX_LEVELS], n = 0;
+  JsonArray *down = json_array_new ();
+  PmtWeightInfo info;
 
-  if (!pmt_derive_traits (file, prefix, &traits))
-    return NULL;
-  while (layers < MAX_BLOCKS && get (&v, "input_blocks.%d.0.in_layers.0.weight", layers + 1))
-    layers++;
-
-  JsonArray *down = json_array_new (), *up = json_array_new ();
-  gboolean attends[16];
-  for (int block = 1; levels < 16 && get (&v, "input_blocks.%d.0.in_layers.0.weight", block); block += layers + 1, levels++) {
-    widths[levels] = dim (get (&v, "input_blocks.%d.0.out_layers.3.weight", block), 0);
-    depths[levels] = count_transformers (&v, block);
-    attends[levels] = depths[levels] > 0;
-    depths[levels] = MAX (depths[levels], 1);
-    json_array_add_string_element (down, attends[levels] ? "CrossAttnDownBlock2D" : "DownBlock2D");
+  for (; n < MAX_LEVELS && get (weights, &info, "down_blocks.%d.resnets.0.conv2.weight", n); n++) {
+    widths[n] = dim (&info, 0);
+    attends[n] = get (weights, &info, "down_blocks.%d.attentions.0.norm.weight", n);
+    depths[n] = count_layers (weights, "down_blocks.", n, ".attentions.0.transformer_blocks.", ".norm1.weight");
+    if (!attends[n])
+      depths[n] = 1; /* a number that nothing uses */
+    json_array_add_string_element (down, attends[n] ? "CrossAttnDownBlock2D" : "DownBlock2D");
   }
+  json_object_set_array_member (config, "down_block_types", down);
+  json_object_set_int_member (config, "in_channels", dim_of (weights, "conv_in.weight", 1));
+  json_object_set_int_member (config, "layers_per_block", count_layers (weights, "down_blocks.", 0, ".resnets.", ".norm1.weight"));
+  set_ints (config, "block_out_channels", widths, n);
+  set_ints (config, "transformer_layers_per_block", depths, n);
+  if (!get (weights, &info, "mid_block.attentions.0.proj_in.weight"))
+    for (int i = 0; i < n; i++)
+      if (get (weights, &info, "down_blocks.%d.attentions.0.proj_in.weight", i))
+        break;
+  json_object_set_boolean_member (config, "use_linear_projection", info.rank == 2);
+  if (context_width (weights) > 0)
+    json_object_set_int_member (config, "cross_attention_dim", context_width (weights));
+  if (get (weights, &info, "add_embedding.linear_1.weight")) {
+    json_object_set_string_member (config, "addition_embed_type", "text_time");
+    json_object_set_int_member (config, "addition_time_embed_dim", 256);
+    json_object_set_int_member (config, "projection_class_embeddings_input_dim", dim (&info, 1));
+  }
+  *levels = n;
+}
+
+JsonObject *
+pmt_derive_unet (PmtWeights *unet, const PmtFamily *family)
+{
+  JsonObject *config = pmt_config_from_text (family->unet_config, pmt_weights_label (unet));
+  JsonArray *up = json_array_new ();
+  gboolean attends[MAX_LEVELS];
+  PmtWeightInfo info;
+  int levels;
+
+  derive_down (unet, config, attends, &levels);
   for (int i = levels - 1; i >= 0; i--)
     json_array_add_string_element (up, attends[i] ? "CrossAttnUpBlock2D" : "UpBlock2D");
-
-  JsonObject *config = pmt_config_from_text (family->unet_config, pmt_safetensors_path (file));
-  json_object_set_array_member (config, "down_block_types", down);
   json_object_set_array_member (config, "up_block_types", up);
-  json_object_set_int_member (config, "in_channels", traits.in_channels);
-  json_object_set_int_member (config, "out_channels", traits.latent_channels);
-  json_object_set_int_member (config, "cross_attention_dim", traits.context_width);
-  json_object_set_int_member (config, "layers_per_block", layers);
-  set_ints (config, "block_out_channels", widths, levels);
-  set_ints (config, "transformer_layers_per_block", depths, levels);
-  const PmtSafetensor *proj = get (&v, "middle_block.1.proj_in.weight");
-  json_object_set_boolean_member (config, "use_linear_projection", proj && proj->rank == 2);
+  json_object_set_int_member (config, "out_channels", dim_of (unet, "conv_out.weight", 0));
+  if (get (unet, &info, "time_embedding.cond_proj.weight"))
+    json_object_set_int_member (config, "time_cond_proj_dim", dim (&info, 1));
   return config;
 }
 
 JsonObject *
-pmt_derive_vae (const PmtSafetensors *file, const char *prefix, const PmtFamily *family)
+pmt_derive_controlnet (PmtWeights *net, const PmtFamily *family)
 {
-  const View v = { file, prefix };
-  int widths[16], levels = 0, layers = 0;
+  static const char *const foreign[] = { "out_channels", "up_block_types", "sample_size", "time_cond_proj_dim" };
+  JsonObject *config = pmt_config_from_text (family->unet_config, pmt_weights_label (net));
+  gboolean attends[MAX_LEVELS];
+  PmtWeightInfo info;
+  int levels, widths[MAX_LEVELS + 1], n = 0;
 
-  if (!get (&v, "decoder.conv_in.weight"))
-    return NULL;
-  while (levels < 16 && get (&v, "encoder.down.%d.block.0.conv1.weight", levels)) {
-    widths[levels] = dim (get (&v, "encoder.down.%d.block.0.conv2.weight", levels), 0);
-    levels++;
+  for (size_t i = 0; i < G_N_ELEMENTS (foreign); i++)
+    json_object_remove_member (config, foreign[i]);
+  json_object_set_string_member (config, "_class_name", "ControlNetModel");
+  derive_down (net, config, attends, &levels);
+  json_object_set_string_member (config, "mid_block_type",
+                                 pmt_weights_has (net, "mid_block.attentions.0.norm.weight") ? "UNetMidBlock2DCrossAttn" : "UNetMidBlock2D");
+  if (get (net, &info, "controlnet_cond_embedding.conv_in.weight")) {
+    json_object_set_int_member (config, "conditioning_channels", dim (&info, 1));
+    widths[n++] = dim (&info, 0);
   }
-  while (layers < MAX_BLOCKS && get (&v, "encoder.down.0.block.%d.conv1.weight", layers))
-    layers++;
-
-  JsonObject *config = pmt_config_from_text (family->vae_config, pmt_safetensors_path (file));
-  set_ints (config, "block_out_channels", widths, levels);
-  json_object_set_int_member (config, "layers_per_block", layers);
-  json_object_set_int_member (config, "latent_channels", dim (get (&v, "decoder.conv_in.weight"), 1));
-  json_object_set_boolean_member (config, "use_quant_conv", get (&v, "quant_conv.weight") != NULL);
-  json_object_set_boolean_member (config, "use_post_quant_conv", get (&v, "post_quant_conv.weight") != NULL);
-  json_object_set_boolean_member (config, "mid_block_add_attention", get (&v, "decoder.mid.attn_1.q.weight") != NULL);
+  /* pairs: one keeps the width, the next widens */
+  for (int i = 1; n <= MAX_LEVELS && get (net, &info, "controlnet_cond_embedding.blocks.%d.weight", i); i += 2)
+    widths[n++] = dim (&info, 0);
+  set_ints (config, "conditioning_embedding_out_channels", widths, n);
   return config;
 }
 
 JsonObject *
-pmt_derive_text (const PmtSafetensors *file, const char *prefix, const PmtFamily *family)
+pmt_derive_vae (PmtWeights *vae, const PmtFamily *family)
 {
-  g_autofree char *outer = g_strconcat (prefix, "text_model.", NULL);
-  View v = { file, outer };
-  int layers = 0;
+  JsonObject *config = pmt_config_from_text (family->vae_config, pmt_weights_label (vae));
+  int widths[MAX_LEVELS], levels = 0;
+  PmtWeightInfo info;
 
-  if (!get (&v, "embeddings.token_embedding.weight"))
-    v.prefix = prefix; /* merged checkpoints that dropped the outer name */
-  const PmtSafetensor *tokens = get (&v, "embeddings.token_embedding.weight");
-  if (!tokens)
-    return NULL;
-  while (layers < 1000 && get (&v, "encoder.layers.%d.layer_norm1.weight", layers))
-    layers++;
+  for (; levels < MAX_LEVELS && get (vae, &info, "encoder.down_blocks.%d.resnets.0.conv2.weight", levels); levels++)
+    widths[levels] = dim (&info, 0);
+  set_ints (config, "block_out_channels", widths, levels);
+  json_object_set_int_member (config, "layers_per_block", count_layers (vae, "encoder.down_blocks.", 0, ".resnets.", ".conv1.weight"));
+  json_object_set_int_member (config, "latent_channels", dim_of (vae, "decoder.conv_in.weight", 1));
+  json_object_set_boolean_member (config, "use_quant_conv", pmt_weights_has (vae, "quant_conv.weight"));
+  json_object_set_boolean_member (config, "use_post_quant_conv", pmt_weights_has (vae, "post_quant_conv.weight"));
+  json_object_set_boolean_member (config, "mid_block_add_attention", pmt_weights_has (vae, "decoder.mid_block.attentions.0.to_q.weight"));
+  return config;
+}
 
-  JsonObject *config = pmt_config_from_text (family->text_config, pmt_safetensors_path (file));
-  json_object_set_int_member (config, "vocab_size", dim (tokens, 0));
-  json_object_set_int_member (config, "hidden_size", dim (tokens, 1));
-  json_object_set_int_member (config, "num_attention_heads", MAX (dim (tokens, 1) / 64, 1)); /* CLIP's head width */
-  json_object_set_int_member (config, "num_hidden_layers", layers);
-  json_object_set_int_member (config, "intermediate_size", dim (get (&v, "encoder.layers.0.mlp.fc1.weight"), 0));
-  json_object_set_int_member (config, "max_position_embeddings", dim (get (&v, "embeddings.position_embedding.weight"), 0));
+JsonObject *
+pmt_derive_text (PmtWeights *text, const char *base, gboolean drop_last)
+{
+  static const char layers[] = "text_model.encoder.layers.";
+  JsonObject *config = pmt_config_from_text (base, pmt_weights_label (text));
+  PmtWeightInfo info;
+  int n = 0;
+
+  while (n < 1000 && get (text, &info, "%s%d.layer_norm1.weight", layers, n))
+    n++;
+  if (get (text, &info, "text_model.embeddings.token_embedding.weight")) {
+    json_object_set_int_member (config, "vocab_size", dim (&info, 0));
+    json_object_set_int_member (config, "hidden_size", dim (&info, 1));
+    json_object_set_int_member (config, "num_attention_heads", MAX (dim (&info, 1) / 64, 1)); /* CLIP's head width */
+  }
+  json_object_set_int_member (config, "num_hidden_layers", drop_last ? MAX (n - 1, 1) : n);
+  json_object_set_int_member (config, "intermediate_size", dim_of (text, "text_model.encoder.layers.0.mlp.fc1.weight", 0));
+  json_object_set_int_member (config, "max_position_embeddings", dim_of (text, "text_model.embeddings.position_embedding.weight", 0));
+  if (json_object_has_member (config, "projection_dim") && get (text, &info, "text_projection.weight"))
+    json_object_set_int_member (config, "projection_dim", dim (&info, 0));
   return config;
 }

@@ -17,6 +17,13 @@ takes_seven_channels (const PmtSafetensors *file)
          || dim_of (file, "conv_in.weight", 1) == 7;
 }
 
+static const PmtFamily *
+base_of_upscaler (const PmtSafetensors *file)
+{
+  (void) file;
+  return pmt_family_by_id ("x4-upscaler");
+}
+
 static gboolean
 has_sixteen_latents (const PmtSafetensors *file)
 {
@@ -144,7 +151,7 @@ const PmtKindRow pmt_kind_rows[] = {
   { PMT_KIND_CHECKPOINT, "unclip", "a Stable unCLIP model", .any = { "^noise_augmentor.", "^embedder.model.visual." }, .all = { CHECKPOINT_SIGN },
     .base = pmt_kind_base_of_unet, .refusal = "which takes pictures through CLIP in place of text; use a Stable Diffusion 2.x model" },
   { PMT_KIND_CHECKPOINT, "x4-upscaler", "a Stable Diffusion x4 upscaler", .any = { CHECKPOINT_SIGN }, .fits = takes_seven_channels,
-    .refusal = "which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL model" },
+    .base = base_of_upscaler, .refusal = "which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL model" },
   { PMT_KIND_CHECKPOINT, "distilled", "a distilled checkpoint", .any = { CHECKPOINT_SIGN }, .none = { "^model.diffusion_model.middle_block.1." },
     .base = pmt_kind_base_of_unet, .refusal = DISTILLED },
   { PMT_KIND_CHECKPOINT, "", "a checkpoint", .any = { CHECKPOINT_SIGN }, .base = pmt_kind_base_of_unet },

@@ -5,8 +5,9 @@
 
 #include "engine/weights/derive.h"
 #include "engine/weights/kinds.h"
-#include "engine/weights/pickle.h"
+#include "engine/weights/prediction.h"
 #include "engine/weights/source_files.h"
+#include "engine/weights/tensor_file.h"
 
 struct PmtModelFiles {
   char *path;
@@ -18,6 +19,7 @@ struct PmtModelFiles {
   int native_size;
   char *tokenizer, *tokenizer_2; /* folders */
   gboolean force_zeros;
+  gboolean prediction_known;
   JsonObject *scheduler;
   struct {
     JsonObject *config; /* NULL = the model has no such component */
@@ -32,6 +34,7 @@ static const struct {
 } components[PMT_N_COMPONENTS] = {
   [PMT_COMPONENT_UNET] = { "unet", "diffusion_pytorch_model", PMT_NAMES_UNET },
   [PMT_COMPONENT_UNET_FILL] = { "unet_fill", "diffusion_pytorch_model", PMT_NAMES_UNET },
+  [PMT_COMPONENT_UNET_EDIT] = { "unet_edit", "diffusion_pytorch_model", PMT_NAMES_UNET },
   [PMT_COMPONENT_VAE] = { "vae", "diffusion_pytorch_model", PMT_NAMES_VAE },
   [PMT_COMPONENT_TEXT] = { "text_encoder", "model", PMT_NAMES_CLIP_TEXT },
   [PMT_COMPONENT_TEXT_2] = { "text_encoder_2", "model", PMT_NAMES_CLIP_TEXT },
@@ -156,7 +159,7 @@ open_scheduler (PmtModelFiles *files, GError **error)
   g_autofree char *path = g_build_filename (files->path, "scheduler", "scheduler_config.json", NULL);
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    return TRUE; /* the family's takes its place */
+    return pmt_prediction_adopt (NULL, files->family, NULL, &files->scheduler, &files->prediction_known, error);
   files->scheduler = pmt_config_load (path, error);
   return files->scheduler != NULL;
 }
@@ -189,7 +192,7 @@ open_folder (PmtModelFiles *files, GError **error)
                  files->path);
     return FALSE;
   }
-  for (int i = PMT_COMPONENT_UNET; i <= PMT_COMPONENT_UNET_FILL; i++)
+  for (int i = PMT_COMPONENT_UNET; i <= PMT_COMPONENT_UNET_EDIT; i++)
     if (files->component[i].config && !adopt_unet (files, (PmtComponent) i, error))
       return FALSE;
   if (!files->family)
@@ -206,43 +209,87 @@ open_folder (PmtModelFiles *files, GError **error)
 
 /* ---- single files ----------------------------------------------------------------------------------------------------- */
 
+/* Makes a component of what stands under `prefix`; nothing happens when there is no such thing. */
+static void
+adopt_part (PmtModelFiles *files, PmtComponent which, const char *prefix, const PmtSpelling *spelling)
+{
+  const PmtFamily *family = files->family;
+  const gboolean open_clip = spelling->names == PMT_NAMES_OPEN_CLIP;
+  PmtWeights *weights = pmt_weights_new_view (files->file, prefix, spelling);
+  JsonObject *config;
+
+  switch (which) {
+    case PMT_COMPONENT_VAE:
+      config = pmt_derive_vae (weights, family);
+      break;
+    case PMT_COMPONENT_TEXT:
+      /* SD 2 takes the text from before OpenCLIP's last layer; some files have left that layer out already */
+      config = pmt_derive_text (weights, family->text_config,
+                                open_clip && !(strcmp (family->id, "sd2") == 0
+                                               && !pmt_weights_has (weights, "text_model.encoder.layers.23.layer_norm1.weight")));
+      if (open_clip)
+        json_object_set_string_member (config, "hidden_act", "gelu");
+      break;
+    case PMT_COMPONENT_TEXT_2:
+      config = pmt_derive_text (weights, family->text_2_config, FALSE);
+      break;
+    default:
+      config = pmt_derive_unet (weights, family);
+      break;
+  }
+  files->component[which].weights = weights;
+  files->component[which].config = config;
+}
+
+static void
+adopt_text (PmtModelFiles *files, PmtComponent which, const char *prefix)
+{
+  PmtSpelling spelling;
+  if (prefix && pmt_derive_spelling (files->file, prefix, PMT_NAMES_CLIP_TEXT, &spelling))
+    adopt_part (files, which, prefix, &spelling);
+}
+
+/* What a checkpoint may be made of: a UNet and anything beside it. */
+static gboolean
+is_model_kind (PmtKind kind)
+{
+  return kind == PMT_KIND_CHECKPOINT || kind == PMT_KIND_UNET || kind == PMT_KIND_GLIGEN;
+}
+
 static gboolean
 open_file (PmtModelFiles *files, GError **error)
 {
-  const PmtFamily *common = pmt_family_by_id ("custom");
+  const char *prefix;
+  PmtSpelling spelling;
   PmtUnetTraits traits;
 
-  switch (pmt_content_of (files->path)) {
-    case PMT_CONTENT_PICKLE:
-      pmt_pickle_refuse (files->path, error);
-      return FALSE;
-    case PMT_CONTENT_GGUF:
-      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "'%s' is a GGUF file, which this version does not read; use the .safetensors file of the same model.", files->path);
-      return FALSE;
-    default:
-      break;
-  }
-  files->file = pmt_safetensors_open (files->path, error);
+  files->file = pmt_tensor_file_open (files->path, error);
   if (!files->file)
     return FALSE;
-
-  const char *prefix = common->unet_prefix;
-  if (!pmt_derive_traits (files->file, prefix, &traits)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not a whole model; give a model's folder or checkpoint.",
-                 files->path, pmt_kind_label (pmt_kind_detect (files->file)));
+  PmtKindInfo kind = pmt_kind_of_tensors (files->file);
+  if (kind.refusal) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, %s.", files->path, kind.label, kind.refusal);
     return FALSE;
   }
+  if (!is_model_kind (kind.kind) || !pmt_derive_find (files->file, PMT_NAMES_UNET, &prefix, &spelling)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not a whole model; give a model's folder or checkpoint.",
+                 files->path, kind.label);
+    return FALSE;
+  }
+  PmtWeights *unet = pmt_weights_new_view (files->file, prefix, &spelling);
+  pmt_derive_traits (unet, &traits);
+  pmt_weights_free (unet);
   files->family = pmt_family_detect (&traits);
   if (pmt_family_refuse (files->family, &traits, files->path, error))
     return FALSE;
   files->force_zeros = files->family->force_zeros;
   files->component[PMT_COMPONENT_UNET].use = pmt_unet_use (traits.in_channels, traits.latent_channels);
-  files->component[PMT_COMPONENT_UNET].config = pmt_derive_unet (files->file, prefix, files->family);
-  files->component[PMT_COMPONENT_VAE].config = pmt_derive_vae (files->file, files->family->vae_prefix, files->family);
-  if (files->family->text_prefix)
-    files->component[PMT_COMPONENT_TEXT].config = pmt_derive_text (files->file, files->family->text_prefix, files->family);
-  return TRUE;
+  adopt_part (files, PMT_COMPONENT_UNET, prefix, &spelling);
+  if (*prefix && pmt_derive_find (files->file, PMT_NAMES_VAE, &prefix, &spelling))
+    adopt_part (files, PMT_COMPONENT_VAE, prefix, &spelling);
+  adopt_text (files, PMT_COMPONENT_TEXT, files->family->text_prefix);
+  adopt_text (files, PMT_COMPONENT_TEXT_2, files->family->text_2_prefix);
+  return pmt_prediction_adopt (files->file, files->family, &traits, &files->scheduler, &files->prediction_known, error);
 }
 
 /* ---- the doors -------------------------------------------------------------------------------------------------------- */
@@ -269,6 +316,7 @@ pmt_model_files_open (const char *path, GError **error)
   }
   PmtModelFiles *files = g_new0 (PmtModelFiles, 1);
   files->path = g_strdup (path);
+  files->prediction_known = TRUE;
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
     return finish (files, open_folder (files, error), error);
   return finish (files, open_file (files, error), error);
@@ -286,6 +334,7 @@ pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
   PmtModelFiles *files = g_new0 (PmtModelFiles, 1);
   files->path = g_strdup_printf ("random:%s", family_id);
   files->is_random = TRUE;
+  files->prediction_known = TRUE;
   files->seed = seed;
   files->family = family;
   files->component[PMT_COMPONENT_UNET].config = pmt_config_from_text (family->unet_config, files->path);
@@ -324,7 +373,7 @@ pmt_model_files_needs (const PmtModelFiles *files, PmtComponent component)
     return family->text_2_config != NULL;
   if (component == PMT_COMPONENT_TEXT)
     return family->text_config != NULL;
-  return component != PMT_COMPONENT_UNET_FILL;
+  return component != PMT_COMPONENT_UNET_FILL && component != PMT_COMPONENT_UNET_EDIT;
 }
 
 PmtUnetUse
@@ -361,24 +410,6 @@ pmt_model_files_config (PmtModelFiles *files, PmtComponent component, GError **e
   return require (files, component, error) ? files->component[component].config : NULL;
 }
 
-static PmtWeights *
-open_single (PmtModelFiles *files, PmtComponent component, GError **error)
-{
-  const PmtFamily *family = files->family;
-  JsonObject *config = files->component[component].config;
-  const char *prefix = component == PMT_COMPONENT_UNET  ? family->unet_prefix
-                       : component == PMT_COMPONENT_VAE ? family->vae_prefix
-                       : component == PMT_COMPONENT_TEXT_2 ? family->text_2_prefix
-                                                           : family->text_prefix;
-  int layers = 0, widths[16], levels = 0;
-
-  if (component != PMT_COMPONENT_TEXT && component != PMT_COMPONENT_TEXT_2
-      && (!pmt_config_int (config, "layers_per_block", 2, &layers, error)
-          || !pmt_config_ints (config, "block_out_channels", NULL, 0, widths, 16, &levels, error)))
-    return NULL;
-  return pmt_weights_new_single_file (files->file, prefix, components[component].names, layers, levels);
-}
-
 PmtWeights *
 pmt_model_files_weights (PmtModelFiles *files, PmtComponent component, GError **error)
 {
@@ -392,8 +423,6 @@ pmt_model_files_weights (PmtModelFiles *files, PmtComponent component, GError **
   } else if (files->is_folder) {
     g_autofree char *folder = g_build_filename (files->path, components[component].folder, NULL);
     *weights = pmt_weights_new_folder (folder, components[component].stem, NULL, components[component].names, error);
-  } else {
-    *weights = open_single (files, component, error);
   }
   return *weights;
 }
@@ -402,6 +431,12 @@ JsonObject *
 pmt_model_files_scheduler (PmtModelFiles *files)
 {
   return files->scheduler;
+}
+
+gboolean
+pmt_model_files_prediction_known (const PmtModelFiles *files)
+{
+  return files->prediction_known;
 }
 
 const char *

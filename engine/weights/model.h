@@ -16,13 +16,14 @@ typedef struct PmtModelFiles PmtModelFiles;
 typedef enum {
   PMT_COMPONENT_UNET,
   PMT_COMPONENT_UNET_FILL, /* second UNet with 9 input channels, folder unet_fill/; the bundled model has one */
+  PMT_COMPONENT_UNET_EDIT, /* a UNet with 8 input channels that follows instructions, folder unet_edit/ */
   PMT_COMPONENT_VAE,
   PMT_COMPONENT_TEXT,
   PMT_COMPONENT_TEXT_2,    /* SDXL's second text encoder; the refiner has only this one */
   PMT_N_COMPONENTS
 } PmtComponent;
 
-/* The component's folder name: "unet", "unet_fill", "vae", "text_encoder", "text_encoder_2". */
+/* The component's folder name: "unet", "unet_fill", "unet_edit", "vae", "text_encoder", "text_encoder_2". */
 const char *pmt_component_name (PmtComponent component);
 
 /* NULL on failure: PMT_ERROR_NOT_FOUND (file and folder named), PMT_ERROR_FORMAT, PMT_ERROR_UNSUPPORTED (pickles, families that
@@ -46,6 +47,9 @@ PmtWeights *pmt_model_files_weights (PmtModelFiles *files, PmtComponent componen
 JsonObject *pmt_model_files_config (PmtModelFiles *files, PmtComponent component, GError **error);
 /* scheduler_config.json, or the family's. Never NULL. */
 JsonObject *pmt_model_files_scheduler (PmtModelFiles *files);
+/* FALSE when nothing in the files says whether the UNet predicts noise or velocity (SD 2 checkpoints): the scheduler's prediction_type is
+ * then the family's and only a guess; running the UNet once tells (formats.md 1.4). */
+gboolean pmt_model_files_prediction_known (const PmtModelFiles *files);
 /* Folder with the tokenizer's files; NULL = the built-in CLIP vocabulary. Pass it to pmt_tokenizer_new. */
 const char *pmt_model_files_tokenizer (const PmtModelFiles *files);
 /* The same for one of the text encoders. *pads_with_zero: with the built-in vocabulary, whether short prompts are filled up with id 0
@@ -59,7 +63,8 @@ gboolean pmt_model_files_force_zeros (const PmtModelFiles *files);
  * values. Newly allocated. */
 char *pmt_model_files_hash (PmtModelFiles *files, GError **error);
 
-/* What `inspect` shows, for anything that a user may point at: {path, kind, family, label, use, prediction_type, components: [{name,
- * tensors, bytes, dtypes}], problems: [sentences]}. Never fails on content: what is wrong goes into problems. Newly referenced;
- * NULL only when there is nothing at the path. */
+/* What `inspect` shows, for anything that a user may point at: {path, container, kind, form, what, family, label, use, prediction_type
+ * ("unknown" where only running it tells), native_size, tokenizer, needs: [what must be beside it], components: [{name, tensors, bytes,
+ * dtypes}], problems: [sentences]}; what does not apply is absent. Reads headers only. Never fails on content: what is wrong goes into
+ * problems. Newly referenced; NULL only when there is nothing at the path. */
 JsonObject *pmt_model_files_inspect (const char *path, GError **error);

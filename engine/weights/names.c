@@ -14,6 +14,7 @@ static const Pair unet_top[] = {
   { "conv_out.", "out.2." },
   { "time_embedding.linear_1.", "time_embed.0." },
   { "time_embedding.linear_2.", "time_embed.2." },
+  { "time_embedding.cond_proj.", "time_embed.cond_proj." },
   { "add_embedding.linear_1.", "label_emb.0.0." },
   { "add_embedding.linear_2.", "label_emb.0.2." },
   { "mid_block.attentions.0.", "middle_block.1." },
@@ -27,6 +28,27 @@ static const Pair unet_resnet[] = {
 static const Pair vae_attention[] = {
   { "group_norm.", "norm." }, { "to_q.", "q." }, { "to_k.", "k." }, { "to_v.", "v." }, { "to_out.0.", "proj_out." },
 };
+
+static const Pair controlnet_top[] = {
+  { "controlnet_mid_block.", "middle_block_out.0." },
+  { "controlnet_cond_embedding.conv_in.", "input_hint_block.0." },
+  { "controlnet_cond_embedding.conv_out.", "input_hint_block.14." },
+};
+
+static const Pair open_clip_top[] = {
+  { "text_model.embeddings.position_embedding.weight", "positional_embedding" },
+  { "text_model.embeddings.token_embedding.", "token_embedding." },
+  { "text_model.final_layer_norm.", "ln_final." },
+};
+
+static const Pair open_clip_layer[] = {
+  { "layer_norm1.", "ln_1." },   { "layer_norm2.", "ln_2." },
+  { "mlp.fc1.", "mlp.c_fc." },   { "mlp.fc2.", "mlp.c_proj." },
+  { "self_attn.out_proj.", "attn.out_proj." },
+};
+
+/* Joined in OpenCLIP, in this order. */
+static const char *const open_clip_joined[] = { "self_attn.q_proj.", "self_attn.k_proj.", "self_attn.v_proj." };
 
 static const Pair vae_resnet[] = { { "conv_shortcut.", "nin_shortcut." } };
 static const Pair vae_top[] = { { "conv_norm_out.", "norm_out." } };
@@ -178,6 +200,113 @@ unet_from_ldm (const PmtSpelling *s, const char *name, char *out)
   return part == 1 && join (out, head, at);
 }
 
+/* ---- ControlNet: the UNet's way down and middle, and its own layers --------------------------------------------------- */
+
+static gboolean
+controlnet_own_to_ldm (const char *name, char *out)
+{
+  char head[64];
+  const char *at = name;
+  int k;
+
+  if (TRANSLATE (controlnet_top, TRUE, "", name, out))
+    return TRUE;
+  if (take (&at, "controlnet_down_blocks.") && take_number (&at, &k)) {
+    g_snprintf (head, sizeof head, "zero_convs.%d.0.", k);
+    return join (out, head, at);
+  }
+  at = name;
+  if (take (&at, "controlnet_cond_embedding.blocks.") && take_number (&at, &k) && k < 6) {
+    g_snprintf (head, sizeof head, "input_hint_block.%d.", 2 * (k + 1));
+    return join (out, head, at);
+  }
+  return FALSE;
+}
+
+static gboolean
+controlnet_own_from_ldm (const char *name, char *out)
+{
+  char head[64];
+  const char *at = name;
+  int k;
+
+  if (TRANSLATE (controlnet_top, FALSE, "", name, out))
+    return TRUE;
+  if (take (&at, "zero_convs.") && take_number (&at, &k) && take (&at, "0.")) {
+    g_snprintf (head, sizeof head, "controlnet_down_blocks.%d.", k);
+    return join (out, head, at);
+  }
+  at = name;
+  if (take (&at, "input_hint_block.") && take_number (&at, &k) && k % 2 == 0 && k >= 2 && k <= 12) {
+    g_snprintf (head, sizeof head, "controlnet_cond_embedding.blocks.%d.", k / 2 - 1);
+    return join (out, head, at);
+  }
+  return FALSE;
+}
+
+/* ---- OpenCLIP's text encoder ------------------------------------------------------------------------------------------ */
+
+static int
+open_clip_candidates (const char *name, char out[][PMT_NAME_SIZE])
+{
+  char head[64];
+  const char *at = name;
+  int k;
+
+  if (strcmp (name, "text_projection.weight") == 0) /* the second is that of files whose matrix was turned round already */
+    return join (out[0], "", "text_projection") + join (out[1], "", name);
+  if (TRANSLATE (open_clip_top, TRUE, "", name, out[0]))
+    return 1;
+  if (!take (&at, "text_model.encoder.layers.") || !take_number (&at, &k))
+    return 0;
+  g_snprintf (head, sizeof head, "transformer.resblocks.%d.", k);
+  for (size_t i = 0; i < G_N_ELEMENTS (open_clip_joined); i++) {
+    const char *rest = at;
+    if (take (&rest, open_clip_joined[i]))
+      return g_snprintf (out[0], PMT_NAME_SIZE, "%sattn.in_proj_%s", head, rest) < PMT_NAME_SIZE;
+  }
+  return TRANSLATE (open_clip_layer, TRUE, head, at, out[0]);
+}
+
+static int
+open_clip_canonical (const char *stored, char out[][PMT_NAME_SIZE])
+{
+  char head[64];
+  const char *at = stored;
+  int k;
+
+  if (strcmp (stored, "text_projection") == 0 || strcmp (stored, "text_projection.weight") == 0)
+    return join (out[0], "", "text_projection.weight");
+  if (TRANSLATE (open_clip_top, FALSE, "", stored, out[0]))
+    return 1;
+  if (!take (&at, "transformer.resblocks.") || !take_number (&at, &k))
+    return 0;
+  g_snprintf (head, sizeof head, "text_model.encoder.layers.%d.", k);
+  if (!take (&at, "attn.in_proj_"))
+    return TRANSLATE (open_clip_layer, FALSE, head, at, out[0]);
+  for (size_t i = 0; i < G_N_ELEMENTS (open_clip_joined); i++)
+    if (g_snprintf (out[i], PMT_NAME_SIZE, "%s%s%s", head, open_clip_joined[i], at) >= PMT_NAME_SIZE)
+      return 0;
+  return (int) G_N_ELEMENTS (open_clip_joined);
+}
+
+PmtStoredPart
+pmt_spelling_part (const PmtSpelling *s, const char *canonical, const char *stored)
+{
+  PmtStoredPart part = { -1, FALSE };
+  const char *at = canonical;
+  int k;
+
+  if (s->names != PMT_NAMES_OPEN_CLIP)
+    return part;
+  part.transposed = g_str_has_suffix (stored, "text_projection");
+  if (take (&at, "text_model.encoder.layers.") && take_number (&at, &k))
+    for (size_t i = 0; i < G_N_ELEMENTS (open_clip_joined); i++)
+      if (g_str_has_prefix (at, open_clip_joined[i]))
+        part.third = (int) i;
+  return part;
+}
+
 /* ---- VAE -------------------------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -278,14 +407,18 @@ replace_inner (const Pair *pairs, size_t n, gboolean to_theirs, const char *name
   return FALSE;
 }
 
-/* ---- the two doors ---------------------------------------------------------------------------------------------------- */
+/* ---- the doors -------------------------------------------------------------------------------------------------------- */
 
 int
 pmt_spelling_candidates (const PmtSpelling *s, const char *canonical, char out[PMT_NAME_SPELLINGS][PMT_NAME_SIZE])
 {
   const char *at = canonical;
 
-  if (s->ldm && s->names == PMT_NAMES_UNET)
+  if (s->names == PMT_NAMES_OPEN_CLIP)
+    return open_clip_candidates (canonical, out);
+  if (s->ldm && s->names == PMT_NAMES_CONTROLNET && controlnet_own_to_ldm (canonical, out[0]))
+    return 1;
+  if (s->ldm && (s->names == PMT_NAMES_UNET || s->names == PMT_NAMES_CONTROLNET))
     return unet_to_ldm (s, canonical, out);
   if (s->ldm && s->names == PMT_NAMES_VAE)
     return vae_to_ldm (s, canonical, out[0]);
@@ -300,22 +433,26 @@ pmt_spelling_candidates (const PmtSpelling *s, const char *canonical, char out[P
   return 1;
 }
 
-gboolean
-pmt_spelling_canonical (const PmtSpelling *s, const char *stored, char out[PMT_NAME_SIZE])
+int
+pmt_spelling_canonical (const PmtSpelling *s, const char *stored, char out[PMT_NAME_SPELLINGS][PMT_NAME_SIZE])
 {
-  if (s->ldm && s->names == PMT_NAMES_UNET)
-    return unet_from_ldm (s, stored, out);
+  if (s->names == PMT_NAMES_OPEN_CLIP)
+    return open_clip_canonical (stored, out);
+  if (s->ldm && s->names == PMT_NAMES_CONTROLNET && controlnet_own_from_ldm (stored, out[0]))
+    return 1;
+  if (s->ldm && (s->names == PMT_NAMES_UNET || s->names == PMT_NAMES_CONTROLNET))
+    return unet_from_ldm (s, stored, out[0]);
   if (s->ldm && s->names == PMT_NAMES_VAE)
-    return vae_from_ldm (s, stored, out);
+    return vae_from_ldm (s, stored, out[0]);
   if (s->names == PMT_NAMES_CLIP_TEXT) {
     if (g_str_has_suffix (stored, "position_ids") || strcmp (stored, "logit_scale") == 0)
-      return FALSE;
+      return 0;
     if (g_str_has_prefix (stored, "embeddings.") || g_str_has_prefix (stored, "encoder.")
         || g_str_has_prefix (stored, "final_layer_norm."))
-      return join (out, "text_model.", stored);
+      return join (out[0], "text_model.", stored);
   }
   if (s->names == PMT_NAMES_VAE && strstr (stored, ".attentions.")
-      && replace_inner (vae_old_attention, G_N_ELEMENTS (vae_old_attention), FALSE, stored, out))
-    return TRUE;
-  return join (out, "", stored);
+      && replace_inner (vae_old_attention, G_N_ELEMENTS (vae_old_attention), FALSE, stored, out[0]))
+    return 1;
+  return join (out[0], "", stored);
 }

@@ -20,5 +20,12 @@ typedef struct PmtSpelling {
 /* The spellings to look for, best first; returns how many (0 for a name that cannot occur). */
 int pmt_spelling_candidates (const PmtSpelling *spelling, const char *canonical, char out[PMT_NAME_SPELLINGS][PMT_NAME_SIZE]);
 
-/* The canonical form of a stored name; FALSE when it is none of the component's. */
-gboolean pmt_spelling_canonical (const PmtSpelling *spelling, const char *stored, char out[PMT_NAME_SIZE]);
+/* The canonical names that a stored tensor stands for: none when it is nobody's, three for OpenCLIP's joined projections; returns how many. */
+int pmt_spelling_canonical (const PmtSpelling *spelling, const char *stored, char out[PMT_NAME_SPELLINGS][PMT_NAME_SIZE]);
+
+/* What of the stored tensor is meant: OpenCLIP keeps query, key and value in one tensor and its projection the other way round. */
+typedef struct PmtStoredPart {
+  int third;           /* 0, 1, 2: that third of the rows; -1 = all */
+  gboolean transposed; /* a matrix whose rows are ours' columns */
+} PmtStoredPart;
+PmtStoredPart pmt_spelling_part (const PmtSpelling *spelling, const char *canonical, const char *stored);

@@ -63,7 +63,9 @@ typedef enum {
   PMT_NAMES_PLAIN, /* take names as they are */
   PMT_NAMES_UNET,
   PMT_NAMES_VAE,
-  PMT_NAMES_CLIP_TEXT
+  PMT_NAMES_CLIP_TEXT,
+  PMT_NAMES_CONTROLNET,
+  PMT_NAMES_OPEN_CLIP /* a text encoder that is stored in OpenCLIP's names (single files only); asked for like PMT_NAMES_CLIP_TEXT */
 } PmtNames;
 
 /* One safetensors file whose names are diffusers' (or an older spelling of them). */

@@ -2,9 +2,10 @@
 /* Weights in safetensors files: one, several shards, or a part of a single-file checkpoint. */
 #include "engine/weights/source_files.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "engine/weights/names.h"
+#include "engine/weights/tensor_file.h"
 
 typedef struct FileWeights {
   PmtWeights base;
@@ -16,15 +17,16 @@ typedef struct FileWeights {
   char stored[2 * PMT_NAME_SIZE];
 } FileWeights;
 
-/* The tensor behind a canonical name; *file is where it is. */
+/* The tensor behind a canonical name; *file is where it is, *part what of it is meant. */
 static const PmtSafetensor *
-find (FileWeights *set, const char *name, const PmtSafetensors **file)
+find (FileWeights *set, const char *name, const PmtSafetensors **file, PmtStoredPart *part)
 {
   char candidates[PMT_NAME_SPELLINGS][PMT_NAME_SIZE];
   int n = pmt_spelling_candidates (&set->spelling, name, candidates);
 
   for (int i = 0; i < n; i++) {
     g_snprintf (set->stored, sizeof set->stored, "%s%s", set->prefix, candidates[i]);
+    *part = pmt_spelling_part (&set->spelling, name, candidates[i]);
     if (set->shards) {
       *file = g_hash_table_lookup (set->shards, set->stored);
       if (*file)
@@ -41,17 +43,52 @@ find (FileWeights *set, const char *name, const PmtSafetensors **file)
   return NULL;
 }
 
+/* A part whose shape cannot be taken apart is shown as it is stored, so that the check of shapes refuses it. */
+static gboolean
+can_split (const PmtSafetensor *t)
+{
+  return t->rank > 0 && t->dim[0] % 3 == 0;
+}
+
 static gboolean
 lookup (PmtWeights *weights, const char *name, PmtWeightInfo *info)
 {
   const PmtSafetensors *file;
-  const PmtSafetensor *t = find ((FileWeights *) weights, name, &file);
+  PmtStoredPart part;
+  const PmtSafetensor *t = find ((FileWeights *) weights, name, &file, &part);
 
   if (!t)
     return FALSE;
   *info = (PmtWeightInfo) { .dtype = t->dtype, .rank = t->rank, .file = pmt_safetensors_path (file), .stored = t->name };
   memcpy (info->dim, t->dim, sizeof info->dim);
+  if (part.third >= 0 && can_split (t))
+    info->dim[0] /= 3;
+  if (part.transposed && t->rank == 2) {
+    info->dim[0] = t->dim[1];
+    info->dim[1] = t->dim[0];
+  }
   return TRUE;
+}
+
+/* Values [begin, begin + count) of the transpose of `t`. */
+static gboolean
+read_transposed (const PmtSafetensors *file, const PmtSafetensor *t, uint64_t begin, uint64_t count, float *dst, GError **error)
+{
+  const uint64_t rows = (uint64_t) t->dim[1], columns = (uint64_t) t->dim[0]; /* of the result */
+  float *all = malloc (MAX (t->count, 1) * sizeof *all);
+
+  if (!all) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "Reading tensor '%s' needs %" G_GUINT64_FORMAT " bytes more; close other programs.",
+                 t->name, t->count * sizeof *all);
+    return FALSE;
+  }
+  gboolean ok = pmt_safetensors_read_f32 (file, t, 0, t->count, all, error);
+  for (uint64_t i = 0; ok && i < count; i++) {
+    const uint64_t row = (begin + i) / columns, column = (begin + i) % columns;
+    dst[i] = all[column * rows + row];
+  }
+  free (all);
+  return ok;
 }
 
 static gboolean
@@ -59,11 +96,16 @@ read_values (PmtWeights *weights, const char *name, int rank, const int64_t *dim
              GError **error)
 {
   const PmtSafetensors *file;
-  const PmtSafetensor *t = find ((FileWeights *) weights, name, &file);
+  PmtStoredPart part;
+  const PmtSafetensor *t = find ((FileWeights *) weights, name, &file, &part);
 
   (void) rank;
   (void) dim;
   g_return_val_if_fail (t != NULL, FALSE); /* pmt_weights_check came first */
+  if (part.transposed && t->rank == 2)
+    return read_transposed (file, t, begin, count, dst, error);
+  if (part.third >= 0 && can_split (t))
+    begin += t->count / 3 * (uint64_t) part.third;
   return pmt_safetensors_read_f32 (file, t, begin, count, dst, error);
 }
 
@@ -79,7 +121,7 @@ names (PmtWeights *weights)
   FileWeights *set = (FileWeights *) weights;
   GPtrArray *found = g_ptr_array_new ();
   size_t skip = strlen (set->prefix);
-  char canonical[PMT_NAME_SIZE];
+  char canonical[PMT_NAME_SPELLINGS][PMT_NAME_SIZE];
 
   for (guint k = 0; k < set->files->len; k++) {
     const PmtSafetensors *file = set->files->pdata[k];
@@ -87,8 +129,9 @@ names (PmtWeights *weights)
       const char *stored = pmt_safetensors_at (file, i)->name;
       if (!g_str_has_prefix (stored, set->prefix) || (set->shards && g_hash_table_lookup (set->shards, stored) != file))
         continue;
-      if (pmt_spelling_canonical (&set->spelling, stored + skip, canonical))
-        g_ptr_array_add (found, g_strdup (canonical));
+      int n = pmt_spelling_canonical (&set->spelling, stored + skip, canonical);
+      for (int c = 0; c < n; c++)
+        g_ptr_array_add (found, g_strdup (canonical[c]));
     }
   }
   g_ptr_array_sort (found, compare_names);
@@ -123,6 +166,12 @@ pmt_weights_files (const PmtWeights *weights)
   return weights->class == &file_class ? ((const FileWeights *) weights)->files : NULL;
 }
 
+const char *
+pmt_weights_prefix (const PmtWeights *weights)
+{
+  return weights->class == &file_class ? ((const FileWeights *) weights)->prefix : "";
+}
+
 static FileWeights *
 new_set (const char *label, PmtNames spelled)
 {
@@ -140,7 +189,7 @@ new_set (const char *label, PmtNames spelled)
 static PmtSafetensors *
 add_file (FileWeights *set, const char *path, GError **error)
 {
-  PmtSafetensors *file = pmt_safetensors_open (path, error);
+  PmtSafetensors *file = pmt_tensor_file_open (path, error);
   if (file) {
     g_ptr_array_add (set->owned, file);
     g_ptr_array_add (set->files, file);
@@ -159,17 +208,28 @@ pmt_weights_new_file (const char *path, PmtNames spelled, GError **error)
 }
 
 PmtWeights *
-pmt_weights_new_single_file (const PmtSafetensors *file, const char *prefix, PmtNames spelled, int layers_per_block, int levels)
+pmt_weights_new_view (const PmtSafetensors *file, const char *prefix, const PmtSpelling *spelling)
 {
-  FileWeights *set = new_set (pmt_safetensors_path (file), spelled);
+  FileWeights *set = new_set (pmt_safetensors_path (file), spelling->names);
 
   g_ptr_array_add (set->files, (gpointer) file);
   g_free (set->prefix);
   set->prefix = g_strdup (prefix);
-  set->spelling.ldm = TRUE;
-  set->spelling.layers_per_block = layers_per_block;
-  set->spelling.levels = levels;
+  set->spelling = *spelling;
   return &set->base;
+}
+
+void
+pmt_weights_own_file (PmtWeights *weights, PmtSafetensors *file)
+{
+  g_ptr_array_add (((FileWeights *) weights)->owned, file);
+}
+
+PmtWeights *
+pmt_weights_new_single_file (const PmtSafetensors *file, const char *prefix, PmtNames spelled, int layers_per_block, int levels)
+{
+  const PmtSpelling spelling = { spelled, TRUE, layers_per_block, levels };
+  return pmt_weights_new_view (file, prefix, &spelling);
 }
 
 /* One entry of weight_map: shards are opened as they are met. */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/weights/prediction.h"
+
+#include <string.h>
+
+#include "engine/weights/config.h"
+
+/* "prediction_type" of the metadata in diffusers' words; NULL when it is none that is known. */
+static const char *
+in_our_words (const char *stated)
+{
+  static const char *const words[][2] = { { "epsilon", "epsilon" }, { "eps", "epsilon" },          { "v", "v_prediction" },
+                                          { "v_prediction", "v_prediction" }, { "velocity", "v_prediction" }, { "v-prediction", "v_prediction" } };
+  for (size_t i = 0; i < G_N_ELEMENTS (words); i++)
+    if (g_ascii_strcasecmp (stated, words[i][0]) == 0)
+      return words[i][1];
+  return NULL;
+}
+
+/* The two bases of SD 2 differ in this alone; what is trained further from the noise one (inpainting, depth) has other inputs. */
+static gboolean
+comes_as_both (const PmtFamily *family, const PmtUnetTraits *traits)
+{
+  return strcmp (family->id, "sd2") == 0 && (!traits || pmt_unet_use (traits->in_channels, traits->latent_channels) == PMT_UNET_PLAIN);
+}
+
+gboolean
+pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject **scheduler,
+                      gboolean *known, GError **error)
+{
+  const char *stated = file ? pmt_safetensors_metadata (file, "modelspec.prediction_type") : NULL;
+  const char *prediction = stated ? in_our_words (stated) : NULL;
+
+  *known = TRUE;
+  if (stated && !prediction) {
+    g_autofree char *shown = g_utf8_substring (stated, 0, MIN (g_utf8_strlen (stated, -1), 40));
+    g_strdelimit (shown, "\n\r\t", ' ');
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+                 "'%s' says that it predicts '%s', which this version cannot run; use a model that predicts epsilon or v.",
+                 pmt_safetensors_path (file), shown);
+    return FALSE;
+  }
+  if (!prediction && file && pmt_safetensors_lookup (file, "v_pred"))
+    prediction = "v_prediction";
+  *scheduler = pmt_config_from_text (family->scheduler_config, file ? pmt_safetensors_path (file) : family->label);
+  if (!prediction)
+    *known = !comes_as_both (family, traits);
+  else
+    json_object_set_string_member (*scheduler, "prediction_type", prediction);
+  if (file && pmt_safetensors_lookup (file, "ztsnr")) {
+    json_object_set_boolean_member (*scheduler, "rescale_betas_zero_snr", TRUE);
+    json_object_set_string_member (*scheduler, "timestep_spacing", "trailing");
+  }
+  return TRUE;
+}

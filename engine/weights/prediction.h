@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a model without a scheduler_config.json says about its predictions (formats.md 1.4). */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "engine/weights/families.h"
+
+/* Makes *scheduler the family's, changed by what the file says in its metadata or by marker tensors ("v_pred", "ztsnr"). *known is FALSE when
+ * nothing tells noise from velocity: SD 2's plain UNets are published as both. `file` may be NULL (nothing more to read), and `traits`
+ * too (a plain UNet). PMT_ERROR_UNSUPPORTED for a prediction that the metadata names and nobody here knows. */
+gboolean pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject **scheduler,
+                               gboolean *known, GError **error);

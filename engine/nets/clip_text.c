@@ -165,8 +165,10 @@ pmt_clip_text_weight_bytes (const PmtClipText *text)
 /* One pass */
 
 static bool
-check_input (PmtContext *ctx, const PmtClipTextConfig *config, const int32_t *ids, int64_t rows, int64_t tokens, int skip)
+check_input (PmtContext *ctx, const PmtClipTextConfig *config, PmtTensor learned, const int32_t *ids, int64_t rows, int64_t tokens,
+             int skip)
 {
+  const int64_t known = config->vocab_size + (learned.data ? learned.shape.dim[0] : 0);
   if (pmt_context_failed (ctx))
     return false;
   if (rows < 1 || tokens < 1 || tokens > config->max_positions) {
@@ -180,10 +182,10 @@ check_input (PmtContext *ctx, const PmtClipTextConfig *config, const int32_t *id
     return false;
   }
   for (int64_t i = 0; i < rows * tokens; i++) {
-    if (ids[i] < 0 || ids[i] >= config->vocab_size) {
+    if (ids[i] < 0 || ids[i] >= known) {
       pmt_context_fail (ctx, PMT_ERROR_INPUT,
                         "Token %d is not among the %d that the text encoder knows; use the tokenizer that belongs to the model.",
-                        (int) ids[i], config->vocab_size);
+                        (int) ids[i], (int) known);
       return false;
     }
   }
@@ -193,13 +195,13 @@ check_input (PmtContext *ctx, const PmtClipTextConfig *config, const int32_t *id
 /* Token and position embeddings, [N, T, hidden]. The table of positions is looked up once per row: an operation that adds one
  * sequence to all rows would be needed by nothing else. */
 static PmtTensor
-embed (PmtContext *ctx, const PmtClipText *text, const int32_t *ids, int64_t rows, int64_t tokens)
+embed (PmtContext *ctx, const PmtClipText *text, PmtTensor learned, const int32_t *ids, int64_t rows, int64_t tokens)
 {
   PmtFrame frame = pmt_frame_open (ctx);
   int32_t *places = g_new (int32_t, rows * tokens);
   for (int64_t i = 0; i < rows * tokens; i++)
     places[i] = (int32_t) (i % tokens);
-  PmtTensor a = pmt_embedding (ctx, pmt_weight (ctx, text->pool, text->tokens), ids, rows, tokens);
+  PmtTensor a = pmt_embedding_more (ctx, pmt_weight (ctx, text->pool, text->tokens), learned, ids, rows, tokens);
   PmtTensor b = pmt_embedding (ctx, pmt_weight (ctx, text->pool, text->positions), places, rows, tokens);
   g_free (places);
   return pmt_frame_close (ctx, frame, pmt_add (ctx, a, b));
@@ -252,15 +254,16 @@ pool_rows (PmtContext *ctx, const PmtClipText *text, PmtTensor x, const int32_t 
 }
 
 PmtClipTextOutput
-pmt_clip_text_forward (PmtContext *ctx, PmtClipText *text, const int32_t *ids, int64_t rows, int64_t tokens, int skip, bool final_norm)
+pmt_clip_text_forward_learned (PmtContext *ctx, PmtClipText *text, PmtTensor learned, const int32_t *ids, int64_t rows, int64_t tokens,
+                               int skip, bool final_norm)
 {
   const PmtClipTextConfig *config = &text->config;
   PmtClipTextOutput out = { PMT_NO_TENSOR, PMT_NO_TENSOR };
-  if (!check_input (ctx, config, ids, rows, tokens, skip))
+  if (!check_input (ctx, config, learned, ids, rows, tokens, skip))
     return out;
 
   PmtFrame frame = pmt_frame_open (ctx);
-  PmtTensor x = embed (ctx, text, ids, rows, tokens);
+  PmtTensor x = embed (ctx, text, learned, ids, rows, tokens);
   int i = 0;
   for (; i < config->layers - skip; i++)
     x = run_layer (ctx, text, &text->layers[i], x, frame);
@@ -273,4 +276,10 @@ pmt_clip_text_forward (PmtContext *ctx, PmtClipText *text, const int32_t *ids, i
   if (pmt_context_failed (ctx))
     return (PmtClipTextOutput) { PMT_NO_TENSOR, PMT_NO_TENSOR };
   return out;
+}
+
+PmtClipTextOutput
+pmt_clip_text_forward (PmtContext *ctx, PmtClipText *text, const int32_t *ids, int64_t rows, int64_t tokens, int skip, bool final_norm)
+{
+  return pmt_clip_text_forward_learned (ctx, text, PMT_NO_TENSOR, ids, rows, tokens, skip, final_norm);
 }

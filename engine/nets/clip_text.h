@@ -39,3 +39,7 @@ typedef struct PmtClipTextOutput {
  * skip: 0 = last layer, 1 = "clip skip 2" (the layer before the last), …; final_norm: apply final_layer_norm to it. */
 PmtClipTextOutput pmt_clip_text_forward (PmtContext *ctx, PmtClipText *text, const int32_t *ids, int64_t rows, int64_t tokens,
                                          int skip, bool final_norm);
+/* The same with learned words: `learned` [n, hidden] are the vectors of ids vocab_size .. vocab_size + n - 1, a leaf like others when
+ * there is a tape; PMT_NO_TENSOR = none. */
+PmtClipTextOutput pmt_clip_text_forward_learned (PmtContext *ctx, PmtClipText *text, PmtTensor learned, const int32_t *ids, int64_t rows,
+                                                 int64_t tokens, int skip, bool final_norm);

@@ -40,6 +40,7 @@ PmtTensor pmt_geglu (PmtContext *ctx, PmtTensor x);
 PmtTensor pmt_add (PmtContext *ctx, PmtTensor a, PmtTensor b);          /* equal shapes */
 PmtTensor pmt_add_rows (PmtContext *ctx, PmtTensor x, PmtTensor v);     /* x [N, .., C] + v [N, C] at every position */
 PmtTensor pmt_scale (PmtContext *ctx, PmtTensor x, float factor);
+PmtTensor pmt_scale_rows (PmtContext *ctx, PmtTensor x, PmtTensor w);   /* x [N, .., C] times w [N, ..] at every position */
 PmtTensor pmt_concat (PmtContext *ctx, PmtTensor a, PmtTensor b);       /* on the last axis, a first */
 
 /* Nearest neighbour to height x width: source index floor(i * in / out). x [N, H, W, C]. */
@@ -66,3 +67,5 @@ PmtTensor pmt_attention_mix (PmtContext *ctx, PmtTensor probs, PmtTensor v, PmtA
 
 /* Rows of a table: table [V, C], ids (n_rows * n_tokens values in [0, V)) -> [n_rows, n_tokens, C]. */
 PmtTensor pmt_embedding (PmtContext *ctx, PmtTensor table, const int32_t *ids, int64_t n_rows, int64_t n_tokens);
+/* The same with a second table [M, C] that continues the first: ids in [V, V + M) are its rows. PMT_NO_TENSOR = none. */
+PmtTensor pmt_embedding_more (PmtContext *ctx, PmtTensor table, PmtTensor more, const int32_t *ids, int64_t n_rows, int64_t n_tokens);

@@ -18,6 +18,8 @@ pmt_grid_first (const PmtGrid *grid, double strength)
 {
   /* at the grid's own strength the quotient is 1 exactly */
   int kept = (int) (grid->steps * (strength / grid->strength));
+  if (kept < 1)
+    return grid->n; /* PNDM's list is longer by one than its steps */
   int first = (grid->steps - MIN (kept, grid->steps)) * grid->order;
   return CLAMP (first, 0, grid->n);
 }

@@ -31,7 +31,8 @@ typedef enum {
   PMT_ATTN_LOGITS = 1 << 1, /* logits [N, heads, T, S], scaled by 1/sqrt(d): add biases, masks */
   PMT_ATTN_PROBS = 1 << 2,  /* probs [N, heads, T, S]: read, replace, reweight */
   PMT_ATTN_OUT = 1 << 3,    /* out [N, T, C] before to_out: add a second attention's output */
-  PMT_ATTN_AFTER = 1 << 4   /* hidden [N, T, C] after to_out and the residual: insert a module */
+  PMT_ATTN_AFTER = 1 << 4,  /* hidden [N, T, C] after to_out and the residual: insert a module */
+  PMT_ATTN_SOURCES = 1 << 5 /* before all others: source_k, source_v, what keys and values are projected from: change each of them */
 } PmtAttnStage;
 
 /* All rows of the site at once; row n belongs to row n of the UNet call. Fields are valid from their stage on. The tap may assign
@@ -40,6 +41,7 @@ typedef struct PmtAttnCall {
   const PmtAttnSite *site;
   PmtTensor input;   /* [N, T, C], layer-normed; read only */
   PmtTensor context; /* [N, S, Cc] for cross, else PMT_NO_TENSOR; read only */
+  PmtTensor source_k, source_v; /* [N, S, Cc], the context for cross, else the input; from SOURCES to QKV */
   PmtTensor q, k, v; /* [N, T, C], [N, S, C], [N, S, C] */
   PmtTensor logits, probs;
   PmtTensor out, hidden;

@@ -74,10 +74,11 @@ attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *lay
   PmtAttnCall call = { .site = site };
   call.input = pmt_norm_run_layer (ctx, pool, norm, x, LAYER_NORM_EPS);
   call.context = site->cross ? context : PMT_NO_TENSOR;
-  PmtTensor source = site->cross ? context : call.input;
+  call.source_k = call.source_v = site->cross ? context : call.input;
+  call_tap (ctx, taps, wants, PMT_ATTN_SOURCES, &call);
   call.q = pmt_dense_run (ctx, pool, &layer->q, call.input);
-  call.k = pmt_dense_run (ctx, pool, &layer->k, source);
-  call.v = pmt_dense_run (ctx, pool, &layer->v, source);
+  call.k = pmt_dense_run (ctx, pool, &layer->k, call.source_k);
+  call.v = pmt_dense_run (ctx, pool, &layer->v, call.source_v);
   call_tap (ctx, taps, wants, PMT_ATTN_QKV, &call);
   if (wants & (PMT_ATTN_LOGITS | PMT_ATTN_PROBS)) {
     call.logits = pmt_attention_logits (ctx, call.q, call.k, params);

@@ -17,6 +17,13 @@ struct PmtWeightPool {
   GHashTable *index; /* name (owned by its entry) -> handle */
   size_t bytes;
   PmtArena *arena;
+  const PmtOverlay *set[PMT_WEIGHT_SETS]; /* sets 1.. */
+};
+
+struct PmtOverlay {
+  PmtArena *arena;
+  int n;             /* handles of the pool */
+  PmtTensor *tensor; /* [n + 1] by handle; data NULL where the pool's own is used */
 };
 
 /* Stands for values that a dry context never reads. */
@@ -133,6 +140,82 @@ pmt_weight_pool_find (const PmtWeightPool *pool, const char *name)
   return GPOINTER_TO_INT (g_hash_table_lookup (pool->index, name));
 }
 
+PmtShape
+pmt_weight_pool_shape (const PmtWeightPool *pool, PmtWeightRef ref, PmtWeightLayout *layout)
+{
+  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
+  const Entry *entry = &g_array_index (pool->entries, Entry, ref - 1);
+  if (layout)
+    *layout = entry->layout;
+  return entry->torch_shape;
+}
+
+PmtTensor
+pmt_weight_pool_tensor (const PmtWeightPool *pool, PmtWeightRef ref)
+{
+  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
+  return g_array_index (pool->entries, Entry, ref - 1).tensor;
+}
+
+/* Weight sets */
+
+size_t
+pmt_overlay_bytes (const PmtWeightPool *pool, const PmtWeightRef *refs, int n)
+{
+  size_t bytes = 0;
+  for (int i = 0; i < n; i++) {
+    PmtShape shape = pmt_weight_pool_shape (pool, refs[i], NULL);
+    bytes += padded_bytes (&shape);
+  }
+  return bytes;
+}
+
+PmtOverlay *
+pmt_overlay_new (const PmtWeightPool *pool, const PmtWeightRef *refs, int n, GError **error)
+{
+  PmtArena *arena = pmt_arena_new ("changed weights", pmt_overlay_bytes (pool, refs, n) + 64, error);
+  if (!arena)
+    return NULL;
+  PmtOverlay *overlay = g_new0 (PmtOverlay, 1);
+  overlay->arena = arena;
+  overlay->n = pmt_weight_pool_count (pool);
+  overlay->tensor = g_new0 (PmtTensor, overlay->n + 1);
+  for (int i = 0; i < n; i++) {
+    PmtTensor tensor = pmt_weight_pool_tensor (pool, refs[i]);
+    g_assert (!overlay->tensor[refs[i]].data);
+    tensor.data = pmt_arena_alloc (arena, padded_bytes (&tensor.shape), error);
+    if (!tensor.data) {
+      pmt_overlay_free (overlay);
+      return NULL;
+    }
+    overlay->tensor[refs[i]] = tensor;
+  }
+  return overlay;
+}
+
+void
+pmt_overlay_free (PmtOverlay *overlay)
+{
+  if (!overlay)
+    return;
+  pmt_arena_free (overlay->arena);
+  g_free (overlay->tensor);
+  g_free (overlay);
+}
+
+PmtTensor
+pmt_overlay_tensor (const PmtOverlay *overlay, PmtWeightRef ref)
+{
+  return ref > 0 && ref <= overlay->n && overlay->tensor[ref].data ? overlay->tensor[ref] : PMT_NO_TENSOR;
+}
+
+void
+pmt_weight_pool_use (PmtWeightPool *pool, int set, const PmtOverlay *overlay)
+{
+  g_assert (set > 0 && set <= PMT_WEIGHT_SETS && (!overlay || overlay->n == pmt_weight_pool_count (pool)));
+  pool->set[set - 1] = overlay;
+}
+
 PmtTensor
 pmt_weight (PmtContext *ctx, const PmtWeightPool *pool, PmtWeightRef ref)
 {
@@ -140,6 +223,9 @@ pmt_weight (PmtContext *ctx, const PmtWeightPool *pool, PmtWeightRef ref)
     return PMT_NO_TENSOR;
   g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
   PmtTensor tensor = g_array_index (pool->entries, Entry, ref - 1).tensor;
+  const PmtOverlay *overlay = ctx->weight_set > 0 ? pool->set[ctx->weight_set - 1] : NULL;
+  if (overlay && overlay->tensor[ref].data)
+    return overlay->tensor[ref];
   if (!tensor.data) {
     if (!ctx->dry) {
       pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "The %s was asked to compute before its weights were loaded; please report this.",

@@ -3,7 +3,11 @@
  *
  * A network first declares every weight that its configuration asks for and keeps the handles; then all are loaded at once, so that the
  * memory is known in advance. The network asks for the tensor behind a handle each time it uses it (pmt_weight), which is where
- * another set of values can be put between name and tensor without the networks knowing. */
+ * another set of values can be put between name and tensor without the networks knowing.
+ *
+ * Weight sets: set 0 is what was loaded. An overlay holds other values for some of the weights; put in as set 1..PMT_WEIGHT_SETS it is
+ * what networks compute with while ctx->weight_set says so, over the loaded values for all other weights. Loaded values never change,
+ * so taking an overlay out gives them back to the bit. */
 #pragma once
 
 #include "engine/tensor/context.h"
@@ -34,6 +38,26 @@ int pmt_weight_pool_count (const PmtWeightPool *pool);    /* handles run from 1 
 const char *pmt_weight_pool_name (const PmtWeightPool *pool, PmtWeightRef ref);
 PmtWeightRef pmt_weight_pool_find (const PmtWeightPool *pool, const char *name); /* PMT_NO_WEIGHT when there is none */
 
-/* The tensor behind a handle; PMT_NO_TENSOR for PMT_NO_WEIGHT. A pool that was never loaded gives tensors with a shape and no usable
+/* How a weight was declared: its PyTorch shape, and how the packed tensor lies. */
+PmtShape pmt_weight_pool_shape (const PmtWeightPool *pool, PmtWeightRef ref, PmtWeightLayout *layout);
+/* The packed tensor as loaded; its data is NULL before. */
+PmtTensor pmt_weight_pool_tensor (const PmtWeightPool *pool, PmtWeightRef ref);
+
+#define PMT_WEIGHT_SETS 8
+
+typedef struct PmtOverlay PmtOverlay;
+
+/* Room for other values of the weights `refs` [n], each of them once, packed as the pool's own; they are not initialised. Owned by the
+ * caller, and to be taken out of the pool before it goes. PMT_ERROR_MEMORY. */
+PmtOverlay *pmt_overlay_new (const PmtWeightPool *pool, const PmtWeightRef *refs, int n, GError **error);
+void pmt_overlay_free (PmtOverlay *overlay); /* NULL is fine */
+/* What pmt_overlay_new takes, from a pool that need not be loaded. */
+size_t pmt_overlay_bytes (const PmtWeightPool *pool, const PmtWeightRef *refs, int n);
+/* The values for `ref`, to be written before use; PMT_NO_TENSOR for a weight that the overlay does not have. */
+PmtTensor pmt_overlay_tensor (const PmtOverlay *overlay, PmtWeightRef ref);
+/* Puts an overlay of this pool in as weight set `set`, 1..PMT_WEIGHT_SETS; NULL takes out what is there. */
+void pmt_weight_pool_use (PmtWeightPool *pool, int set, const PmtOverlay *overlay);
+
+/* The tensor behind a handle, in the set that ctx->weight_set says; PMT_NO_TENSOR for PMT_NO_WEIGHT. A pool that was never loaded gives tensors with a shape and no usable
  * values, which is enough for a dry context and an internal error in any other. */
 PmtTensor pmt_weight (PmtContext *ctx, const PmtWeightPool *pool, PmtWeightRef ref);

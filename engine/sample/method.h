@@ -60,7 +60,7 @@ typedef struct PmtRow {
   PmtTensor time_ids;   /* [1, n] numbers about the picture, where the UNet takes them (SDXL), else PMT_NO_TENSOR */
   double guidance;      /* told to UNets that were distilled with it (time_cond_proj_dim); others don't see it */
   double timestep;
-  int weight_set;       /* 0 = the model's own weights, the only set there is so far */
+  int weight_set;       /* run->weight_set at first; 0 = the model as it is, others from pmt_run_weight_set (weight_set.h) */
   PmtTensor prediction; /* [1, h, w, c], filled by the loop */
 } PmtRow;
 

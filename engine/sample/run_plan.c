@@ -5,6 +5,7 @@
 #include "engine/base/cpu.h"
 #include "engine/kernels/kernels.h"
 #include "engine/sample/runner.h"
+#include "engine/sample/weight_set.h"
 
 static gboolean
 refuse (GError **error, PmtError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
@@ -185,6 +186,7 @@ void
 pmt_runner_close (PmtRunner *runner)
 {
   PmtRun *run = &runner->run;
+  pmt_runner_drop_sets (run);
   for (int i = run->n_methods - 1; i >= 0; i--)
     if (run->states[i] && run->methods[i]->state_free)
       run->methods[i]->state_free (run->states[i]);
@@ -211,6 +213,7 @@ pmt_runner_load (PmtRunner *runner, GError **error)
 {
   PmtRun *run = &runner->run;
   const PmtCancel *cancel = run->request->cancel;
+  run->ctx.weight_set = run->weight_set;
   run->n_texts = pmt_model_n_texts (run->model);
   for (int k = 0; k < run->n_texts; k++)
     if (!(run->tokenizers[k] = pmt_model_tokenizer_at (run->model, k, error)))
@@ -244,5 +247,5 @@ pmt_runner_load (PmtRunner *runner, GError **error)
       return FALSE;
     pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
   }
-  return TRUE;
+  return pmt_runner_use_sets (run, error);
 }

@@ -144,7 +144,9 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
   step->call_latent = PMT_NO_TENSOR;
   if (!called)
     return FALSE;
+  ctx->weight_set = step->rows.row[step->call_row[0]].weight_set;
   PmtTensor out = pmt_unet_forward (ctx, run->unet, &input, tapped ? &taps : NULL);
+  ctx->weight_set = run->weight_set;
   out = pmt_frame_close (ctx, frame, out);
   if (!pmt_runner_check (run, error))
     return FALSE;
@@ -161,7 +163,7 @@ pmt_run_predict (PmtRun *run, PmtStep *step, GError **error)
   g_autofree int *call_row = g_new (int, n + 1);
   g_autofree bool *done = g_new0 (bool, n + 1);
   for (int i = 0; i < n; i++) {
-    if (step->rows.row[i].weight_set != 0) {
+    if (step->rows.row[i].weight_set < 0 || step->rows.row[i].weight_set > ((PmtRunner *) run)->n_sets) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INTERNAL,
                    "A method asked for weight set %d, which does not exist; leave that method out and report this.",
                    step->rows.row[i].weight_set);
@@ -203,6 +205,7 @@ pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error)
   row->role = PMT_ROW_COND;
   row->latent = shown;
   row->context = t->context;
+  row->weight_set = run->weight_set;
   row->pooled = t->pooled;
   row->time_ids = run->time_ids;
   row->guidance = run->request->guidance;

@@ -12,6 +12,8 @@ typedef struct PmtRunner {
   size_t memory_limit, step_limit;
   PmtParamValues *values; /* defaults of implied methods; one per active method, unused ones empty */
   GPtrArray *extras;      /* of PmtExtra, owned by the model; each once, in the order asked for */
+  void *sets[PMT_WEIGHT_SETS]; /* weight_set.c's, number 1 first; owned by the model */
+  int n_sets;
   int prompt_tokens_cut;
   int steps_done;
   int evaluations;

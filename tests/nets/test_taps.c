@@ -200,8 +200,13 @@ look (void *user, PmtContext *ctx, PmtAttnStage stage, PmtAttnCall *call)
     g_assert_true (call->context.data == text.data);
   else
     g_assert_null (call->context.data);
-  check_shape (call->q, rows, tokens, width);
-  if (stage == PMT_ATTN_QKV || !tap->change) {
+  if (stage == PMT_ATTN_SOURCES) {
+    g_assert_true (call->source_k.data == (site->cross ? text : call->input).data && call->source_v.data == call->source_k.data);
+    g_assert_null (call->q.data);
+  } else {
+    check_shape (call->q, rows, tokens, width);
+  }
+  if (stage == PMT_ATTN_QKV || (stage != PMT_ATTN_SOURCES && !tap->change)) {
     check_shape (call->k, rows, sources, width);
     check_shape (call->v, rows, sources, width);
   }
@@ -231,8 +236,8 @@ run_attn (Fixture *f, unsigned wants, void (*change) (PmtContext *, PmtAttnStage
   return out;
 }
 
-#define ALL_STAGES (PMT_ATTN_QKV | PMT_ATTN_LOGITS | PMT_ATTN_PROBS | PMT_ATTN_OUT | PMT_ATTN_AFTER)
-#define FUSED_STAGES (PMT_ATTN_QKV | PMT_ATTN_OUT | PMT_ATTN_AFTER)
+#define ALL_STAGES (PMT_ATTN_SOURCES | PMT_ATTN_QKV | PMT_ATTN_LOGITS | PMT_ATTN_PROBS | PMT_ATTN_OUT | PMT_ATTN_AFTER)
+#define FUSED_STAGES (PMT_ATTN_SOURCES | PMT_ATTN_QKV | PMT_ATTN_OUT | PMT_ATTN_AFTER)
 
 /* Taps that only look: equal to the bit where attention stays fused, within rounding where it runs in steps. */
 static void
@@ -250,6 +255,8 @@ test_looking (Fixture *f, gconstpointer name)
 static void
 double_all (PmtContext *ctx, PmtAttnStage stage, PmtAttnCall *call)
 {
+  if (stage == PMT_ATTN_SOURCES)
+    call->source_v = pmt_scale (ctx, call->source_v, 2.0f);
   if (stage == PMT_ATTN_QKV)
     call->v = pmt_scale (ctx, call->v, 2.0f);
   if (stage == PMT_ATTN_PROBS)
@@ -258,7 +265,7 @@ double_all (PmtContext *ctx, PmtAttnStage stage, PmtAttnCall *call)
     call->out = pmt_scale (ctx, call->out, 2.0f);
 }
 
-/* Doubling values, probabilities or the output is the same thing, exactly, since a power of two only moves exponents. */
+/* Doubling what values are made from, values, probabilities or the output is the same thing, exactly, since a power of two only moves exponents. */
 static void
 test_assigning (Fixture *f, gconstpointer name)
 {
@@ -268,6 +275,7 @@ test_assigning (Fixture *f, gconstpointer name)
   PmtTensor by_probs = run_attn (f, PMT_ATTN_PROBS, double_all);
   g_assert_cmpfloat (nets_difference (by_values, plain), >, 0.01);
   g_assert_true (nets_same_bytes (by_values, by_output));
+  g_assert_true (nets_same_bytes (run_attn (f, PMT_ATTN_SOURCES, double_all), by_output));
   g_assert_cmpfloat (nets_difference (by_probs, by_output), <=, PATH_TOLERANCE);
 }
 

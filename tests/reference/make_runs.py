@@ -11,9 +11,8 @@ import diffusers
 import numpy as np
 import torch
 import transformers
-from diffusers import (AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
-                       EulerDiscreteScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline,
-                       StableDiffusionPipeline, UNet2DConditionModel)
+from diffusers import (AutoencoderKL, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline,
+                       UNet2DConditionModel)
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -24,13 +23,8 @@ MERGES = ["r e", "re d</w>", "b l", "u e</w>", "bl ue</w>", "c i", "ci r", "cir 
 PROMPT, NEGATIVE = "a red circle left of a blue house", "blurry"
 LONG = "red circle and blue house and red house and blue circle and red circle left of a house and a house"
 
-SCHEDULERS = {
-    "ddim": (DDIMScheduler, {"clip_sample": False}),
-    "euler": (EulerDiscreteScheduler, {"use_karras_sigmas": False}),
-    "euler-a": (EulerAncestralDiscreteScheduler, {}),
-    "dpmpp-2m": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "use_karras_sigmas": False}),
-    "dpmpp-2m-karras": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}),
-}
+# What each sampler is in diffusers stands in its own file (make_schedules.py).
+SAMPLERS = Path(__file__).resolve().parent.parent / "data" / "schedules"
 
 CASES = [
     {"name": "text-ddim", "sampler": "ddim", "steps": 6},
@@ -58,8 +52,42 @@ CASES = [
     {"name": "fill4-euler-a", "task": "fill4", "sampler": "euler-a", "steps": 5, "strength": 1.0},
     {"name": "fill4-dpmpp", "task": "fill4", "sampler": "dpmpp-2m", "steps": 7, "strength": 0.75},
 ]
+# Further samplers, compared by their latents alone.
+CASES += [{**case, "picture": False} for case in (
+    {"name": "text-ddpm", "sampler": "ddpm", "steps": 6},
+    {"name": "text-pndm", "sampler": "pndm", "steps": 7},
+    {"name": "text-euler-karras", "sampler": "euler-karras", "steps": 6},
+    {"name": "text-heun", "sampler": "heun", "steps": 4},
+    {"name": "text-heun-karras", "sampler": "heun-karras", "steps": 4},
+    {"name": "text-dpmpp-2m-sde", "sampler": "dpmpp-2m-sde", "steps": 7},
+    {"name": "text-dpmpp-2m-sde-karras", "sampler": "dpmpp-2m-sde-karras", "steps": 16},
+    {"name": "text-unipc", "sampler": "unipc", "steps": 8},
+    {"name": "text-unipc-karras", "sampler": "unipc-karras", "steps": 6},
+    {"name": "text-lcm", "sampler": "lcm", "steps": 4, "guidance": 1.5},
+    {"name": "text-tcd", "sampler": "tcd", "steps": 4, "guidance": 1.0, "eta": 0.3},
+    {"name": "v-ddpm", "model": "tiny-v", "sampler": "ddpm", "steps": 5},
+    {"name": "v-unipc", "model": "tiny-v", "sampler": "unipc", "steps": 6},
+    {"name": "v-lcm", "model": "tiny-v", "sampler": "lcm", "steps": 4, "guidance": 1.5},
+    {"name": "v-tcd", "model": "tiny-v", "sampler": "tcd", "steps": 4, "guidance": 1.0, "eta": 0.3},
+    {"name": "image-ddpm", "task": "image", "sampler": "ddpm", "steps": 8, "strength": 0.6},
+    {"name": "image-pndm", "task": "image", "sampler": "pndm", "steps": 8, "strength": 0.6},
+    {"name": "image-pndm-twice", "task": "image", "sampler": "pndm", "steps": 8, "strength": 0.9},
+    {"name": "image-heun", "task": "image", "sampler": "heun", "steps": 6, "strength": 0.6},
+    {"name": "image-unipc", "task": "image", "sampler": "unipc", "steps": 8, "strength": 0.6},
+    {"name": "image-lcm", "task": "image", "sampler": "lcm", "steps": 4, "strength": 0.5, "guidance": 1.5},
+    {"name": "image-tcd", "task": "image", "sampler": "tcd", "steps": 4, "strength": 0.5, "guidance": 1.5, "eta": 0.3},
+    {"name": "fill9-pndm", "task": "fill9", "sampler": "pndm", "steps": 6, "strength": 1.0},
+    {"name": "fill9-heun", "task": "fill9", "sampler": "heun", "steps": 4, "strength": 0.8},
+    {"name": "fill9-unipc", "task": "fill9", "sampler": "unipc", "steps": 6, "strength": 1.0},
+    {"name": "fill9-lcm", "task": "fill9", "sampler": "lcm", "steps": 4, "strength": 1.0, "guidance": 1.5},
+    {"name": "fill4-pndm", "task": "fill4", "sampler": "pndm", "steps": 6, "strength": 0.75},
+    {"name": "fill4-heun", "task": "fill4", "sampler": "heun", "steps": 5, "strength": 0.6},
+    {"name": "fill4-unipc", "task": "fill4", "sampler": "unipc", "steps": 6, "strength": 1.0},
+    {"name": "fill4-lcm", "task": "fill4", "sampler": "lcm", "steps": 4, "strength": 0.7, "guidance": 1.5},
+    {"name": "fill4-tcd", "task": "fill4", "sampler": "tcd", "steps": 4, "strength": 1.0, "guidance": 1.5, "eta": 0.3},
+)]
 DEFAULTS = {"model": "tiny", "task": "text", "guidance": 7.5, "seed": 3, "prompt": PROMPT, "negative": NEGATIVE, "strength": 1.0,
-            "eta": 0.0, "rescale": 0.0, "noise": False}
+            "eta": 0.0, "rescale": 0.0, "noise": False, "picture": True}
 
 
 def write_tokenizer(folder):
@@ -151,17 +179,28 @@ def inputs():
     return torch.tensor(picture, dtype=torch.float32), torch.tensor(mask, dtype=torch.float32)
 
 
+def use_own_grid(pipe, strength):
+    """All steps within what the strength leaves, as the pipeline for latent consistency models from images has it; the plain ones
+    know no such schedulers and would skip the first steps of a whole grid."""
+    made = pipe.scheduler.set_timesteps
+    pipe.scheduler.set_timesteps = lambda steps, device=None, **more: made(steps, device=device, strength=strength, **more)
+    pipe.get_timesteps = lambda num_inference_steps, strength, device: (pipe.scheduler.timesteps, num_inference_steps)
+
+
 def run(case, models, picture, mask):
     c = {**DEFAULTS, **case}
     m = models[c["model"]]
-    cls, extra = SCHEDULERS[c["sampler"]]
+    about = json.loads((SAMPLERS / (c["sampler"] + ".json")).read_text())["reference"]
+    cls = getattr(diffusers, about["class"])
     keys = cls.__init__.__wrapped__.__code__.co_varnames
-    scheduler = cls(**{k: v for k, v in {**m["scheduler"], **extra}.items() if k in keys})
+    scheduler = cls(**{k: v for k, v in {**m["scheduler"], "clip_sample": False, **about["config"]}.items() if k in keys})
     kind = {"text": StableDiffusionPipeline, "image": StableDiffusionImg2ImgPipeline}.get(c["task"], StableDiffusionInpaintPipeline)
     pipe = kind(vae=m["vae"], text_encoder=m["text_encoder"], tokenizer=m["tokenizer"],
                 unet=m["unet_fill"] if c["task"] == "fill9" else m["unet"], scheduler=scheduler, safety_checker=None,
                 feature_extractor=None, requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
+    if about.get("own_grid") and c["strength"] < 1:
+        use_own_grid(pipe, c["strength"])
     more = {}
     if c["task"] in ("text", "fill9", "fill4"):
         more.update(height=HEIGHT, width=WIDTH)
@@ -181,14 +220,16 @@ def run(case, models, picture, mask):
     image = (image / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
     assert torch.isfinite(latent).all() and image.std() > 0.05, (c["name"], float(image.std()))
     print(f"{c['name']}: latent {float(latent.std()):.3f}, picture {float(image.mean()):.3f} +- {float(image.std()):.3f}")
-    tensors = {c["name"] + ".latent": latent[0].contiguous(), c["name"] + ".image": image.contiguous()}
+    tensors = {c["name"] + ".latent": latent[0].contiguous()}
+    if c["picture"]:
+        tensors[c["name"] + ".image"] = image.contiguous()
     if c["noise"]:
         tensors[c["name"] + ".noise"] = more["latents"][0].contiguous()
     return c, tensors
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     root = Path(sys.argv[1]) / "runs"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)

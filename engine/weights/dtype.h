@@ -23,17 +23,22 @@ typedef enum {
   PMT_DTYPE_F8_E4M3,
   PMT_DTYPE_F8_E5M2,
   PMT_DTYPE_C64,
-  PMT_DTYPE_OTHER /* a name that this reader does not know; size 0, its byte count is not checked */
+  PMT_DTYPE_OTHER, /* a name that this reader does not know; size 0, its byte count is not checked */
+  PMT_DTYPE_Q4_0,  /* blocks of 32 values in GGUF files: quant.h */
+  PMT_DTYPE_Q4_1,
+  PMT_DTYPE_Q5_0,
+  PMT_DTYPE_Q5_1,
+  PMT_DTYPE_Q8_0
 } PmtDtype;
 
-/* "F16" as files spell it; "?" for PMT_DTYPE_OTHER. */
+/* "F16" as files spell it; "?" for PMT_DTYPE_OTHER and formats in blocks. */
 const char *pmt_dtype_name (PmtDtype dtype);
 /* PMT_DTYPE_OTHER for an unknown name. */
 PmtDtype pmt_dtype_from_name (const char *name);
-/* Bytes per value; 0 for PMT_DTYPE_OTHER. */
+/* Bytes per value; 0 for PMT_DTYPE_OTHER and for formats in blocks. */
 size_t pmt_dtype_size (PmtDtype dtype);
 
-/* True for F32, F16, BF16, F64, I64, I32: what pmt_dtype_to_f32 can do. */
+/* True for F32, F16, BF16, F64, I64, I32: what pmt_dtype_to_f32 can do. Formats in blocks have a reader of their own (quant.h). */
 bool pmt_dtype_is_readable (PmtDtype dtype);
 
 /* n little-endian values at `src` (any alignment) to f32. F16 keeps subnormals, infinities and NaN; F64 and integers round to

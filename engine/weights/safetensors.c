@@ -8,26 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/weights/header_json.h"
-
-struct PmtSafetensors {
-  char *path;
-  const uint8_t *bytes;
-  size_t size;
-  gboolean mapped; /* bytes come from mmap */
-  size_t header_size;
-  PmtHeader header;
-  PmtSafetensor *tensors; /* in order of data */
-  guint *by_name;         /* indices into tensors, in order of names */
-  guint n_tensors;
-};
+#include "engine/weights/quant.h"
+#include "engine/weights/safetensors_private.h"
 
 static gboolean
 refuse (const PmtSafetensors *file, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* Names come from the file: whatever they hold, a message stays one line of moderate length. */
-static void
-tidy (char *text)
+void
+pmt_tensor_table_tidy (char *text)
 {
   const size_t limit = 400;
 
@@ -48,7 +36,7 @@ refuse (const PmtSafetensors *file, GError **error, const char *format, ...)
   va_start (args, format);
   g_autofree char *why = g_strdup_vprintf (format, args);
   va_end (args);
-  tidy (why);
+  pmt_tensor_table_tidy (why);
   g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' is not a sound safetensors file: %s; get a fresh copy of it.", file->path,
                why);
   return FALSE;
@@ -93,6 +81,7 @@ check_frame (PmtSafetensors *file, GError **error)
                    header_size - (file->size - 8));
   if (header_size < 2 || file->bytes[8] != '{')
     return refuse (file, error, "its header does not begin with '{'");
+  file->header_offset = 8;
   file->header_size = header_size;
   return TRUE;
 }
@@ -151,6 +140,21 @@ compare_names (const void *a, const void *b, void *tensors)
   return strcmp (t[*(const guint *) a].name, t[*(const guint *) b].name);
 }
 
+void
+pmt_tensor_table_sort (PmtSafetensors *file)
+{
+  if (file->n_tensors > 0)
+    qsort (file->tensors, file->n_tensors, sizeof *file->tensors, compare_offsets);
+}
+
+void
+pmt_tensor_table_sort_names (PmtSafetensors *file)
+{
+  for (guint i = 0; i < file->n_tensors; i++)
+    file->by_name[i] = i;
+  g_qsort_with_data (file->by_name, (gint) file->n_tensors, sizeof (guint), compare_names, file->tensors);
+}
+
 static gboolean
 check_tensors (PmtSafetensors *file, GError **error)
 {
@@ -163,8 +167,7 @@ check_tensors (PmtSafetensors *file, GError **error)
   for (guint i = 0; i < entries->len; i++)
     if (!check_entry (file, &g_array_index (entries, PmtHeaderEntry, i), data_size, &file->tensors[i], error))
       return FALSE;
-  if (entries->len > 0)
-    qsort (file->tensors, entries->len, sizeof *file->tensors, compare_offsets);
+  pmt_tensor_table_sort (file);
   for (guint i = 0; i < entries->len; i++) {
     PmtSafetensor *t = &file->tensors[i];
     if (t->offset < at)
@@ -174,11 +177,10 @@ check_tensors (PmtSafetensors *file, GError **error)
     at = t->offset + t->bytes;
     t->offset += 8 + file->header_size;
     t->data = file->bytes + t->offset;
-    file->by_name[i] = i;
   }
   if (at < data_size)
     return refuse (file, error, "%" G_GUINT64_FORMAT " bytes at its end belong to no tensor", data_size - at);
-  g_qsort_with_data (file->by_name, (gint) file->n_tensors, sizeof (guint), compare_names, file->tensors);
+  pmt_tensor_table_sort_names (file);
   return TRUE;
 }
 
@@ -215,8 +217,8 @@ pmt_safetensors_open_memory (const void *bytes, size_t size, const char *label, 
   return check_all (file, error);
 }
 
-static gboolean
-map_file (PmtSafetensors *file, GError **error)
+gboolean
+pmt_tensor_table_map (PmtSafetensors *file, GError **error)
 {
   struct stat st;
   int fd = open (file->path, O_RDONLY | O_CLOEXEC);
@@ -258,7 +260,7 @@ pmt_safetensors_open (const char *path, GError **error)
   PmtSafetensors *file = g_new0 (PmtSafetensors, 1);
 
   file->path = g_strdup (path);
-  if (!map_file (file, error)) {
+  if (!pmt_tensor_table_map (file, error)) {
     pmt_safetensors_free (file);
     return NULL;
   }
@@ -295,7 +297,7 @@ const char *
 pmt_safetensors_header (const PmtSafetensors *file, size_t *length)
 {
   *length = file->header_size;
-  return (const char *) file->bytes + 8;
+  return (const char *) file->bytes + file->header_offset;
 }
 
 guint
@@ -346,9 +348,13 @@ pmt_safetensors_read_f32 (const PmtSafetensors *file, const PmtSafetensor *tenso
                           GError **error)
 {
   g_return_val_if_fail (begin <= tensor->count && count <= tensor->count - begin, FALSE);
+  if (pmt_quant_is (tensor->dtype)) {
+    pmt_quant_to_f32 (tensor->dtype, tensor->data, begin, count, dst);
+    return TRUE;
+  }
   if (!pmt_dtype_is_readable (tensor->dtype)) {
     g_autofree char *what = g_strdup_printf ("%s' is stored as %s", tensor->name, tensor->dtype_name);
-    tidy (what);
+    pmt_tensor_table_tidy (what);
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
                  "'%s' cannot be used: its tensor '%s, which is not supported; convert the file to F16 or F32.", file->path, what);
     return FALSE;

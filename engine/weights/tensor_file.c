@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/weights/tensor_file.h"
 
+#include "engine/weights/gguf.h"
 #include "engine/weights/pickle.h"
 
 PmtSafetensors *
@@ -11,9 +12,7 @@ pmt_tensor_file_open (const char *path, GError **error)
       pmt_pickle_refuse (path, error);
       return NULL;
     case PMT_CONTENT_GGUF:
-      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "'%s' is a GGUF file, which this version does not read; use the .safetensors file of the same model.", path);
-      return NULL;
+      return pmt_gguf_open (path, error);
     default:
       return pmt_safetensors_open (path, error);
   }

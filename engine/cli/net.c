@@ -204,8 +204,7 @@ run_vae_decode (Net *net, GError **error)
     return FALSE;
   latents = pmt_net_read (&net->ctx, net->in, tensor);
   /* pmt_vae_decode takes latents as the UNet has them, diffusers' decode() as the autoencoder has them */
-  for (int64_t i = 0; i < pmt_tensor_size (latents); i++)
-    latents.data[i] = (latents.data[i] - config->shift_factor) * config->scaling_factor;
+  pmt_vae_scale_latents (config, latents.data, pmt_tensor_size (latents) / config->latent_channels);
   picture = pmt_vae_decode (&net->ctx, vae, latents);
   return !pmt_context_take_error (&net->ctx, error) && pmt_net_add (&net->out, "sample", picture, error);
 }

@@ -1,28 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/methods/start.h"
 
+#include <string.h>
+
+/* The picture's latents: as they were given, or encoded and sampled. */
+static gboolean
+read_clean (PmtRun *run, int track, PmtTensor *clean, GError **error)
+{
+  const float *given = run->request->latent;
+  PmtTensor moments;
+  if (!given)
+    return pmt_run_encode (run, NULL, &moments, error) && pmt_run_sample_moments (run, track, moments, clean, error);
+  *clean = pmt_run_new_tensor (run, run->tracks[track]->latent.shape, error);
+  if (clean->data && !run->ctx.dry)
+    pmt_nchw_to_nhwc (given, clean->data, 1, run->latent_channels, run->latent_height, run->latent_width);
+  return clean->data != NULL;
+}
+
 gboolean
 pmt_start_from_image (PmtRun *run, int track, PmtStart start, PmtTensor *clean, GError **error)
 {
   const PmtRequest *q = run->request;
   PmtTrack *t = run->tracks[track];
-  const bool pure = start.pure_at_full && q->strength >= 1.0;
-  run->first = pmt_grid_first (run->grid, q->strength);
-  if (run->first >= run->grid->n) {
+  const bool resumed = q->denoising_start > 0, pure = start.pure_at_full && q->strength >= 1.0 && !resumed;
+  run->first = resumed ? pmt_run_first_of_part (run, q->denoising_start) : pmt_grid_first (run->grid, q->strength);
+  if (run->first >= run->last) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "A strength of %g leaves none of %d steps to do; raise the strength or the number of steps.", q->strength, q->steps);
+                 resumed ? "A start at %g of the noise levels leaves none of %d steps to do; start sooner or take more steps."
+                         : "A strength of %g leaves none of %d steps to do; raise the strength or the number of steps.",
+                 resumed ? q->denoising_start : q->strength, q->steps);
     return FALSE;
   }
   *clean = PMT_NO_TENSOR;
-  if (!pure || start.need_clean) {
-    PmtTensor moments;
-    if (!pmt_run_encode (run, NULL, &moments, error) || !pmt_run_sample_moments (run, track, moments, clean, error))
-      return FALSE;
+  if ((!pure || start.need_clean) && !read_clean (run, track, clean, error))
+    return FALSE;
+  if (resumed && !start.need_clean) {
+    memcpy (t->latent.data, clean->data, (size_t) pmt_tensor_size (*clean) * sizeof (float));
+    t->started = true;
+    return TRUE;
   }
   PmtTensor noise;
   if (!pmt_run_initial_noise (run, track, &noise, error))
     return FALSE;
-  if (pure) {
+  if (resumed) {
+    memcpy (t->latent.data, clean->data, (size_t) pmt_tensor_size (*clean) * sizeof (float));
+  } else if (pure) {
     for (int64_t i = 0; i < pmt_tensor_size (noise); i++)
       t->latent.data[i] = (float) (noise.data[i] * run->grid->init_sigma);
   } else {

@@ -31,10 +31,21 @@ pmt_time_embedding (PmtContext *ctx, const float *values, int64_t n, int width, 
 PmtTensor
 pmt_guidance_embedding (PmtContext *ctx, const float *values, int64_t n, int width)
 {
-  float *scaled = g_new (float, n);
-  for (int64_t row = 0; row < n; row++)
-    scaled[row] = 1000.0f * values[row];
-  PmtTensor out = pmt_time_embedding (ctx, scaled, n, width, false, 1.0f);
-  g_free (scaled);
+  const int half = width / 2;
+  PmtTensor out = pmt_tensor_new (ctx, PMT_SHAPE2 (n, width));
+  if (!out.data || ctx->dry)
+    return out;
+  /* Angles reach many thousands, so each is rounded where the reference rounds: the step of the exponent first, unlike above. */
+  const float step = logf (10000.0f) / (float) (half - 1);
+  for (int64_t row = 0; row < n; row++) {
+    float *at = out.data + row * width;
+    for (int k = 0; k < half; k++) {
+      float angle = 1000.0f * values[row] * expf ((float) k * -step);
+      at[k] = sinf (angle);
+      at[half + k] = cosf (angle);
+    }
+    if (width & 1)
+      at[width - 1] = 0.0f;
+  }
   return out;
 }

@@ -109,7 +109,7 @@ read_conditions (JsonObject *object, const char *file, PmtUnetConfig *config, GE
 {
   const char *added;
   if (!pmt_config_int (object, "time_cond_proj_dim", 0, &config->time_cond_proj_dim, error)
-      || !pmt_config_range (file, "time_cond_proj_dim", config->time_cond_proj_dim, 0, 1 << 16, error)
+      || (config->time_cond_proj_dim != 0 && !pmt_config_range (file, "time_cond_proj_dim", config->time_cond_proj_dim, 4, 1 << 16, error))
       || !pmt_config_string (object, "addition_embed_type", NULL, &added, error))
     return FALSE;
   if (!added)

@@ -134,7 +134,6 @@ pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTensor noise
   PmtTensor out = pmt_tensor_new (ctx, shape);
   if (!out.data || ctx->dry)
     return out;
-  float shift = scaled ? config->shift_factor : 0.0f, factor = scaled ? config->scaling_factor : 1.0f;
   int64_t positions = pmt_shape_size (&shape) / z;
   for (int64_t i = 0; i < positions; i++) {
     const float *mean = moments.data + i * 2 * z, *logvar = mean + z;
@@ -142,10 +141,38 @@ pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTensor noise
       float value = mean[c];
       if (noise.data)
         value += expf (0.5f * logvar[c]) * noise.data[i * z + c];
-      out.data[i * z + c] = (value - shift) * factor;
+      out.data[i * z + c] = value;
     }
   }
+  if (scaled)
+    pmt_vae_scale_latents (config, out.data, positions);
   return out;
+}
+
+void
+pmt_vae_scale_latents (const PmtVaeConfig *config, float *latents, int64_t n)
+{
+  const int z = config->latent_channels;
+  for (int64_t i = 0; i < n; i++)
+    for (int c = 0; c < z; c++) {
+      float *value = latents + i * z + c;
+      *value = (*value - config->shift_factor - config->mean[c]) * config->scaling_factor / config->std[c];
+    }
+}
+
+/* UNet latents into the autoencoder's: a product with a diagonal matrix where each channel has a spread of its own. */
+static PmtTensor
+unscale (PmtContext *ctx, const PmtVaeConfig *config, PmtTensor latents)
+{
+  const int z = config->latent_channels;
+  if (!config->has_mean_std && config->shift_factor == 0.0f)
+    return pmt_scale (ctx, latents, 1.0f / config->scaling_factor);
+  PmtTensor factor = pmt_tensor_zeros (ctx, PMT_SHAPE2 (z, z)), shift = pmt_tensor_new (ctx, PMT_SHAPE1 (z));
+  for (int c = 0; c < z && shift.data && !ctx->dry; c++) {
+    factor.data[c * z + c] = config->std[c] / config->scaling_factor;
+    shift.data[c] = config->mean[c] + config->shift_factor;
+  }
+  return pmt_linear (ctx, latents, factor, shift);
 }
 
 PmtTensor
@@ -155,13 +182,7 @@ pmt_vae_decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents)
   if (!check_channels (ctx, latents, config->latent_channels, "latents"))
     return PMT_NO_TENSOR;
   PmtFrame frame = pmt_frame_open (ctx);
-  PmtTensor x = pmt_scale (ctx, latents, 1.0f / config->scaling_factor);
-  if (config->shift_factor != 0.0f) {
-    PmtTensor shift = pmt_tensor_new (ctx, PMT_SHAPE2 (latents.shape.dim[0], config->latent_channels));
-    for (int64_t i = 0; !ctx->dry && i < pmt_tensor_size (shift); i++)
-      shift.data[i] = config->shift_factor;
-    x = pmt_add_rows (ctx, x, shift);
-  }
+  PmtTensor x = unscale (ctx, config, latents);
   if (config->post_quant_conv)
     x = pmt_dense_run (ctx, vae->pool, &vae->post_quant, x);
   return pmt_frame_close (ctx, frame, pmt_vae_decoder_run (ctx, vae->pool, &vae->decoder, x));

@@ -9,6 +9,7 @@
 #include "engine/weights/source.h"
 
 #define PMT_VAE_MAX_LEVELS 8
+#define PMT_VAE_MAX_LATENTS 64
 
 typedef struct PmtVaeConfig {
   int in_channels, out_channels, latent_channels;
@@ -19,6 +20,8 @@ typedef struct PmtVaeConfig {
   bool mid_attention;
   bool quant_conv, post_quant_conv;
   float scaling_factor, shift_factor; /* UNet latent = (z - shift) * scaling */
+  bool has_mean_std; /* latents_mean and latents_std: UNet latent = (z - shift - mean) * scaling / std, by channel */
+  float mean[PMT_VAE_MAX_LATENTS], std[PMT_VAE_MAX_LATENTS]; /* 0 and 1 where the file has none */
   int sample_size;
 } PmtVaeConfig;
 
@@ -40,5 +43,7 @@ PmtTensor pmt_vae_encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures);
 /* UNet latents from moments: (mean + exp(logvar / 2) * noise - shift) * scaling; noise [N, h, w, latent_channels] or PMT_NO_TENSOR
  * for the mode. `scaled` false leaves out shift and scaling (InstructPix2Pix). */
 PmtTensor pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTensor noise, bool scaled);
+/* Autoencoder's latents z into UNet latents, in place: n positions of latent_channels values. */
+void pmt_vae_scale_latents (const PmtVaeConfig *config, float *z, int64_t n);
 /* latents as the UNet has them (scaled) [N, h, w, latent_channels] -> pictures [N, h*f, w*f, 3], not clamped. */
 PmtTensor pmt_vae_decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents);

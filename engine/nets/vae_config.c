@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config.json of an autoencoder (formats.md 1.2 and 4.1). */
+#include <math.h>
 #include <string.h>
 
 #include "engine/nets/config_check.h"
@@ -10,8 +11,6 @@ static const PmtConfigDemand demands[] = {
   { "act_fn", "silu", "swish" },
   { "down_block_types", "DownEncoderBlock2D", NULL },
   { "up_block_types", "UpDecoderBlock2D", NULL },
-  { "latents_mean", NULL, NULL },
-  { "latents_std", NULL, NULL },
 };
 
 static gboolean
@@ -33,6 +32,52 @@ check_numbers (const PmtVaeConfig *config, const char *file, GError **error)
     return FALSE;
   }
   return TRUE;
+}
+
+/* A list of one number per latent channel; `value` keeps what it holds where the key is absent or null. */
+static gboolean
+read_by_channel (JsonObject *object, const char *file, const char *key, int channels, float *value, bool *found, GError **error)
+{
+  if (!pmt_config_has (object, key))
+    return TRUE;
+  JsonNode *node = json_object_get_member (object, key);
+  JsonArray *list = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  gboolean good = list && json_array_get_length (list) == (guint) channels;
+  for (int i = 0; good && i < channels; i++) {
+    JsonNode *entry = json_array_get_element (list, (guint) i);
+    const double number = JSON_NODE_HOLDS_VALUE (entry) && json_node_get_value_type (entry) != G_TYPE_STRING
+                            ? json_node_get_double (entry) : NAN;
+    value[i] = (float) number;
+    good = isfinite (value[i]) && fabsf (value[i]) < 1e6f;
+  }
+  *found = true;
+  if (!good)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
+                 "%s: \"%s\" has to be a list of %d numbers, one for each of the latent_channels; take the file from the model's source "
+                 "again.",
+                 file, key, channels);
+  return good;
+}
+
+static gboolean
+read_mean_std (JsonObject *object, const char *file, PmtVaeConfig *config, GError **error)
+{
+  bool mean = false, std = false;
+  for (int i = 0; i < PMT_VAE_MAX_LATENTS; i++)
+    config->std[i] = 1.0f;
+  if (!read_by_channel (object, file, "latents_mean", config->latent_channels, config->mean, &mean, error)
+      || !read_by_channel (object, file, "latents_std", config->latent_channels, config->std, &std, error))
+    return FALSE;
+  config->has_mean_std = mean || std;
+  bool positive = mean == std; /* the reference uses them together or not at all */
+  for (int i = 0; i < config->latent_channels; i++)
+    positive = positive && config->std[i] > 0.0f;
+  if (!positive)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
+                 "%s: \"latents_mean\" and \"latents_std\" belong together and the second has to be above 0; take the file from the model's "
+                 "source again.",
+                 file);
+  return positive;
 }
 
 gboolean
@@ -63,7 +108,7 @@ pmt_vae_config_parse (JsonObject *object, const char *file, PmtVaeConfig *config
   config->post_quant_conv = post_quant;
   config->scaling_factor = (float) scaling;
   config->shift_factor = (float) shift;
-  return check_numbers (config, file, error);
+  return check_numbers (config, file, error) && read_mean_std (object, file, config, error);
 }
 
 int

@@ -17,6 +17,7 @@ struct PmtModel {
   PmtModelFiles *files;
   char *hash;
   PmtScheduleConfig schedule;
+  bool prediction_known;
   PmtUnetConfig unet_config[2]; /* plain, fill */
   bool has_fill;
   PmtVaeConfig vae_config;
@@ -67,6 +68,7 @@ read_configs (PmtModel *model, GError **error)
     return FALSE;
   JsonObject *scheduler = pmt_model_files_scheduler (model->files);
   pmt_schedule_config_init_sd (&model->schedule);
+  model->prediction_known = pmt_model_files_prediction_known (model->files);
   return pmt_schedule_config_parse (scheduler, pmt_config_path (scheduler), &model->schedule, error);
 }
 
@@ -213,6 +215,19 @@ const PmtScheduleConfig *
 pmt_model_schedule (const PmtModel *model)
 {
   return &model->schedule;
+}
+
+bool
+pmt_model_prediction_known (const PmtModel *model)
+{
+  return model->prediction_known;
+}
+
+void
+pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction)
+{
+  model->schedule.prediction = prediction;
+  model->prediction_known = true;
 }
 
 const PmtUnetConfig *

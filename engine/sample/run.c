@@ -19,7 +19,7 @@ execute (PmtRunner *runner, PmtResult *result, GError **error)
   if (!pmt_runner_open (runner, error) || !pmt_runner_load (runner, error))
     return FALSE;
   pmt_runner_watch (runner);
-  return pmt_runner_text (runner, error) && pmt_runner_start (runner, error) && pmt_runner_sample (runner, error) &&
+  return pmt_runner_prediction (runner, error) && pmt_runner_text (runner, error) && pmt_runner_start (runner, error) && pmt_runner_sample (runner, error) &&
          pmt_runner_decode (runner, result, error);
 }
 

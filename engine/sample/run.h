@@ -37,6 +37,7 @@ typedef struct PmtRequest {
   const float *image;    /* [height, width, 3] sRGB-encoded 0..1, or NULL */
   const float *mask;     /* [height, width] 0..1, 1 = regenerate, or NULL; needs an image */
   const float *noise;    /* initial unit noise, NCHW [c, h/8, w/8], in place of the seed's; or NULL */
+  const float *latent;   /* NCHW [c, h/8, w/8], as the UNet has it, in place of an encoded image; or NULL */
 
   const PmtControl *controls;
   int n_controls;
@@ -60,6 +61,11 @@ typedef struct PmtRequest {
   /* Part of the noise levels that is gone through, for handing latents from a base model to a refiner (formats.md 7.11). 0 = from the
    * start, to the end. With a start, the image's latents are taken as they are, without noise. */
   double denoising_start, denoising_end;
+  bool latent_only;      /* the result's picture is not decoded */
+  /* A second model of the same latents (the SDXL refiner) goes on from `refiner_start` of the noise levels, (0, 1), to the end. It gets
+   * the prompts and the seed, and none of the controls and methods. NULL = none. */
+  PmtModel *refiner;     /* borrowed */
+  double refiner_start;
 
   const PmtMethodUse *methods; /* beside those that the request itself implies (guidance, img2img, inpainting) */
   int n_methods;
@@ -74,11 +80,12 @@ typedef struct PmtRequest {
 } PmtRequest;
 
 typedef struct PmtResult {
-  float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear */
+  float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear. NULL with latent_only */
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
   int width, height, latent_channels;
   int steps_done;        /* evaluations */
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
+  PmtPrediction prediction; /* what the UNet was taken to predict */
   size_t peak_bytes;     /* highest use of the run's arenas */
 } PmtResult;
 void pmt_result_clear (PmtResult *result);
@@ -108,6 +115,7 @@ struct PmtRun {
   PmtSchedule *schedule;
   PmtGrid *grid;
   int first;             /* first grid point evaluated (0 unless a method's plan moved it) */
+  int last;              /* the grid point that the run ends at: grid->n unless the request ends sooner */
   PmtArena *memory;      /* life of the run */
   PmtContext ctx;        /* step arena; reset between evaluations */
   int weight_set;        /* what text encoders and new rows compute with; 0 unless a method's state_new says otherwise (weight_set.h) */
@@ -149,6 +157,8 @@ gboolean pmt_run_encode_negative (PmtRun *run, GError **error);
  * it (layers left out, last norm), and in *pooled (may be NULL) [1, P] where the UNet takes that encoder's pooled output, else
  * PMT_NO_TENSOR. In the step arena. */
 gboolean pmt_run_encode_ids (PmtRun *run, int k, const int32_t *ids, int length, PmtTensor *hidden, PmtTensor *pooled, GError **error);
+/* The first grid point of a run that leaves out `start` of the noise levels (the request's denoising_start); grid->n when nothing is left. */
+int pmt_run_first_of_part (const PmtRun *run, double start);
 /* Tokens of one sequence, ends included, that all of the model's text encoders take: 77. */
 int pmt_run_text_length (const PmtRun *run);
 /* A further track with a latent of that size, its own generator (seeded as the request says) and solver. Its index, or -1 + error. */

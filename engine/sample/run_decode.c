@@ -24,8 +24,9 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
 {
   const PmtRun *run = &runner->run;
   result->latent = big_array (pmt_tensor_size (latent), error);
-  result->image = result->latent ? big_array (pmt_tensor_size (picture), error) : NULL;
-  if (!result->image)
+  if (!result->latent)
+    return FALSE;
+  if (picture.data && !(result->image = big_array (pmt_tensor_size (picture), error)))
     return FALSE;
   result->width = run->request->width;
   result->height = run->request->height;
@@ -33,6 +34,7 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   result->steps_done = runner->steps_done;
   result->prompt_tokens_cut = runner->prompt_tokens_cut;
   result->negative_tokens_cut = run->negative_tokens_cut;
+  result->prediction = run->schedule->config.prediction;
   pmt_nhwc_to_nchw (latent.data, result->latent, 1, run->latent_channels, run->latent_height, run->latent_width);
   for (int64_t i = 0; i < pmt_tensor_size (picture); i++) {
     const float p = 0.5f * picture.data[i] + 0.5f;
@@ -48,7 +50,7 @@ pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error)
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
   PmtTensor latent = run->tracks[run->result_track]->latent;
   pmt_runner_report (runner, PMT_STAGE_DECODE, 0, 0, PMT_NO_TENSOR);
-  PmtTensor picture = pmt_vae_decode (&run->ctx, run->vae, latent);
+  PmtTensor picture = run->request->latent_only ? PMT_NO_TENSOR : pmt_vae_decode (&run->ctx, run->vae, latent);
   gboolean ok = pmt_runner_check (run, error);
   if (ok && !runner->dry) {
     ok = fill_result (runner, latent, picture, result, error);

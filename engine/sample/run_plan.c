@@ -21,6 +21,43 @@ refuse (GError **error, PmtError code, const char *format, ...)
   return FALSE;
 }
 
+/* The timestep that `part` of the noise levels ends at (formats.md 7.11). */
+static double
+cut_of (const PmtSchedule *schedule, double part)
+{
+  const double steps = schedule->config.train_steps;
+  return rint (steps - part * steps);
+}
+
+static gboolean
+cut_grid (PmtRun *run, GError **error)
+{
+  const PmtRequest *q = run->request;
+  const PmtGrid *grid = run->grid;
+  run->last = grid->n;
+  if (q->denoising_end == 0 || q->denoising_end == 1)
+    return TRUE;
+  const double cut = cut_of (run->schedule, q->denoising_end);
+  for (run->last = 0; run->last < grid->n && grid->timestep[run->last] >= cut;)
+    run->last++;
+  return run->last > 0 || refuse (error, PMT_ERROR_INPUT, "The first %g of the noise levels have none of %d steps; take more steps.",
+                                  q->denoising_end, q->steps);
+}
+
+int
+pmt_run_first_of_part (const PmtRun *run, double start)
+{
+  const PmtGrid *grid = run->grid;
+  const double cut = cut_of (run->schedule, start);
+  int left = 0;
+  for (int i = 0; i < grid->n; i++)
+    left += grid->timestep[i] < cut;
+  /* A step of two evaluations is not cut in two. */
+  if (grid->order == 2 && left % 2 == 0 && left < grid->n)
+    left++;
+  return grid->n - left;
+}
+
 static gboolean
 check_request (const PmtRun *run, GError **error)
 {
@@ -34,6 +71,14 @@ check_request (const PmtRun *run, GError **error)
     return refuse (error, PMT_ERROR_INPUT, "There is a mask and no picture that it belongs to; give the picture too.");
   if (!(q->strength > 0 && q->strength <= 1))
     return refuse (error, PMT_ERROR_INPUT, "The strength is %g and has to be above 0 and at most 1.", q->strength);
+  if (!(q->denoising_start >= 0 && q->denoising_start < 1 && q->denoising_end >= 0 && q->denoising_end <= 1 &&
+        (q->denoising_end == 0 || q->denoising_start < q->denoising_end)))
+    return refuse (error, PMT_ERROR_INPUT,
+                   "The part of the noise levels to go through is from %g to %g; both have to be from 0 to 1 and the first the smaller one.",
+                   q->denoising_start, q->denoising_end);
+  if (q->denoising_start > 0 && !q->image && !q->latent)
+    return refuse (error, PMT_ERROR_INPUT, "A run that starts at %g of the noise levels goes on from something; give a picture.",
+                   q->denoising_start);
   if (!(q->guidance >= 0 && q->guidance <= 1000))
     return refuse (error, PMT_ERROR_INPUT, "The guidance is %g and has to be from 0 to 1000.", q->guidance);
   if (!(q->eta <= 1))
@@ -177,9 +222,9 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   run->latent_width = q->width / factor;
   run->latent_height = q->height / factor;
   run->schedule = pmt_schedule_new (pmt_model_schedule (run->model), error);
-  const double strength = q->image && !q->edit ? q->strength : 1.0;
+  const double strength = q->denoising_start == 0 && (q->image || q->latent) && !q->edit ? q->strength : 1.0;
   run->grid = run->schedule ? q->sampler->grid (run->schedule, q->steps, strength, error) : NULL;
-  return run->grid && open_memory (runner, error) && choose_methods (runner, error);
+  return run->grid && cut_grid (run, error) && open_memory (runner, error) && choose_methods (runner, error);
 }
 
 void

@@ -295,11 +295,11 @@ pmt_runner_sample (PmtRunner *runner, GError **error)
 {
   PmtRun *run = &runner->run;
   const PmtGrid *grid = run->grid;
-  const int n = grid->n - run->first;
+  const int n = run->last - run->first;
   PmtStep step = { 0 };
   gboolean ok = TRUE;
   pmt_runner_report (runner, PMT_STAGE_SAMPLE, 0, n, PMT_NO_TENSOR);
-  for (int i = run->first; i < grid->n && ok; i++) {
+  for (int i = run->first; i < run->last && ok; i++) {
     const atomic_bool *keep = run->request->keep;
     if (keep && runner->steps_done > 0 && !runner->dry && atomic_load (keep)) {
       for (int k = 0; k < run->n_tracks; k++) {

@@ -28,6 +28,9 @@ gboolean pmt_runner_open (PmtRunner *runner, GError **error);
 void pmt_runner_close (PmtRunner *runner);
 gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or their dry twins */
 
+/* run_probe.c: what the loaded UNet predicts, into the run's schedule. */
+gboolean pmt_runner_prediction (PmtRunner *runner, GError **error);
+
 /* run_text.c: the prompt, then the methods' text hooks. */
 gboolean pmt_runner_text (PmtRunner *runner, GError **error);
 

@@ -14,6 +14,7 @@ typedef struct FullUnet {
   const char *name, *json;
   int size, text_width; /* of the latent and the context */
   double parameters, multiplications;
+  int tensors, time_ids; /* 0 = 686, none */
 } FullUnet;
 
 static const FullUnet unets[] = {
@@ -21,6 +22,20 @@ static const FullUnet unets[] = {
   { "sd1-768", "{\"cross_attention_dim\": 768}", 96, 768, 859.5e6, 1074e9 },
   { "sd2-512", "{\"cross_attention_dim\": 1024, \"attention_head_dim\": [5, 10, 20, 20], \"use_linear_projection\": true}", 64, 1024,
     865.9e6, 402.1e9 },
+  { "sdxl-1024",
+    "{\"cross_attention_dim\": 2048, \"attention_head_dim\": [5, 10, 20], \"use_linear_projection\": true, \"block_out_channels\": "
+    "[320, 640, 1280], \"transformer_layers_per_block\": [1, 2, 10], \"down_block_types\": [\"DownBlock2D\", "
+    "\"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\"], \"up_block_types\": [\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", "
+    "\"UpBlock2D\"], \"addition_embed_type\": \"text_time\", \"addition_time_embed_dim\": 256, "
+    "\"projection_class_embeddings_input_dim\": 2816}",
+    128, 2048, 2567.5e6, 3381e9, 1680, 6 },
+  { "refiner-1024",
+    "{\"cross_attention_dim\": 1280, \"attention_head_dim\": [6, 12, 24, 24], \"use_linear_projection\": true, "
+    "\"block_out_channels\": [384, 768, 1536, 1536], \"transformer_layers_per_block\": 4, \"down_block_types\": [\"DownBlock2D\", "
+    "\"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", \"DownBlock2D\"], \"up_block_types\": [\"UpBlock2D\", "
+    "\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"UpBlock2D\"], \"addition_embed_type\": \"text_time\", "
+    "\"addition_time_embed_dim\": 256, \"projection_class_embeddings_input_dim\": 2560}",
+    128, 1280, 2259.5e6, 3643e9, 1220, 5 },
 };
 
 static void
@@ -46,12 +61,16 @@ test_unet (gconstpointer data)
   JsonObject *object = pmt_config_from_text (full->json, full->name);
   g_assert_true (pmt_unet_config_parse (object, full->name, &config, &error));
   PmtUnet *unet = pmt_unet_new (&config, NULL, NULL, &error);
-  g_assert_cmpint (pmt_weight_pool_count (pmt_unet_weights (unet)), ==, 686);
+  g_assert_cmpint (pmt_weight_pool_count (pmt_unet_weights (unet)), ==, full->tensors ? full->tensors : 686);
   assert_parameters (pmt_unet_weight_bytes (unet), full->parameters);
   PmtContext *dry = nets_context_new (true);
   float time = 1.0f;
   PmtUnetInput input = { .sample = pmt_tensor_new (dry, PMT_SHAPE4 (1, full->size, full->size, 4)), .timesteps = &time,
                          .context = pmt_tensor_new (dry, PMT_SHAPE3 (1, 77, full->text_width)) };
+  if (full->time_ids) {
+    input.text_embeds = pmt_tensor_new (dry, PMT_SHAPE2 (1, 1280));
+    input.time_ids = pmt_tensor_new (dry, PMT_SHAPE2 (1, full->time_ids));
+  }
   pmt_unet_forward (dry, unet, &input, NULL);
   nets_context_check (dry);
   /* The count of multiplications leaves out norms and activations. */

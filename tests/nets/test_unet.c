@@ -2,11 +2,13 @@
 /* The UNet against diffusers' outputs, and what it promises about rows, dry runs, cancelling and bad input. */
 #include <string.h>
 
+#include "engine/nets/time_embedding.h"
 #include "engine/nets/unet.h"
 #include "tests/nets/nets_case.h"
 
 static const char *const names[] = { "unet-sd1",      "unet-sd2-odd",  "unet-deep",     "unet-fill",
-                                     "unet-middle",   "unet-edit-odd", "unet-fill-deep" };
+                                     "unet-middle",   "unet-edit-odd", "unet-fill-deep", "unet-sdxl",
+                                     "unet-refiner",  "unet-lcm" };
 
 static NetsCase *
 open_case (const char *name)
@@ -29,8 +31,15 @@ load (const NetsCase *nets)
 static PmtUnetInput
 read_input (PmtContext *ctx, const NetsCase *nets)
 {
-  return (PmtUnetInput) { .sample = nets_read (ctx, nets, "sample"), .timesteps = nets_read (ctx, nets, "timestep").data,
-                          .context = nets_read (ctx, nets, "encoder_hidden_states") };
+  PmtUnetInput input = { .sample = nets_read (ctx, nets, "sample"), .timesteps = nets_read (ctx, nets, "timestep").data,
+                         .context = nets_read (ctx, nets, "encoder_hidden_states") };
+  if (nets_has (nets, "text_embeds")) {
+    input.text_embeds = nets_read (ctx, nets, "text_embeds");
+    input.time_ids = nets_read (ctx, nets, "time_ids");
+  }
+  if (nets_has (nets, "timestep_cond"))
+    input.timestep_cond = nets_read (ctx, nets, "timestep_cond");
+  return input;
 }
 
 static void
@@ -110,6 +119,65 @@ test_dry (gconstpointer name)
   nets_context_free (ctx);
   pmt_unet_free (hollow);
   pmt_unet_free (unet);
+  nets_case_close (nets);
+}
+
+/* The embedding of guidance scales, and a network that takes it and is not given it. */
+static void
+test_guidance (void)
+{
+  NetsCase *nets = open_case ("unet-lcm");
+  PmtUnet *unet = load (nets);
+  PmtContext *ctx = nets_context_new (false);
+  PmtUnetInput input = read_input (ctx, nets);
+  PmtTensor w = nets_read (ctx, nets, "w");
+  nets_compare (ctx, nets, "timestep_cond",
+                pmt_guidance_embedding (ctx, w.data, w.shape.dim[0], pmt_unet_config (unet)->time_cond_proj_dim));
+  input.timestep_cond = PMT_NO_TENSOR;
+  nets_compare (ctx, nets, "out_untold", pmt_unet_forward (ctx, unet, &input, NULL));
+  nets_context_free (ctx);
+  pmt_unet_free (unet);
+  nets_case_close (nets);
+}
+
+static void
+assert_refused (PmtContext *ctx, PmtUnet *unet, const PmtUnetInput *input, const char *says)
+{
+  GError *error = NULL;
+  g_assert_null (pmt_unet_forward (ctx, unet, input, NULL).data);
+  g_assert_true (pmt_context_take_error (ctx, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_INPUT);
+  if (!strstr (error->message, says))
+    g_error ("'%s' does not say '%s'", error->message, says);
+  g_clear_error (&error);
+}
+
+/* Added conditions that are missing, too many, or of another model. */
+static void
+test_wrong_conditions (void)
+{
+  NetsCase *nets = open_case ("unet-sdxl"), *plain_case = open_case ("unet-sd1");
+  PmtUnet *unet = load (nets), *plain = load (plain_case);
+  PmtContext *ctx = nets_context_new (false);
+  PmtUnetInput good = read_input (ctx, nets), bad = good, other = read_input (ctx, plain_case);
+  bad.text_embeds = PMT_NO_TENSOR;
+  assert_refused (ctx, unet, &bad, "was given a pooled text of 0 and 6 time ids");
+  bad = good;
+  bad.time_ids = nets_random (ctx, PMT_SHAPE2 (2, 5), 5);
+  assert_refused (ctx, unet, &bad, "6 numbers each, 46 in all, and was given a pooled text of 10 and 5 time ids");
+  bad = good;
+  bad.time_ids = pmt_tensor_rows (good.time_ids, 0, 1);
+  assert_refused (ctx, unet, &bad, "time ids");
+  bad = good;
+  bad.timestep_cond = nets_random (ctx, PMT_SHAPE2 (2, 32), 6);
+  assert_refused (ctx, unet, &bad, "takes no guidance embedding");
+  other.text_embeds = good.text_embeds;
+  assert_refused (ctx, plain, &other, "takes no pooled text");
+  nets_compare (ctx, nets, "out", pmt_unet_forward (ctx, unet, &good, NULL));
+  nets_context_free (ctx);
+  pmt_unet_free (plain);
+  pmt_unet_free (unet);
+  nets_case_close (plain_case);
   nets_case_close (nets);
 }
 
@@ -214,6 +282,10 @@ main (int argc, char **argv)
   g_test_add_data_func ("/nets/unet/rows/linear", "unet-deep", test_rows);
   g_test_add_data_func ("/nets/unet/dry/even", "unet-sd1", test_dry);
   g_test_add_data_func ("/nets/unet/dry/odd", "unet-middle", test_dry);
+  g_test_add_data_func ("/nets/unet/dry/added", "unet-refiner", test_dry);
+  g_test_add_data_func ("/nets/unet/dry/guidance", "unet-lcm", test_dry);
+  g_test_add_func ("/nets/unet/guidance", test_guidance);
+  g_test_add_func ("/nets/unet/wrong-conditions", test_wrong_conditions);
   g_test_add_func ("/nets/unet/cancel", test_cancel);
   g_test_add_func ("/nets/unet/wrong-weights", test_wrong_weights);
   g_test_add_func ("/nets/unet/wrong-input", test_wrong_input);

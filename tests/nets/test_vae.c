@@ -5,7 +5,7 @@
 #include "engine/nets/vae.h"
 #include "tests/nets/nets_case.h"
 
-static const char *const names[] = { "vae-three-levels", "vae-no-attention", "vae-plain" };
+static const char *const names[] = { "vae-three-levels", "vae-no-attention", "vae-plain", "vae-mean-std" };
 
 typedef struct Fixture {
   NetsCase *nets;

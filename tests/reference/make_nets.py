@@ -16,7 +16,7 @@ from pathlib import Path
 import diffusers
 import torch
 import transformers
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, LatentConsistencyModelPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -61,6 +61,24 @@ UNETS = {
                             up_block_types=[U, XU, XU], attention_head_dim=1, cross_attention_dim=6, norm_num_groups=2,
                             transformer_layers_per_block=3),
                        1, 4, 21, 33, [321.0]),
+    # SDXL's base: three levels, attention in the lower two, a pooled text of 10 and six sizes
+    "unet-sdxl": (dict(block_out_channels=[8, 8, 16], down_block_types=[D, X, X], up_block_types=[XU, XU, U],
+                       attention_head_dim=[1, 2, 4], cross_attention_dim=18, norm_num_groups=4,
+                       use_linear_projection=True, transformer_layers_per_block=[1, 2, 3], layers_per_block=1,
+                       addition_embed_type="text_time", addition_time_embed_dim=6,
+                       projection_class_embeddings_input_dim=10 + 6 * 6),
+                  2, 12, 14, 5, [801.0, 1.0]),
+    # its refiner: four levels, attention in the middle ones, a score in place of the last two sizes
+    "unet-refiner": (dict(block_out_channels=[8, 8, 12, 12], down_block_types=[D, X, X, D], up_block_types=[U, XU, XU, U],
+                          attention_head_dim=[1, 2, 3, 3], cross_attention_dim=10, norm_num_groups=4,
+                          use_linear_projection=True, transformer_layers_per_block=2, layers_per_block=1,
+                          addition_embed_type="text_time", addition_time_embed_dim=4,
+                          projection_class_embeddings_input_dim=10 + 5 * 4),
+                     2, 11, 9, 7, [201.0, 33.0]),
+    # a latent consistency model: it is told the guidance scale
+    "unet-lcm": (dict(block_out_channels=[8, 16], down_block_types=[X, D], up_block_types=[U, XU], attention_head_dim=2,
+                      cross_attention_dim=12, norm_num_groups=4, layers_per_block=1, time_cond_proj_dim=32),
+                 2, 10, 8, 6, [999.0, 499.0]),
 }
 
 # name: (config, rows, height, width)
@@ -73,6 +91,10 @@ VAES = {
     "vae-plain": (dict(block_out_channels=[12, 24], layers_per_block=1, norm_num_groups=6, latent_channels=3,
                        scaling_factor=0.5, shift_factor=0.125, sample_size=16, use_quant_conv=False,
                        use_post_quant_conv=False), 1, 14, 18),
+    # latents with a mean and a spread of their own
+    "vae-mean-std": (dict(block_out_channels=[8, 8], layers_per_block=1, norm_num_groups=4, latent_channels=4,
+                          scaling_factor=0.9, sample_size=16, latents_mean=[0.1, -0.5, 0.25, 1.5],
+                          latents_std=[0.5, 1.25, 2.0, 0.75]), 1, 10, 12),
 }
 
 # name: (class, config, ids)
@@ -133,12 +155,36 @@ def make_unet(out, name, seed):
     sample = torch.randn(rows, unet.config.in_channels, height, width, generator=generator)
     text = torch.randn(rows, tokens, config["cross_attention_dim"], generator=generator)
     t = torch.tensor(timesteps)
-    io = {"sample": sample, "timestep": t, "encoder_hidden_states": text, "out": unet(sample, t, text).sample}
+    told = conditions(name, unet, rows, generator)
+    io = {"sample": sample, "timestep": t, "encoder_hidden_states": text, **told, "out": forward(unet, sample, t, text, told)}
+    if name == "unet-lcm":
+        io["out_untold"] = unet(sample, t, text).sample
     if name in ("unet-sd1", "unet-sd2-odd"):
         io.update(residual_outputs(unet, sample, t, text))
     # One in shards with an index, the others in one file.
     save_model(unet, out / name, **({"max_shard_size": "150KB"} if name == "unet-deep" else {}))
     save_io(out / name, seed, io)
+
+
+def conditions(name, unet, rows, generator):
+    """What else the network is told: sizes and a pooled text, or the embedding of guidance scales as LatentConsistencyModelPipeline
+    makes it."""
+    width = unet.config.projection_class_embeddings_input_dim
+    if width:
+        ids = torch.tensor([[48, 64, 3, 5, 40, 56], [1024, 768, 0, 16, 1000, 700]][:rows] if name == "unet-sdxl" else
+                           [[48, 64, 0, 0, 6.0], [512, 384, 7, 9, 2.5]][:rows], dtype=torch.float32)
+        pooled = width - ids.shape[1] * unet.config.addition_time_embed_dim
+        return {"text_embeds": torch.randn(rows, pooled, generator=generator), "time_ids": ids}
+    if unet.config.time_cond_proj_dim:
+        w = torch.tensor([7.5, 0.25][:rows])
+        embed = LatentConsistencyModelPipeline.get_guidance_scale_embedding
+        return {"w": w, "timestep_cond": embed(None, w, embedding_dim=unet.config.time_cond_proj_dim)}
+    return {}
+
+
+def forward(unet, sample, t, text, told):
+    added = {name: told[name] for name in ("text_embeds", "time_ids") if name in told}
+    return unet(sample, t, text, timestep_cond=told.get("timestep_cond"), added_cond_kwargs=added or None).sample
 
 
 def residual_outputs(unet, sample, t, text):
@@ -172,7 +218,10 @@ def make_vae(out, name, seed):
     generator = torch.Generator().manual_seed(seed)
     vae = randomise(AutoencoderKL(**config), generator)
     factor, z = 2 ** (levels - 1), config["latent_channels"]
-    scaling, shift = config["scaling_factor"], config.get("shift_factor", 0.0)
+    # With a mean and a spread, the latents are (z - mean) / spread * factor, as the XL pipelines write it.
+    per_channel = lambda key, default: torch.tensor(config.get(key, [default] * z)).reshape(1, z, 1, 1)
+    shift = config.get("shift_factor", 0.0) + per_channel("latents_mean", 0.0)
+    scaling = config["scaling_factor"] / per_channel("latents_std", 1.0)
     pictures = torch.rand(rows, 3, height, width, generator=generator) * 2 - 1
     posterior = vae.encode(pictures).latent_dist
     noise = torch.randn(posterior.mean.shape, generator=generator)

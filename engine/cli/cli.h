@@ -15,7 +15,7 @@ typedef struct PmtCommand {
   gboolean (*run) (int argc, char **argv, GError **error);
 } PmtCommand;
 
-extern const PmtCommand pmt_command_generate, pmt_command_fill, pmt_command_run, pmt_command_inspect, pmt_command_net,
+extern const PmtCommand pmt_command_generate, pmt_command_fill, pmt_command_edit, pmt_command_run, pmt_command_inspect, pmt_command_net,
   pmt_command_schedule, pmt_command_tokens, pmt_command_methods, pmt_command_samplers, pmt_command_serve,
   pmt_command_preprocess, pmt_command_preprocessors;
 

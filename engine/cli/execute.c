@@ -164,8 +164,8 @@ check_files (const PmtJobFiles *files, const PmtJob *job, GError **error)
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "No file to write was named; add --out FILE.png.");
     return FALSE;
   }
-  if (job->task == PMT_TASK_FILL && !files->image) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "No picture to fill was named; add --image FILE.");
+  if (job->task != PMT_TASK_GENERATE && !files->image) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "No picture to %s was named; add --image FILE.", pmt_task_name (job->task));
     return FALSE;
   }
   if (files->layer && !g_str_has_suffix (files->layer, ".png")) {

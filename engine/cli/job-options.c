@@ -66,6 +66,13 @@ describe (const PmtParam *p)
                           p->text && p->text[0] ? ")" : "");
 }
 
+/* An edit's prompt is an instruction. */
+static const char *
+option_name (PmtTask task, const PmtParam *p)
+{
+  return task == PMT_TASK_EDIT && strcmp (p->id, "prompt") == 0 ? "instruction" : p->id;
+}
+
 static const char *
 placeholder_of (const PmtParam *p)
 {
@@ -172,7 +179,7 @@ fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtPara
   json_object_set_string_member (recipe, "task", pmt_task_name (task));
   pmt_param_values_init (&values, params);
   for (int i = 0; good && params[i].id; i++) {
-    g_autofree char *option = g_strdup_printf ("--%s", params[i].id);
+    g_autofree char *option = g_strdup_printf ("--%s", option_name (task, &params[i]));
     if (texts[i])
       good = pmt_cli_check_utf8 (option, texts[i], error) &&
              pmt_param_values_set_text (&values, params[i].id, texts[i], "the command line", error);
@@ -208,20 +215,24 @@ fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtPara
       return FALSE;
     json_array_add_element (methods, node);
   }
-  return task != PMT_TASK_FILL || read_region (given, recipe, error);
+  return task == PMT_TASK_GENERATE || read_region (given, recipe, error);
 }
 
 static void
 add_entries (GArray *entries, PmtTask task, Given *given, PmtJobFiles *files)
 {
   const GOptionArg file = G_OPTION_ARG_FILENAME;
-  gboolean fill = task == PMT_TASK_FILL;
+  gboolean fill = task != PMT_TASK_GENERATE;
+  gboolean edit = task == PMT_TASK_EDIT;
 
   add_entry (entries, "model", file, &given->model, "Diffusers folder or single-file checkpoint", "PATH");
   add_entry (entries, "size", file, &given->size, fill ? "Size of the run (default: from the region)" : "Size of the picture", "WxH");
-  add_entry (entries, "image", file, &files->image, fill ? "Picture to fill" : "Picture to start from", "FILE");
+  add_entry (entries, "image", file, &files->image, edit ? "Picture to edit" : fill ? "Picture to fill" : "Picture to start from", "FILE");
   add_entry (entries, "mask", file, &files->mask,
-             fill ? "Grey picture of the image's size: white is filled; empty means all" : "Where the image may change: white", "FILE");
+             edit   ? "Grey picture of the image's size: white is edited; empty means all"
+             : fill ? "Grey picture of the image's size: white is filled; empty means all"
+                    : "Where the image may change: white",
+             "FILE");
   if (fill) {
     add_entry (entries, "context", file, &given->context, "What the model sees: auto, selection or whole", "MODE");
     add_entry (entries, "grow", file, &given->grow, "Pixels that the mask grows by (-1 = automatic)", "PX");
@@ -257,7 +268,7 @@ pmt_job_options_parse (const PmtCommand *command, PmtTask task, int argc, char *
   for (int i = 0; i < n; i++) {
     char *help = describe (&params[i]);
     g_ptr_array_add (helps, help);
-    add_entry (entries, params[i].id, G_OPTION_ARG_FILENAME, &texts[i], help, placeholder_of (&params[i]));
+    add_entry (entries, option_name (task, &params[i]), G_OPTION_ARG_FILENAME, &texts[i], help, placeholder_of (&params[i]));
   }
   add_entries (entries, task, &given, files);
   if (pmt_cli_parse (command, NULL, DESCRIPTION, (GOptionEntry *) (void *) entries->data, argc, argv, NULL, 0, error)) {

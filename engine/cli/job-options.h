@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The options of generate and fill: the task's parameter table, the inputs and outputs, and what they make: a recipe. */
+/* The options of generate, fill and edit: the task's parameter table, the inputs and outputs, and what they make: a recipe. */
 #pragma once
 
 #include "engine/cli/cli.h"

@@ -129,20 +129,21 @@ run_unet (Net *net, GError **error)
   PmtUnet *unet;
   PmtTensor output;
   float *timesteps;
-  bool fill;
+  PmtUnetChoice choice = PMT_UNET_MAIN;
 
   if (!hidden)
     return FALSE;
-  /* of two UNets, the one that takes so many channels */
-  fill = sample->rank == 4 && sample->dim[1] == pmt_model_unet_channels (net->model, true) &&
-         sample->dim[1] != pmt_model_unet_channels (net->model, false);
-  config = pmt_model_unet_config (net->model, fill);
+  /* of several UNets, the first that takes so many channels */
+  for (int k = PMT_N_UNETS - 1; sample->rank == 4 && k >= 0; k--)
+    if (sample->dim[1] == pmt_model_unet_channels (net->model, (PmtUnetChoice) k))
+      choice = (PmtUnetChoice) k;
+  config = pmt_model_unet_config (net->model, choice);
   if (!pmt_net_check (net->in, sample, 4, (const int64_t[]) { -1, config->in_channels, -1, -1 }, error) ||
       !pmt_net_check (net->in, hidden, 3, (const int64_t[]) { sample->dim[0], -1, config->cross_attention_dim }, error) ||
       !read_residuals (net, config, residuals, error))
     return FALSE;
   timesteps = read_timesteps (net, sample->dim[0], error);
-  unet = timesteps ? pmt_model_unet (net->model, fill, net->ctx.cancel, error) : NULL;
+  unet = timesteps ? pmt_model_unet (net->model, choice, net->ctx.cancel, error) : NULL;
   if (!unet) {
     free (timesteps);
     return FALSE;

@@ -34,6 +34,11 @@ pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError
   }
   if (good)
     choice->sampler = job->sampler ? job->sampler : pmt_sampler_find (sampler, error);
+  /* a sampler that was asked for by name and works in few steps says in how many */
+  if (good && job->sampler && job->sampler->advised_steps > 0) {
+    choice->steps = job->sampler->advised_steps;
+    choice->guidance = job->sampler->advised_guidance;
+  }
   if (job->steps > 0)
     choice->steps = job->steps;
   if (job->guidance >= 0)

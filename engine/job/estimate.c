@@ -26,8 +26,10 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   good = pmt_job_plan_sizes (job, model, NULL, &plan, error) && pmt_job_extras_plan (job, NULL, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);
+    if (job->task != PMT_TASK_GENERATE)
+      request.image = dot;
     if (job->task == PMT_TASK_FILL) {
-      request.image = request.mask = dot;
+      request.mask = dot;
       request.fill = true;
     }
     good = pmt_run_cost (&request, &estimate->cost, error);

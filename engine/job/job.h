@@ -9,8 +9,8 @@
 #include "engine/image/region.h"
 #include "engine/sample/run.h"
 
-typedef enum { PMT_TASK_GENERATE, PMT_TASK_FILL } PmtTask;
-#define PMT_TASK_LAST PMT_TASK_FILL
+typedef enum { PMT_TASK_GENERATE, PMT_TASK_FILL, PMT_TASK_EDIT } PmtTask;
+#define PMT_TASK_LAST PMT_TASK_EDIT
 
 /* What a job may bring beside prompt and picture (engine/sample/inputs.h says what each does). Pictures are named: the name is a file's
  * path on the command line, a blob's name in the protocol. All strings are owned; "" = not given. */
@@ -66,11 +66,12 @@ typedef struct PmtJob {
   int variants;
   const PmtSampler *sampler; /* NULL = what the model recommends */
   int steps;                 /* 0 = what the model recommends */
-  double guidance;           /* < 0 = what the model recommends */
+  double guidance;           /* < 0 = what the model recommends; edit: of the instruction */
+  double image_guidance;     /* edit */
   double strength, eta;
   int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
-  PmtRegionRequest region; /* fill; canvas_width 0 = the image's */
-  gboolean has_selection;  /* fill: region.selection was in the recipe; otherwise the mask's bounds are taken */
+  PmtRegionRequest region; /* fill, edit; canvas_width 0 = the image's */
+  gboolean has_selection;  /* fill, edit: region.selection was in the recipe; otherwise the mask's bounds are taken */
   gboolean colour_match;   /* fill */
   PmtMethodUse *methods;
   int n_methods;
@@ -88,7 +89,7 @@ void pmt_job_free (PmtJob *job);
  * ({"steps": 20, "guidance": 4.0, "sampler": "ddim"}, each optional), otherwise 20 steps, guidance 7, dpmpp-2m-karras. */
 const PmtParam *pmt_job_params (PmtTask task);
 const char *pmt_task_name (PmtTask task);
-/* {"generate": table, "fill": table}. New reference. */
+/* {"generate": table, "fill": table, "edit": table}. New reference. */
 JsonNode *pmt_tasks_to_json (void);
 
 /* The tables of what a job may bring: each entry of "controls", "references", "loras" and "embeddings" has these fields, "layout" has
@@ -113,7 +114,7 @@ typedef struct PmtJobResult {
   int variant, variants;
   guint64 seed;
   PmtPicture picture; /* RGBA, size of box */
-  PmtPicture blend;   /* fill: 1 channel, size of box; otherwise empty */
+  PmtPicture blend;   /* fill, edit: 1 channel, size of box; otherwise empty */
   PmtBox box;         /* in canvas pixels; generate: [0, 0, w, h] */
   JsonObject *recipe; /* complete: running it again gives the same picture */
   GPtrArray *notes;   /* sentences for the user: prompt cut by n tokens, size rounded … */
@@ -149,7 +150,7 @@ typedef struct PmtJobStats {
   size_t peak_bytes; /* activations and packed weights */
 } PmtJobStats;
 
-/* For fill, image and mask cover the canvas, or the recipe's context when it has one. Without a mask everything is filled. A control
+/* For fill and edit, image and mask cover the canvas, or the recipe's context when it has one. Without a mask everything is filled. A control
  * picture covers what the image covers; one of another size is scaled to it, and a note says so.
  * Blocks. A mask of another size than the image, missing inputs, … are PMT_ERROR_INPUT; too little memory is PMT_ERROR_MEMORY with
  * what was needed; nothing is loaded before these checks. Sets the process's thread count. */
@@ -161,6 +162,6 @@ typedef struct PmtJobEstimate {
   size_t available_bytes;
   double seconds; /* < 0: not known (no measurement yet on this machine) */
   int width, height;
-  PmtRegion region; /* fill */
+  PmtRegion region; /* fill, edit */
 } PmtJobEstimate;
 gboolean pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estimate, GError **error);

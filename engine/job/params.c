@@ -5,18 +5,22 @@
 #define LARGEST_SEED 4294967295.0
 
 /* clang-format off */
+#define SAMPLING                                                                                                                    \
+  { "steps", N_("St_eps"), N_("Denoising steps; 0 takes what the model recommends."), PMT_PARAM_INT, 0, 1000, 0 },                   \
+  { "sampler", N_("Sa_mpler"), N_("How noise becomes a picture; empty takes what the model recommends."), PMT_PARAM_STRING,         \
+    .text = "" },                                                                                                                   \
+  { "eta", N_("_Eta"), N_("How much fresh noise samplers that can add at each step; -1 takes what the sampler advises."),           \
+    PMT_PARAM_DOUBLE, -1, 1, -1 },                                                                                                  \
+  { "seed", N_("Se_ed"), N_("The same seed gives the same picture; -1 chooses one."), PMT_PARAM_INT, -1, LARGEST_SEED, -1 },        \
+  { "variants", N_("_Variants"), N_("How many pictures to make, with consecutive seeds."), PMT_PARAM_INT, 1, 64, 1 }
+
 #define COMMON(strength_default, strength_help)                                                                                     \
   { "prompt", N_("_Prompt"), N_("What the picture shows, in words."), PMT_PARAM_STRING, .text = "" },                               \
   { "negative-prompt", N_("_Negative prompt"), N_("What the picture should not show."), PMT_PARAM_STRING, .text = "" },             \
   { "strength", N_("S_trength"), strength_help, PMT_PARAM_DOUBLE, 0.01, 1, strength_default },                                       \
-  { "steps", N_("St_eps"), N_("Denoising steps; 0 takes what the model recommends."), PMT_PARAM_INT, 0, 1000, 0 },                   \
   { "guidance", N_("_Guidance"), N_("How closely the prompt is followed; 1 does not push, -1 takes what the model recommends."),    \
     PMT_PARAM_DOUBLE, -1, 50, -1 },                                                                                                 \
-  { "sampler", N_("Sa_mpler"), N_("How noise becomes a picture; empty takes what the model recommends."), PMT_PARAM_STRING,         \
-    .text = "" },                                                                                                                   \
-  { "eta", N_("_Eta"), N_("How much fresh noise the DDIM sampler adds at each step."), PMT_PARAM_DOUBLE, 0, 1, 0 },                 \
-  { "seed", N_("Se_ed"), N_("The same seed gives the same picture; -1 chooses one."), PMT_PARAM_INT, -1, LARGEST_SEED, -1 },        \
-  { "variants", N_("_Variants"), N_("How many pictures to make, with consecutive seeds."), PMT_PARAM_INT, 1, 64, 1 }
+  SAMPLING
 /* clang-format on */
 
 static const PmtParam generate_params[] = {
@@ -30,18 +34,37 @@ static const PmtParam fill_params[] = {
   { NULL },
 };
 
+static const PmtParam edit_params[] = {
+  { "prompt", N_("_Instruction"), N_("What is to be changed, as one would say it: make it winter."), PMT_PARAM_STRING, .text = "" },
+  { "negative-prompt", N_("_Negative prompt"), N_("What the picture should not show."), PMT_PARAM_STRING, .text = "" },
+  { "text-guidance", N_("_Text guidance"), N_("How closely the instruction is followed; 1 does not push."), PMT_PARAM_DOUBLE, 1, 50, 7.5 },
+  { "image-guidance", N_("_Image guidance"), N_("How closely the picture is kept; 1 does not push."), PMT_PARAM_DOUBLE, 1, 50, 1.5 },
+  SAMPLING,
+  { NULL },
+};
+
 #undef COMMON
+#undef SAMPLING
+
+static const struct {
+  const char *name;
+  const PmtParam *params;
+} tasks[] = {
+  [PMT_TASK_GENERATE] = { "generate", generate_params },
+  [PMT_TASK_FILL] = { "fill", fill_params },
+  [PMT_TASK_EDIT] = { "edit", edit_params },
+};
 
 const PmtParam *
 pmt_job_params (PmtTask task)
 {
-  return task == PMT_TASK_FILL ? fill_params : generate_params;
+  return tasks[task].params;
 }
 
 const char *
 pmt_task_name (PmtTask task)
 {
-  return task == PMT_TASK_FILL ? "fill" : "generate";
+  return tasks[task].name;
 }
 
 JsonNode *

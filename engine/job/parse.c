@@ -95,7 +95,7 @@ read_field (PmtJob *job, const char *name, JsonNode *node, gboolean *known, GErr
     return pmt_parse_text (node, name, &job->model_hash, error);
   if (strcmp (name, "size") == 0)
     return read_size (job, node, error);
-  if (strcmp (name, "region") == 0 && job->task == PMT_TASK_FILL)
+  if (strcmp (name, "region") == 0 && job->task != PMT_TASK_GENERATE)
     return pmt_parse_region (job, node, error);
   if (strcmp (name, "methods") == 0)
     return read_methods (job, node, error);
@@ -131,7 +131,7 @@ read_head (PmtJob *job, JsonObject *recipe, GError **error)
   for (job->task = PMT_TASK_GENERATE; task && pmt_parse_holds_string (task) && job->task <= PMT_TASK_LAST; job->task++)
     if (strcmp (json_node_get_string (task), pmt_task_name (job->task)) == 0)
       return TRUE;
-  return pmt_parse_wrong (error, "task", "generate or fill");
+  return pmt_parse_wrong (error, "task", "generate, fill or edit");
 }
 
 static gboolean
@@ -149,9 +149,15 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
   }
   job->prompt = g_strdup (pmt_param_text (values, "prompt"));
   job->negative = g_strdup (pmt_param_text (values, "negative-prompt"));
-  job->strength = pmt_param_number (values, "strength");
+  if (job->task == PMT_TASK_EDIT) {
+    job->strength = 1; /* it starts from noise */
+    job->guidance = pmt_param_number (values, "text-guidance");
+    job->image_guidance = pmt_param_number (values, "image-guidance");
+  } else {
+    job->strength = pmt_param_number (values, "strength");
+    job->guidance = pmt_param_number (values, "guidance");
+  }
   job->steps = (int) pmt_param_number (values, "steps");
-  job->guidance = pmt_param_number (values, "guidance");
   job->eta = pmt_param_number (values, "eta");
   job->seed = (gint64) pmt_param_number (values, "seed");
   job->variants = (int) pmt_param_number (values, "variants");

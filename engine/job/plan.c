@@ -92,14 +92,14 @@ find_selection (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan,
       g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "The job has a selection but no mask; give the mask too.");
       return FALSE;
     }
-    if (inputs->image)
+    if (inputs->image && job->task == PMT_TASK_FILL)
       pmt_job_note (plan, "There is no mask, so the whole picture is filled.");
     return TRUE;
   }
   found = pmt_mask_bounds (inputs->mask->data, inputs->mask->width, inputs->mask->height);
   if (!found.width) {
     if (!job->has_selection || told->width > 0)
-      pmt_job_note (plan, "The mask is empty, so the whole picture is filled.");
+      pmt_job_note (plan, "The mask is empty, so the whole picture is %s.", job->task == PMT_TASK_EDIT ? "edited" : "filled");
     plan->selection = found;
     return TRUE;
   }
@@ -133,7 +133,7 @@ plan_fill (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJo
   }
   if (!request.canvas_width) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "The job has neither an image nor a field \"region.canvas\"; one of them says what is to be filled.");
+                         "The job has neither an image nor a field \"region.canvas\"; one of them says what is to be painted on.");
     return FALSE;
   }
   if (inputs->image && !pmt_job_covers_context (job, inputs->image) &&
@@ -172,8 +172,7 @@ pmt_job_plan_sizes (const PmtJob *job, PmtModel *model, const PmtJobInputs *inpu
     return FALSE;
   if (job->model_hash && pmt_model_hash (model) && strcmp (job->model_hash, pmt_model_hash (model)) != 0)
     pmt_job_note (plan, "The model '%s' is not the one that the recipe was made with, so the picture will differ.", pmt_model_path (model));
-  return job->task == PMT_TASK_FILL ? plan_fill (job, model, inputs, plan, error)
-                                    : plan_generate (job, model, inputs, plan, error);
+  return job->task == PMT_TASK_GENERATE ? plan_generate (job, model, inputs, plan, error) : plan_fill (job, model, inputs, plan, error);
 }
 
 static float *
@@ -213,7 +212,7 @@ pixels_fill (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GE
   gboolean good;
 
   if (!inputs->image) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no image to fill; give one.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, job->task == PMT_TASK_EDIT ? "There is no image to edit; give one." : "There is no image to fill; give one.");
     return FALSE;
   }
   if (pmt_job_covers_context (job, inputs->image))
@@ -236,7 +235,7 @@ pixels_fill (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GE
 gboolean
 pmt_job_plan_pixels (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
 {
-  gboolean good = job->task == PMT_TASK_FILL ? pixels_fill (job, inputs, plan, error) : pixels_generate (inputs, plan, error);
+  gboolean good = job->task == PMT_TASK_GENERATE ? pixels_generate (inputs, plan, error) : pixels_fill (job, inputs, plan, error);
 
   return good && pmt_job_extras_plan (job, inputs, plan, error);
 }
@@ -259,7 +258,7 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
 {
   *request = (PmtRequest) {
     .model = model,
-    .fill = plan->mask != NULL,
+    .fill = job->task == PMT_TASK_FILL && plan->mask,
     .prompt = job->prompt,
     .negative = job->negative,
     .width = plan->width,
@@ -270,7 +269,9 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .eta = job->eta,
     .sampler = plan->choice.sampler,
     .image = plan->image,
-    .mask = plan->mask,
+    .mask = job->task == PMT_TASK_EDIT ? NULL : plan->mask, /* an edit is made of all that is seen, and then laid in */
+    .edit = job->task == PMT_TASK_EDIT,
+    .image_guidance = job->image_guidance,
     .methods = job->methods,
     .n_methods = job->n_methods,
   };

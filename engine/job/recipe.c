@@ -75,14 +75,19 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
   json_object_set_int_member (recipe, "variants", 1);
   json_object_set_string_member (recipe, "sampler", plan->choice.sampler->id);
   json_object_set_int_member (recipe, "steps", plan->choice.steps);
-  json_object_set_double_member (recipe, "guidance", plan->choice.guidance);
-  json_object_set_double_member (recipe, "strength", job->strength);
+  if (job->task == PMT_TASK_EDIT) {
+    json_object_set_double_member (recipe, "text-guidance", plan->choice.guidance);
+    json_object_set_double_member (recipe, "image-guidance", job->image_guidance);
+  } else {
+    json_object_set_double_member (recipe, "guidance", plan->choice.guidance);
+    json_object_set_double_member (recipe, "strength", job->strength);
+  }
   json_object_set_double_member (recipe, "eta", job->eta);
   json_object_set_array_member (recipe, "size", int_array ((int[]) { plan->width, plan->height }, 2));
-  if (job->task == PMT_TASK_FILL) {
+  if (job->task == PMT_TASK_FILL)
     json_object_set_boolean_member (recipe, "colour-match", job->colour_match);
+  if (job->task != PMT_TASK_GENERATE)
     json_object_set_object_member (recipe, "region", region_of (job, plan));
-  }
   if (job->n_methods)
     json_object_set_array_member (recipe, "methods", methods_of (job));
   pmt_job_extras_recipe (job, plan, recipe);

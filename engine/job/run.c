@@ -107,6 +107,8 @@ add_notes (const PmtJobPlan *plan, const PmtResult *run, GPtrArray *notes)
 
   for (guint i = 0; i < plan->notes->len; i++)
     g_ptr_array_add (notes, g_strdup (g_ptr_array_index (plan->notes, i)));
+  for (char **note = run->notes; note && *note; note++)
+    g_ptr_array_add (notes, g_strdup (*note));
   for (gsize i = 0; i < G_N_ELEMENTS (prompts); i++)
     if (prompts[i].cut > 0)
       g_ptr_array_add (notes, g_strdup_printf ("The %s is longer than the model can read, so its last %d token%s left out.",
@@ -140,7 +142,7 @@ deliver (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const PmtRe
   result.notes = g_ptr_array_new_with_free_func (g_free);
   add_notes (plan, run, result.notes);
   result.recipe = pmt_job_recipe (job, model, plan, seed);
-  if (job->task == PMT_TASK_FILL)
+  if (job->task != PMT_TASK_GENERATE)
     good = deliver_fill (job, model, plan, run->image, &result, error);
   else
     good = to_picture (run->image, run->width, &result.box, &result.picture, error);

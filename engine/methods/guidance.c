@@ -16,11 +16,11 @@ static const PmtParam params[] = {
   { 0 }
 };
 
-/* Networks that were distilled with the guidance scale are told it, and take no second row. */
+/* Networks that were distilled with the guidance scale are told it, and take no second row. Edits have a guidance of their own. */
 static bool
 implied (const PmtRun *run)
 {
-  return run->request->guidance != 1.0 && pmt_model_unet_config (run->model, run->fill)->time_cond_proj_dim == 0;
+  return run->request->guidance != 1.0 && !run->request->edit && pmt_model_unet_config (run->model, run->fill)->time_cond_proj_dim == 0;
 }
 
 static void *

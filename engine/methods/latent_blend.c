@@ -17,7 +17,7 @@ typedef struct State {
 static bool
 implied (const PmtRun *run)
 {
-  return run->request->image && run->request->mask && run->unet_channels == run->latent_channels;
+  return run->request->image && run->request->mask && run->unet_channels <= run->latent_channels + 1;
 }
 
 static void *

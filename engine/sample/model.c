@@ -12,20 +12,23 @@ typedef struct Slot {
   void *net, *dry;
 } Slot;
 
+static const PmtComponent unets[PMT_N_UNETS] = {
+  [PMT_UNET_MAIN] = PMT_COMPONENT_UNET, [PMT_UNET_FOR_FILL] = PMT_COMPONENT_UNET_FILL, [PMT_UNET_FOR_EDIT] = PMT_COMPONENT_UNET_EDIT
+};
+
 struct PmtModel {
   int refs;
   PmtModelFiles *files;
   char *hash;
   PmtScheduleConfig schedule;
-  bool prediction_known;
-  PmtUnetConfig unet_config[2]; /* plain, fill */
-  bool has_fill;
+  PmtUnetConfig unet_config[PMT_N_UNETS];
+  bool has_unet[PMT_N_UNETS];
   PmtVaeConfig vae_config;
   int n_texts;
   PmtComponent text_component[PMT_MODEL_MAX_TEXTS];
   PmtClipTextConfig text_config[PMT_MODEL_MAX_TEXTS];
   PmtTextUse text_use;
-  Slot unet[2], vae, text[PMT_MODEL_MAX_TEXTS];
+  Slot unet[PMT_N_UNETS], vae, text[PMT_MODEL_MAX_TEXTS];
   PmtTokenizer *tokenizer[PMT_MODEL_MAX_TEXTS];
   PmtExtras *extras;
 };
@@ -52,13 +55,10 @@ read_texts (PmtModel *model, GError **error)
 static gboolean
 read_configs (PmtModel *model, GError **error)
 {
-  JsonObject *unet = pmt_model_files_config (model->files, PMT_COMPONENT_UNET, error);
-  if (!unet || !pmt_unet_config_parse (unet, pmt_config_path (unet), &model->unet_config[0], error))
-    return FALSE;
-  model->has_fill = pmt_model_files_has (model->files, PMT_COMPONENT_UNET_FILL);
-  if (model->has_fill) {
-    JsonObject *fill = pmt_model_files_config (model->files, PMT_COMPONENT_UNET_FILL, error);
-    if (!fill || !pmt_unet_config_parse (fill, pmt_config_path (fill), &model->unet_config[1], error))
+  for (int k = 0; k < PMT_N_UNETS; k++) {
+    model->has_unet[k] = k == PMT_UNET_MAIN || pmt_model_files_has (model->files, unets[k]);
+    JsonObject *unet = model->has_unet[k] ? pmt_model_files_config (model->files, unets[k], error) : NULL;
+    if (model->has_unet[k] && (!unet || !pmt_unet_config_parse (unet, pmt_config_path (unet), &model->unet_config[k], error)))
       return FALSE;
   }
   JsonObject *vae = pmt_model_files_config (model->files, PMT_COMPONENT_VAE, error);
@@ -81,9 +81,11 @@ check_fit (const PmtModel *model, GError **error)
   int text_width = 0;
   for (int i = 0; i < model->n_texts; i++)
     text_width += model->text_config[i].hidden;
-  for (int k = 0; k <= model->has_fill; k++) {
+  for (int k = 0; k < PMT_N_UNETS; k++) {
     const PmtUnetConfig *unet = &model->unet_config[k];
-    const char *name = pmt_component_name (k ? PMT_COMPONENT_UNET_FILL : PMT_COMPONENT_UNET);
+    const char *name = pmt_component_name (unets[k]);
+    if (!model->has_unet[k])
+      continue;
     if (unet->cross_attention_dim != text_width) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
                    "In the model '%s' the %s expects text of width %d and the %s %d; fetch both from one model.", path, name,
@@ -153,7 +155,7 @@ pmt_model_unref (PmtModel *model)
   if (!model || --model->refs > 0)
     return;
   pmt_extras_free (model->extras); /* first: they may point into the networks */
-  for (int k = 0; k < 2; k++) {
+  for (int k = 0; k < PMT_N_UNETS; k++) {
     pmt_unet_free (model->unet[k].net);
     pmt_unet_free (model->unet[k].dry);
   }
@@ -217,23 +219,17 @@ pmt_model_schedule (const PmtModel *model)
   return &model->schedule;
 }
 
-bool
-pmt_model_prediction_known (const PmtModel *model)
+/* The one that there is. */
+static PmtUnetChoice
+chosen (const PmtModel *model, PmtUnetChoice choice)
 {
-  return model->prediction_known;
-}
-
-void
-pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction)
-{
-  model->schedule.prediction = prediction;
-  model->prediction_known = true;
+  return model->has_unet[choice] ? choice : PMT_UNET_MAIN;
 }
 
 const PmtUnetConfig *
-pmt_model_unet_config (const PmtModel *model, bool fill)
+pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice)
 {
-  return &model->unet_config[fill && model->has_fill];
+  return &model->unet_config[chosen (model, choice)];
 }
 
 const PmtVaeConfig *
@@ -274,21 +270,21 @@ pmt_model_n_time_ids (const PmtModel *model)
 }
 
 int
-pmt_model_unet_channels (const PmtModel *model, bool fill)
+pmt_model_unet_channels (const PmtModel *model, PmtUnetChoice choice)
 {
-  return pmt_model_unet_config (model, fill)->in_channels;
+  return pmt_model_unet_config (model, choice)->in_channels;
 }
 
 PmtUnet *
-pmt_model_unet (PmtModel *model, bool fill, const PmtCancel *cancel, GError **error)
+pmt_model_unet (PmtModel *model, PmtUnetChoice choice, const PmtCancel *cancel, GError **error)
 {
-  const bool second = fill && model->has_fill;
-  Slot *slot = &model->unet[second];
+  choice = chosen (model, choice);
+  Slot *slot = &model->unet[choice];
   if (!slot->net) {
-    PmtWeights *weights = pmt_model_files_weights (model->files, second ? PMT_COMPONENT_UNET_FILL : PMT_COMPONENT_UNET, error);
+    PmtWeights *weights = pmt_model_files_weights (model->files, unets[choice], error);
     if (!weights)
       return NULL;
-    slot->net = pmt_unet_new (&model->unet_config[second], weights, cancel, error);
+    slot->net = pmt_unet_new (&model->unet_config[choice], weights, cancel, error);
     pmt_weights_drop_pages (weights);
   }
   return slot->net;
@@ -355,12 +351,12 @@ pmt_model_tokenizer (PmtModel *model, GError **error)
 }
 
 PmtUnet *
-pmt_model_unet_dry (PmtModel *model, bool fill, GError **error)
+pmt_model_unet_dry (PmtModel *model, PmtUnetChoice choice, GError **error)
 {
-  const bool second = fill && model->has_fill;
-  Slot *slot = &model->unet[second];
+  choice = chosen (model, choice);
+  Slot *slot = &model->unet[choice];
   if (!slot->dry)
-    slot->dry = pmt_unet_new (&model->unet_config[second], NULL, NULL, error);
+    slot->dry = pmt_unet_new (&model->unet_config[choice], NULL, NULL, error);
   return slot->dry;
 }
 
@@ -390,7 +386,7 @@ size_t
 pmt_model_resident_bytes (const PmtModel *model)
 {
   size_t bytes = pmt_extras_resident_bytes (model->extras);
-  for (int k = 0; k < 2; k++)
+  for (int k = 0; k < PMT_N_UNETS; k++)
     bytes += model->unet[k].net ? pmt_unet_weight_bytes (model->unet[k].net) : 0;
   bytes += model->vae.net ? pmt_vae_weight_bytes (model->vae.net) : 0;
   for (int k = 0; k < model->n_texts; k++)
@@ -399,15 +395,15 @@ pmt_model_resident_bytes (const PmtModel *model)
 }
 
 gboolean
-pmt_model_run_bytes (PmtModel *model, bool fill, size_t *total, size_t *missing, GError **error)
+pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, size_t *total, size_t *missing, GError **error)
 {
-  const bool second = fill && model->has_fill;
-  PmtUnet *unet = pmt_model_unet_dry (model, fill, error);
+  choice = chosen (model, choice);
+  PmtUnet *unet = pmt_model_unet_dry (model, choice, error);
   PmtVae *vae = unet ? pmt_model_vae_dry (model, error) : NULL;
   if (!vae)
     return FALSE;
   *total = pmt_unet_weight_bytes (unet) + pmt_vae_weight_bytes (vae);
-  *missing = (model->unet[second].net ? 0 : pmt_unet_weight_bytes (unet)) + (model->vae.net ? 0 : pmt_vae_weight_bytes (vae));
+  *missing = (model->unet[choice].net ? 0 : pmt_unet_weight_bytes (unet)) + (model->vae.net ? 0 : pmt_vae_weight_bytes (vae));
   for (int k = 0; k < model->n_texts; k++) {
     PmtClipText *text = pmt_model_text_dry_at (model, k, error);
     if (!text)

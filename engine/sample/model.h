@@ -13,6 +13,10 @@ typedef struct PmtModel PmtModel;
 
 #define PMT_MODEL_MAX_TEXTS 2
 
+/* Which of a model's UNets. A model that lacks the one for a task does it with its main one, which may be of that kind itself. */
+typedef enum { PMT_UNET_MAIN, PMT_UNET_FOR_FILL, PMT_UNET_FOR_EDIT } PmtUnetChoice;
+enum { PMT_N_UNETS = PMT_UNET_FOR_EDIT + 1 };
+
 /* How a model's prompts become what its UNet takes (formats.md 3). */
 typedef struct PmtTextUse {
   int skip;        /* layers of each encoder left out at the end */
@@ -36,11 +40,7 @@ int pmt_model_native_size (const PmtModel *model);    /* pixels: 512 for SD 1.x,
 int pmt_model_attention_divisor (const PmtModel *model); /* pixels per cell of the attention grid that methods address */
 int pmt_model_size_multiple (const PmtModel *model);  /* picture sides are multiples of this: 8 */
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
-/* False when the model's files don't say what the UNet predicts (a single file of SD 2): the schedule then holds a guess, until a run has
- * tried it out. */
-bool pmt_model_prediction_known (const PmtModel *model);
-void pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction); /* what trying it out has shown */
-const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, bool fill);
+const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice);
 const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);
 /* Of the first text encoder. SDXL has two, whose outputs stand side by side in the context; its refiner only the second of them, which
  * is then its first here. */
@@ -52,11 +52,10 @@ PmtTextUse pmt_model_text_use (const PmtModel *model);
  * an aesthetic score in place of the last two (the SDXL refiner), 0 outside SDXL. */
 int pmt_model_n_time_ids (const PmtModel *model);
 
-/* Which UNet serves a task: with `fill` the one that was trained for inpainting (9 channels) if the model has two, otherwise its main
- * one. What it takes is known without loading. */
-int pmt_model_unet_channels (const PmtModel *model, bool fill);
+/* What the UNet takes is known without loading. */
+int pmt_model_unet_channels (const PmtModel *model, PmtUnetChoice choice);
 /* The networks, loaded at first use; NULL + error when that fails. Owned by the model. */
-PmtUnet *pmt_model_unet (PmtModel *model, bool fill, const PmtCancel *cancel, GError **error);
+PmtUnet *pmt_model_unet (PmtModel *model, PmtUnetChoice choice, const PmtCancel *cancel, GError **error);
 PmtVae *pmt_model_vae (PmtModel *model, const PmtCancel *cancel, GError **error);
 PmtClipText *pmt_model_text (PmtModel *model, const PmtCancel *cancel, GError **error);
 PmtTokenizer *pmt_model_tokenizer (PmtModel *model, GError **error);
@@ -65,10 +64,10 @@ PmtClipText *pmt_model_text_at (PmtModel *model, int k, const PmtCancel *cancel,
 PmtTokenizer *pmt_model_tokenizer_at (PmtModel *model, int k, GError **error);
 
 /* Structure-only twins of the networks for dry runs (memory and FLOPs in advance, nothing loaded). */
-PmtUnet *pmt_model_unet_dry (PmtModel *model, bool fill, GError **error);
+PmtUnet *pmt_model_unet_dry (PmtModel *model, PmtUnetChoice choice, GError **error);
 PmtVae *pmt_model_vae_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry_at (PmtModel *model, int k, GError **error);
 size_t pmt_model_resident_bytes (const PmtModel *model); /* packed weights in memory now */
 /* Packed weights of all that a run uses, and what of them is not in memory yet. */
-gboolean pmt_model_run_bytes (PmtModel *model, bool fill, size_t *total, size_t *missing, GError **error);
+gboolean pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, size_t *total, size_t *missing, GError **error);

@@ -13,6 +13,14 @@ typedef struct Need {
   bool whole_batch, many_rows;
 } Need;
 
+PmtUnetChoice
+pmt_request_unet (const PmtRequest *request)
+{
+  if (request->edit)
+    return PMT_UNET_FOR_EDIT;
+  return request->fill && request->image && request->mask ? PMT_UNET_FOR_FILL : PMT_UNET_MAIN;
+}
+
 static gboolean
 execute (PmtRunner *runner, PmtResult *result, GError **error)
 {
@@ -50,7 +58,7 @@ pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
   Need need;
   size_t total, missing;
   if (!measure (request, request->rows_per_call, &need, error) ||
-      !pmt_model_run_bytes (request->model, request->fill && request->image && request->mask, &total, &missing, error))
+      !pmt_model_run_bytes (request->model, pmt_request_unet (request), &total, &missing, error))
     return FALSE;
   *cost = (PmtCost) { .activation_bytes = need.memory + need.step, .weight_bytes = total + need.extra_total, .flops = need.flops,
                       .evaluations = need.evaluations };
@@ -62,7 +70,7 @@ static gboolean
 fit (const PmtRequest *request, int *rows_per_call, Need *need, GError **error)
 {
   size_t total, missing;
-  if (!pmt_model_run_bytes (request->model, request->fill && request->image && request->mask, &total, &missing, error))
+  if (!pmt_model_run_bytes (request->model, pmt_request_unet (request), &total, &missing, error))
     return FALSE;
   *rows_per_call = request->rows_per_call;
   pmt_extras_begin (pmt_model_extras (request->model));

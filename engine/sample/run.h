@@ -79,6 +79,9 @@ typedef struct PmtRequest {
   size_t memory_limit;   /* bytes for activations and weights still to load; 0 = what the machine can give */
 } PmtRequest;
 
+/* Which of the model's UNets a request asks for. */
+PmtUnetChoice pmt_request_unet (const PmtRequest *request);
+
 typedef struct PmtResult {
   float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear. NULL with latent_only */
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
@@ -119,6 +122,7 @@ struct PmtRun {
   PmtArena *memory;      /* life of the run */
   PmtContext ctx;        /* step arena; reset between evaluations */
   int weight_set;        /* what text encoders and new rows compute with; 0 unless a method's state_new says otherwise (weight_set.h) */
+  PmtUnetChoice unet_choice; /* which of the model's UNets the request asks for */
   bool fill;             /* the request's fill, with picture and mask there: the UNet for that is used */
   int unet_channels;     /* what the UNet takes; known before it is loaded */
   int latent_height, latent_width, latent_channels;

@@ -21,41 +21,40 @@ refuse (GError **error, PmtError code, const char *format, ...)
   return FALSE;
 }
 
-/* The timestep that `part` of the noise levels ends at (formats.md 7.11). */
-static double
-cut_of (const PmtSchedule *schedule, double part)
-{
-  const double steps = schedule->config.train_steps;
-  return rint (steps - part * steps);
-}
-
+/* Networks with further input channels need what these show, and others cannot use it. */
 static gboolean
-cut_grid (PmtRun *run, GError **error)
+check_channels (const PmtRun *run, GError **error)
 {
   const PmtRequest *q = run->request;
-  const PmtGrid *grid = run->grid;
-  run->last = grid->n;
-  if (q->denoising_end == 0 || q->denoising_end == 1)
-    return TRUE;
-  const double cut = cut_of (run->schedule, q->denoising_end);
-  for (run->last = 0; run->last < grid->n && grid->timestep[run->last] >= cut;)
-    run->last++;
-  return run->last > 0 || refuse (error, PMT_ERROR_INPUT, "The first %g of the noise levels have none of %d steps; take more steps.",
-                                  q->denoising_end, q->steps);
-}
-
-int
-pmt_run_first_of_part (const PmtRun *run, double start)
-{
-  const PmtGrid *grid = run->grid;
-  const double cut = cut_of (run->schedule, start);
-  int left = 0;
-  for (int i = 0; i < grid->n; i++)
-    left += grid->timestep[i] < cut;
-  /* A step of two evaluations is not cut in two. */
-  if (grid->order == 2 && left % 2 == 0 && left < grid->n)
-    left++;
-  return grid->n - left;
+  const int c = run->latent_channels, n = run->unet_channels;
+  const char *path = pmt_model_path (run->model);
+  if (n != c && n != c + 1 && n != 2 * c && n != 2 * c + 1)
+    return refuse (error, PMT_ERROR_UNSUPPORTED,
+                   "The unet of '%s' takes %d channels, and this version runs those with %d (text to image), %d (depth), %d "
+                   "(instructions) or %d (inpainting); choose such a model.",
+                   path, n, c, c + 1, 2 * c, 2 * c + 1);
+  if (q->edit && n != 2 * c)
+    return refuse (error, PMT_ERROR_UNSUPPORTED,
+                   "The model '%s' follows no instructions: its unet takes %d channels; choose an InstructPix2Pix model, whose unet takes "
+                   "%d.",
+                   path, n, 2 * c);
+  if (q->edit && !q->image)
+    return refuse (error, PMT_ERROR_INPUT, "There is an instruction and no picture to follow it on; give the picture.");
+  if (!q->edit && n == 2 * c)
+    return refuse (error, PMT_ERROR_UNSUPPORTED,
+                   "The model '%s' changes pictures by instructions and does nothing else; give it to the task edit, or choose another "
+                   "model.",
+                   path);
+  if (n == c + 1 && !q->depth)
+    return refuse (error, PMT_ERROR_INPUT,
+                   "The model '%s' draws what a depth map tells; give the map as a control of type depth that has no model of its own.",
+                   path);
+  if (n != c + 1 && q->depth)
+    return refuse (error, PMT_ERROR_UNSUPPORTED,
+                   "The model '%s' takes no depth map: its unet has %d channels; give the control of type depth a ControlNet or "
+                   "T2I-Adapter, or choose a depth model.",
+                   path, n);
+  return TRUE;
 }
 
 static gboolean
@@ -83,13 +82,7 @@ check_request (const PmtRun *run, GError **error)
     return refuse (error, PMT_ERROR_INPUT, "The guidance is %g and has to be from 0 to 1000.", q->guidance);
   if (!(q->eta <= 1))
     return refuse (error, PMT_ERROR_INPUT, "eta is %g and has to be from 0 to 1.", q->eta);
-  const int c = run->latent_channels;
-  if (run->unet_channels != c && run->unet_channels != 2 * c + 1)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
-                   "The unet of '%s' takes %d channels, and this version runs those with %d (text to image) or %d (inpainting); "
-                   "choose such a model.",
-                   pmt_model_path (run->model), run->unet_channels, c, 2 * c + 1);
-  return TRUE;
+  return check_channels (run, error);
 }
 
 /* ---- methods ---------------------------------------------------------------------------------------------------------- */
@@ -215,7 +208,8 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   run->model = q->model;
   run->latent_channels = pmt_model_vae_config (run->model)->latent_channels;
   run->fill = q->fill && q->image && q->mask;
-  run->unet_channels = pmt_model_unet_channels (run->model, run->fill);
+  run->unet_choice = pmt_request_unet (q);
+  run->unet_channels = pmt_model_unet_channels (run->model, run->unet_choice);
   if (!check_request (run, error))
     return FALSE;
   const int factor = pmt_vae_factor (pmt_model_vae_config (run->model));
@@ -268,7 +262,7 @@ pmt_runner_load (PmtRunner *runner, GError **error)
       if (!(run->texts[k] = pmt_model_text_dry_at (run->model, k, error)))
         return FALSE;
     run->vae = pmt_model_vae_dry (run->model, error);
-    run->unet = run->vae ? pmt_model_unet_dry (run->model, run->fill, error) : NULL;
+    run->unet = run->vae ? pmt_model_unet_dry (run->model, run->unet_choice, error) : NULL;
     return run->unet != NULL;
   }
   const int parts = 2 + run->n_texts + (int) runner->extras->len;
@@ -283,7 +277,7 @@ pmt_runner_load (PmtRunner *runner, GError **error)
   if (!run->vae)
     return FALSE;
   pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
-  run->unet = pmt_model_unet (run->model, run->fill, cancel, error);
+  run->unet = pmt_model_unet (run->model, run->unet_choice, cancel, error);
   if (!run->unet)
     return FALSE;
   pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);

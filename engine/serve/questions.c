@@ -52,7 +52,7 @@ answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
     json_object_set_null_member (answer->header, "seconds");
   json_object_set_array_member (answer->header, "size", int_array ((int[]) { estimate.width, estimate.height }, 2));
   json_object_set_int_member (answer->header, "evaluations", estimate.cost.evaluations);
-  if (job->task == PMT_TASK_FILL) {
+  if (job->task != PMT_TASK_GENERATE) {
     JsonObject *region = json_object_new ();
     set_box (region, "context", &estimate.region.context);
     set_box (region, "box", &estimate.region.box);

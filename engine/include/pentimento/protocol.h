@@ -26,22 +26,23 @@
  *   hello      {protocol, engine: "version", build: "id", cpu, threads}
  *   queued     {ahead: n}             another client's job is running; sent once
  *   progress   {stage: "load"|"text"|"encode"|"sample"|"decode", step, of, fraction: 0..1, eta: seconds or null, variant, variants}
- *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill: before each result, size of its box
+ *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill, edit: before each result, size of its box
  *   result     {variant, variants, seed, box: [x, y, w, h] in picture pixels, width, height, channels: 4, dtype: "f32",
  *               notes: [sentences], recipe: {…}} + payload
  *   done       {seconds, peak-bytes}
  *   estimate   {memory-bytes, available-bytes, seconds: number or null, size: [w, h], evaluations,
- *               region: {context: [x, y, w, h], box: [x, y, w, h], grow, feather, blend} for fill}
+ *               region: {context: [x, y, w, h], box: [x, y, w, h], grow, feather, blend} for fill and edit}
  *   error      {code: name of a PmtError, message: one sentence}
  *
  * Recipe (also a layer's parasite and the file that `pentimento-engine run` takes): see PMT_RECIPE_VERSION below.
  *   pentimento       1
- *   task             "generate" | "fill"
+ *   task             "generate" | "fill" | "edit"
  *   model            path, or "" for the bundled model            model-hash  quick hash, written by the engine
  *   prompt, negative-prompt, seed (integer, -1 = choose), variants (1..64)
- *   sampler, steps, guidance, strength, eta
- *   size             [w, h] of the run in pixels; for fill optional (chosen from the region)
- *   region           fill: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
+ *   sampler, steps, guidance, strength, eta (-1 = what the sampler advises)
+ *                    edit: the prompt is an instruction; text-guidance = 7.5 and image-guidance = 1.5 in place of guidance and strength
+ *   size             [w, h] of the run in pixels; for fill and edit optional (chosen from the region)
+ *   region           fill, edit: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),
  *                           context: [x, y, w, h]}
  *                    image and mask blobs cover exactly `context`; when it is absent they cover the canvas

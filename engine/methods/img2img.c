@@ -5,7 +5,7 @@
 static bool
 implied (const PmtRun *run)
 {
-  return run->request->image && !run->request->mask && !run->request->edit &&
+  return (run->request->image || run->request->latent) && !run->request->mask && !run->request->edit &&
          !(run->request->layout.n_boxes > 0 && pmt_start_inpaints_boxes (run));
 }
 

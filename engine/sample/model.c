@@ -21,6 +21,7 @@ struct PmtModel {
   PmtModelFiles *files;
   char *hash;
   PmtScheduleConfig schedule;
+  bool prediction_known;
   PmtUnetConfig unet_config[PMT_N_UNETS];
   bool has_unet[PMT_N_UNETS];
   PmtVaeConfig vae_config;
@@ -217,6 +218,19 @@ const PmtScheduleConfig *
 pmt_model_schedule (const PmtModel *model)
 {
   return &model->schedule;
+}
+
+bool
+pmt_model_prediction_known (const PmtModel *model)
+{
+  return model->prediction_known;
+}
+
+void
+pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction)
+{
+  model->schedule.prediction = prediction;
+  model->prediction_known = true;
 }
 
 /* The one that there is. */

@@ -40,6 +40,10 @@ int pmt_model_native_size (const PmtModel *model);    /* pixels: 512 for SD 1.x,
 int pmt_model_attention_divisor (const PmtModel *model); /* pixels per cell of the attention grid that methods address */
 int pmt_model_size_multiple (const PmtModel *model);  /* picture sides are multiples of this: 8 */
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
+/* False when the model's files don't say what the UNet predicts (a single file of SD 2): the schedule then holds a guess, until a run has
+ * tried it out. */
+bool pmt_model_prediction_known (const PmtModel *model);
+void pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction); /* what trying it out has shown */
 const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice);
 const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);
 /* Of the first text encoder. SDXL has two, whose outputs stand side by side in the context; its refiner only the second of them, which

@@ -21,6 +21,43 @@ refuse (GError **error, PmtError code, const char *format, ...)
   return FALSE;
 }
 
+/* The timestep that `part` of the noise levels ends at (formats.md 7.11). */
+static double
+cut_of (const PmtSchedule *schedule, double part)
+{
+  const double steps = schedule->config.train_steps;
+  return rint (steps - part * steps);
+}
+
+static gboolean
+cut_grid (PmtRun *run, GError **error)
+{
+  const PmtRequest *q = run->request;
+  const PmtGrid *grid = run->grid;
+  run->last = grid->n;
+  if (q->denoising_end == 0 || q->denoising_end == 1)
+    return TRUE;
+  const double cut = cut_of (run->schedule, q->denoising_end);
+  for (run->last = 0; run->last < grid->n && grid->timestep[run->last] >= cut;)
+    run->last++;
+  return run->last > 0 || refuse (error, PMT_ERROR_INPUT, "The first %g of the noise levels have none of %d steps; take more steps.",
+                                  q->denoising_end, q->steps);
+}
+
+int
+pmt_run_first_of_part (const PmtRun *run, double start)
+{
+  const PmtGrid *grid = run->grid;
+  const double cut = cut_of (run->schedule, start);
+  int left = 0;
+  for (int i = 0; i < grid->n; i++)
+    left += grid->timestep[i] < cut;
+  /* A step of two evaluations is not cut in two. */
+  if (grid->order == 2 && left % 2 == 0 && left < grid->n)
+    left++;
+  return grid->n - left;
+}
+
 /* Networks with further input channels need what these show, and others cannot use it. */
 static gboolean
 check_channels (const PmtRun *run, GError **error)

@@ -6,6 +6,7 @@
 #include "engine/sample/inputs.h"
 #include "engine/sample/method.h"
 #include "engine/sample/model.h"
+#include "engine/text/prompt_tokens.h"
 
 typedef enum { PMT_STAGE_LOAD, PMT_STAGE_TEXT, PMT_STAGE_ENCODE, PMT_STAGE_SAMPLE, PMT_STAGE_DECODE } PmtStage;
 const char *pmt_stage_name (PmtStage stage); /* "load", "text", "encode", "sample", "decode" */
@@ -27,6 +28,8 @@ typedef struct PmtRequest {
   PmtModel *model;       /* borrowed */
   bool fill;             /* use the model's inpainting UNet when it has one and image and mask are given */
   const char *prompt, *negative; /* NULL = "" */
+  PmtSyntax prompt_syntax;     /* 0 = weights, BREAK and tags count; tags are taken out and have no effect here (weight_edits have) */
+  PmtLongPrompt long_prompts;  /* 0 = further chunks */
   int width, height;     /* pixels, multiples of pmt_model_size_multiple */
   int steps;
   double guidance;       /* 1 = no guidance pass */
@@ -90,6 +93,7 @@ typedef struct PmtResult {
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
   PmtPrediction prediction; /* what the UNet was taken to predict */
   size_t peak_bytes;     /* highest use of the run's arenas */
+  char **notes;          /* sentences for the user from pmt_run_note, NULL-terminated; owned, NULL = none */
 } PmtResult;
 void pmt_result_clear (PmtResult *result);
 
@@ -147,6 +151,8 @@ gboolean pmt_run_draw_noise (PmtRun *run, int track, PmtTensor out, GError **err
 /* The unit noise that a track starts from, drawn at the first call (the request's where it has one, for tracks of the picture's size);
  * kept in track->noise. */
 gboolean pmt_run_initial_noise (PmtRun *run, int track, PmtTensor *noise, GError **error);
+/* A sentence for the user that comes back with the result (a LoRA's tensors that fit nothing …). Not kept in a dry run. */
+void pmt_run_note (PmtRun *run, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* VAE moments of the request's image (or of `pixels` [height, width, 3] 0..1 when not NULL), in the run's memory. Pixels are not
  * read in a dry run. */
 gboolean pmt_run_encode (PmtRun *run, const float *pixels, PmtTensor *moments, GError **error);
@@ -165,6 +171,17 @@ gboolean pmt_run_encode_ids (PmtRun *run, int k, const int32_t *ids, int length,
 int pmt_run_first_of_part (const PmtRun *run, double start);
 /* Tokens of one sequence, ends included, that all of the model's text encoders take: 77. */
 int pmt_run_text_length (const PmtRun *run);
+/* Chunks of every context of this run: as many as the longest of prompt, negative prompt and expected texts takes; shorter ones are
+ * filled with the empty prompt, so that all are of one length. */
+int pmt_run_text_chunks (const PmtRun *run);
+/* From state_new: a further text that the method will encode, so that it is not cut to the length of the others. */
+void pmt_run_expect_text (PmtRun *run, const char *text);
+/* `text` as encoder `k` gets it, with this run's syntax, learned words and number of chunks. Row chunk * length + position of the context
+ * belongs to a position. Clear it. */
+gboolean pmt_run_tokens (PmtRun *run, int k, const char *text, PmtPromptTokens *tokens, GError **error);
+/* Where `phrase` stands in the prompt `text` (text/prompt_tokens.h: pmt_prompt_spans); empty when it does not. g_array_unref it; NULL +
+ * error. */
+GArray *pmt_run_phrase_spans (PmtRun *run, const char *text, const char *phrase, int occurrence, GError **error);
 /* A further track with a latent of that size, its own generator (seeded as the request says) and solver. Its index, or -1 + error. */
 int pmt_run_add_track (PmtRun *run, int latent_height, int latent_width, GError **error);
 /* Adds a row that shows the network a track's present latent: role cond, the track's context, scaled by the sampler. In the step

@@ -263,6 +263,7 @@ pmt_runner_close (PmtRunner *runner)
 {
   PmtRun *run = &runner->run;
   pmt_runner_drop_sets (run);
+  pmt_runner_close_prompts (runner);
   for (int i = run->n_methods - 1; i >= 0; i--)
     if (run->states[i] && run->methods[i]->state_free)
       run->methods[i]->state_free (run->states[i]);
@@ -270,6 +271,7 @@ pmt_runner_close (PmtRunner *runner)
     pmt_param_values_clear (&runner->values[i]);
   g_free (runner->values);
   g_clear_pointer (&runner->extras, g_ptr_array_unref);
+  g_clear_pointer (&runner->notes, g_ptr_array_unref);
   g_free (run->methods);
   g_free (run->states);
   for (int i = 0; i < run->n_tracks; i++) {

@@ -27,54 +27,109 @@ pmt_run_encode_ids (PmtRun *run, int k, const int32_t *ids, int length, PmtTenso
 {
   const PmtTextUse use = pmt_model_text_use (run->model);
   const int skip = use.skip + run->request->clip_skip;
-  PmtClipTextOutput out = pmt_clip_text_forward (&run->ctx, run->texts[k], ids, 1, length, skip, use.final_norm);
+  const PmtTensor learned = ((PmtRunner *) run)->prompts.rows[k];
+  PmtClipTextOutput out = pmt_clip_text_forward_learned (&run->ctx, run->texts[k], learned, ids, 1, length, skip, use.final_norm);
   *hidden = out.hidden;
   if (pooled)
     *pooled = use.pooled && k + 1 == run->n_texts ? out.pooled : PMT_NO_TENSOR;
   return pmt_runner_check (run, error);
 }
 
-/* Token ids of `text` for encoder `k`; how many did not fit. */
-static int
-tokenise (const PmtRun *run, int k, const char *text, int length, int32_t *ids)
+/* A chunk times its weights. `restore`: the chunk's mean stays what it was, as AUTOMATIC1111's "Original" emphasis has it. */
+static PmtTensor
+weigh (PmtContext *ctx, PmtTensor hidden, const float *weights, bool restore)
 {
-  g_autofree int *narrow = g_new (int, length);
-  const int cut = pmt_tokenizer_encode_padded (run->tokenizers[k], text, length, narrow, NULL);
-  for (int i = 0; i < length; i++)
-    ids[i] = narrow[i];
-  return cut;
+  const int64_t length = pmt_tensor_dim (hidden, 1), width = pmt_tensor_dim (hidden, 2);
+  PmtTensor factors = pmt_tensor_new (ctx, PMT_SHAPE2 (1, length));
+  if (!factors.data || ctx->dry)
+    return pmt_scale_rows (ctx, hidden, factors);
+  double before = 0, after = 0;
+  for (int64_t t = 0; t < length; t++) {
+    double sum = 0;
+    for (int64_t i = 0; i < width; i++)
+      sum += hidden.data[t * width + i];
+    before += sum;
+    after += sum * weights[t];
+  }
+  const double ratio = restore && after != 0 ? before / after : 1;
+  for (int64_t t = 0; t < length; t++)
+    factors.data[t] = (float) (weights[t] * ratio);
+  return pmt_scale_rows (ctx, hidden, factors);
+}
+
+/* One chunk through all encoders, side by side: [1, length, C], and the pooled text; in the step arena. */
+static gboolean
+encode_chunk (PmtRun *run, const PmtPromptTokens *tokens, int chunk, PmtTensor *context, PmtTensor *pooled, GError **error)
+{
+  const int length = tokens[0].length;
+  g_autofree int32_t *ids = g_new (int32_t, length);
+  *context = *pooled = PMT_NO_TENSOR;
+  for (int k = 0; k < run->n_texts; k++) {
+    const float *weights = tokens[k].weights + (size_t) chunk * (size_t) length;
+    bool weighted = false;
+    for (int i = 0; i < length; i++) {
+      ids[i] = tokens[k].ids[chunk * length + i];
+      weighted = weighted || weights[i] != 1;
+    }
+    PmtTensor hidden;
+    if (!pmt_run_encode_ids (run, k, ids, length, &hidden, pooled, error))
+      return FALSE;
+    if (weighted)
+      hidden = weigh (&run->ctx, hidden, weights, !pmt_model_text_use (run->model).pooled);
+    *context = k > 0 ? pmt_concat (&run->ctx, *context, hidden) : hidden;
+  }
+  return pmt_runner_check (run, error);
 }
 
 static gboolean
-encode (PmtRun *run, const char *text, PmtConditioning *conditioning, int *tokens_cut, GError **error)
+encode_chunks (PmtRun *run, const PmtPromptTokens *tokens, PmtConditioning *made, GError **error)
 {
-  const int length = pmt_run_text_length (run);
-  g_autofree int32_t *ids = g_new (int32_t, length);
-  PmtTensor context = PMT_NO_TENSOR, pooled = PMT_NO_TENSOR;
-  for (int k = 0; k < run->n_texts; k++) {
-    const int cut = tokenise (run, k, text, length, ids);
-    if (tokens_cut)
-      *tokens_cut = k > 0 ? MAX (*tokens_cut, cut) : cut;
-    PmtTensor hidden;
-    if (!pmt_run_encode_ids (run, k, ids, length, &hidden, &pooled, error))
-      return FALSE;
-    context = context.data ? pmt_concat (&run->ctx, context, hidden) : hidden;
+  const int chunks = pmt_run_text_chunks (run), length = tokens[0].length;
+  int64_t width = 0;
+  for (int k = 0; k < run->n_texts; k++)
+    width += pmt_clip_text_config (run->texts[k])->hidden;
+  *made = (PmtConditioning) { pmt_run_new_tensor (run, PMT_SHAPE3 (1, (int64_t) chunks * length, width), error), PMT_NO_TENSOR };
+  gboolean ok = made->context.data != NULL;
+  for (int c = 0; ok && c < chunks; c++) {
+    PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
+    PmtTensor context, pooled;
+    ok = encode_chunk (run, tokens, c, &context, &pooled, error);
+    if (ok && !run->ctx.dry)
+      memcpy (made->context.data + (size_t) c * (size_t) (length * width), context.data, (size_t) (length * width) * sizeof (float));
+    if (ok && c == 0 && pooled.data) {
+      made->pooled = pmt_run_keep (run, pooled, error);
+      ok = made->pooled.data != NULL;
+    }
+    pmt_arena_release (run->ctx.step, mark);
   }
-  if (!pmt_runner_check (run, error))
-    return FALSE;
-  *conditioning = (PmtConditioning) { pmt_run_keep (run, context, error), PMT_NO_TENSOR };
-  if (!conditioning->context.data || !pooled.data)
-    return conditioning->context.data != NULL;
-  conditioning->pooled = pmt_run_keep (run, pooled, error);
-  return conditioning->pooled.data != NULL;
+  return ok;
+}
+
+/* Tokens without a place, or in chunks that this run does not have. */
+static int
+count_cut (const PmtPromptTokens *tokens, int chunks)
+{
+  int cut = 0;
+  for (int i = 0; i < tokens->n_tokens; i++)
+    cut += tokens->token[i].chunk < 0 || tokens->token[i].chunk >= chunks;
+  return cut;
 }
 
 gboolean
 pmt_run_encode_text (PmtRun *run, const char *text, PmtConditioning *conditioning, int *tokens_cut, GError **error)
 {
-  PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
-  gboolean ok = encode (run, text ? text : "", conditioning, tokens_cut, error);
-  pmt_arena_release (run->ctx.step, mark);
+  PmtPromptTokens tokens[PMT_MODEL_MAX_TEXTS] = { 0 };
+  gboolean ok = TRUE;
+  if (tokens_cut)
+    *tokens_cut = 0;
+  for (int k = 0; ok && k < run->n_texts; k++) {
+    ok = pmt_run_tokens (run, k, text, &tokens[k], error);
+    if (ok && tokens_cut)
+      *tokens_cut = MAX (*tokens_cut, count_cut (&tokens[k], pmt_run_text_chunks (run)));
+  }
+  ok = ok && encode_chunks (run, tokens, conditioning, error);
+  for (int k = 0; k < run->n_texts; k++)
+    pmt_prompt_tokens_clear (&tokens[k]);
   return ok;
 }
 
@@ -137,7 +192,7 @@ pmt_runner_text (PmtRunner *runner, GError **error)
   const PmtRequest *q = run->request;
   PmtConditioning prompt;
   pmt_runner_report (runner, PMT_STAGE_TEXT, 0, 0, PMT_NO_TENSOR);
-  if (!pmt_run_encode_text (run, q->prompt, &prompt, &runner->prompt_tokens_cut, error) ||
+  if (!pmt_runner_open_prompts (runner, error) || !pmt_run_encode_text (run, q->prompt, &prompt, &runner->prompt_tokens_cut, error) ||
       !make_time_ids (run, q->aesthetic_score, 6.0, &run->time_ids, error) ||
       !make_time_ids (run, q->negative_aesthetic_score, 2.5, &run->negative_time_ids, error))
     return FALSE;

@@ -5,6 +5,15 @@
 #include "engine/sample/extra.h"
 #include "engine/sample/run.h"
 
+/* What run_prompt.c keeps: learned words, and the length of prompts. */
+typedef struct PmtRunnerPrompts {
+  PmtTrigger *triggers; /* their words are owned */
+  int n_triggers;
+  PmtTensor rows[PMT_MODEL_MAX_TEXTS]; /* [vectors of all words, width] for each text encoder, in the run's memory */
+  GPtrArray *expected;  /* owned strings, from pmt_run_expect_text */
+  int chunks;
+} PmtRunnerPrompts;
+
 typedef struct PmtRunner {
   PmtRun run; /* first, so that a PmtRun * is a PmtRunner * */
   bool dry;
@@ -14,6 +23,8 @@ typedef struct PmtRunner {
   GPtrArray *extras;      /* of PmtExtra, owned by the model; each once, in the order asked for */
   void *sets[PMT_WEIGHT_SETS]; /* weight_set.c's, number 1 first; owned by the model */
   int n_sets;
+  PmtRunnerPrompts prompts;
+  GPtrArray *notes;             /* of char *, for the result; NULL = none yet */
   int prompt_tokens_cut;
   int steps_done;
   int evaluations;
@@ -30,6 +41,10 @@ gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or th
 
 /* run_probe.c: what the loaded UNet predicts, into the run's schedule. */
 gboolean pmt_runner_prediction (PmtRunner *runner, GError **error);
+
+/* run_prompt.c: learned words, and how long prompts are. */
+gboolean pmt_runner_open_prompts (PmtRunner *runner, GError **error);
+void pmt_runner_close_prompts (PmtRunner *runner);
 
 /* run_text.c: the prompt, then the methods' text hooks. */
 gboolean pmt_runner_text (PmtRunner *runner, GError **error);

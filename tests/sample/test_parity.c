@@ -31,6 +31,7 @@ check (JsonObject *c)
   if (g_str_has_prefix (task, "fill"))
     q.mask = runs.mask;
   q.fill = strcmp (task, "fill9") == 0;
+  q.long_prompts = PMT_LONG_TRUNCATE; /* as diffusers does */
 
   g_autofree float *noise = NULL;
   if (json_object_get_boolean_member (c, "noise")) {

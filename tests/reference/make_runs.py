@@ -228,6 +228,22 @@ def run(case, models, picture, mask):
     return c, tensors
 
 
+def invert(m, name, picture, steps):
+    """The picture's latent (the posterior's mode), inverted by DDIM without guidance."""
+    keys = diffusers.DDIMInverseScheduler.__init__.__wrapped__.__code__.co_varnames
+    scheduler = diffusers.DDIMInverseScheduler(**{k: v for k, v in {**m["scheduler"], "clip_sample": False}.items() if k in keys})
+    scheduler.set_timesteps(steps)
+    with torch.no_grad():
+        ids = m["tokenizer"](PROMPT, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
+        context = m["text_encoder"](ids)[0]
+        x = m["vae"].encode(picture.permute(2, 0, 1)[None] * 2 - 1).latent_dist.mode() * m["vae"].config.scaling_factor
+        clean = x
+        for t in scheduler.timesteps:
+            x = scheduler.step(m["unet"](x, t, context).sample, int(t), x).prev_sample
+    print(f"{name}: {float(clean.std()):.3f} inverted to {float(x.std()):.3f}")
+    return {f"{name}.clean": clean[0].contiguous(), f"{name}.noised": x[0].contiguous()}
+
+
 def main():
     torch.set_num_threads(1)
     root = Path(sys.argv[1]) / "runs"
@@ -241,6 +257,8 @@ def main():
         c, made = run(case, models, picture, mask)
         cases.append(c)
         tensors.update(made)
+    tensors.update(invert(models["tiny"], "invert", picture, 6))
+    tensors.update(invert(models["tiny-v"], "invert-v", picture, 4))
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
     save_file(tensors, root / "runs.safetensors", metadata=versions)
     (root / "runs.json").write_text(json.dumps({"made_with": versions, "width": WIDTH, "height": HEIGHT, "length": LENGTH,

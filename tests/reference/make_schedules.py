@@ -159,6 +159,28 @@ def tables():
     return out
 
 
+def inversions():
+    """DDIM run backwards: what comes of a clean latent."""
+    out = []
+    for prediction in ("epsilon", "v_prediction", "sample"):
+        for more in ({}, {"set_alpha_to_one": True}, {"timestep_spacing": "trailing"},
+                     {"timestep_spacing": "trailing", "rescale_betas_zero_snr": True}):
+            if prediction == "epsilon" and more.get("rescale_betas_zero_snr") or prediction == "sample" and more.get("set_alpha_to_one"):
+                continue  # division by zero
+            for steps in (1, 7, 50):
+                config = {**BASE, "prediction_type": prediction, **more}
+                scheduler = diffusers.DDIMInverseScheduler(**accepted(diffusers.DDIMInverseScheduler, {**config, "clip_sample": False}))
+                scheduler.set_timesteps(steps)
+                x = torch.tensor(np.cos(np.arange(SIZE) * 0.7), dtype=torch.float32).reshape(SHAPE)
+                for i, t in enumerate(scheduler.timesteps):
+                    abar = float(scheduler.alphas_cumprod[t])
+                    made = model_output("gauss", prediction, i, math.sqrt(abar), math.sqrt(1.0 - abar), x.double().numpy().reshape(-1))
+                    x = scheduler.step(torch.tensor(made, dtype=torch.float32).reshape(SHAPE), int(t), x).prev_sample
+                assert torch.isfinite(x).all(), config
+                out.append({"config": config, "steps": steps, "timesteps": numbers(scheduler.timesteps), "final": numbers(x)})
+    return out
+
+
 def write(path, data):
     path.write_text(json.dumps(data, separators=(",", ":")).replace('{"config":', '\n{"config":') + "\n")
 
@@ -167,7 +189,7 @@ def main():
     torch.set_num_threads(1)
     made_with = {"torch": torch.__version__, "diffusers": diffusers.__version__, "numpy": np.__version__}
     out = Path(sys.argv[1])
-    write(out / "schedules.json", {"made_with": made_with, "tables": tables()})
+    write(out / "schedules.json", {"made_with": made_with, "tables": tables(), "inversions": inversions()})
     (out / "schedules").mkdir(exist_ok=True)
     heads = [(path.name, json.loads(path.read_text())["reference"]) for path in sorted(STORED.glob("*.json"))]
     assert heads, f"{STORED} holds no sampler"

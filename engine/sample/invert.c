@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/sample/invert.h"
+
+#include <string.h>
+
+#include "engine/sample/runner.h"
+#include "engine/sample/samplers/common.h"
+
+double *
+pmt_invert_timesteps (const PmtSchedule *schedule, int steps, GError **error)
+{
+  PmtGrid *grid = pmt_abar_grid (schedule, steps, error);
+  if (!grid)
+    return NULL;
+  double *t = g_new (double, steps);
+  for (int i = 0; i < steps; i++)
+    t[i] = grid->timestep[steps - 1 - i];
+  pmt_grid_free (grid);
+  return t;
+}
+
+void
+pmt_invert_step (const PmtSchedule *schedule, int steps, double t, const float *output, size_t n, float *x)
+{
+  const int train = schedule->config.train_steps;
+  const PmtLevel from = pmt_level_from_abar (pmt_abar_at (schedule, MIN (t - train / steps, train - 1)));
+  const PmtLevel to = pmt_level_from_abar (pmt_abar_at (schedule, t));
+  /* A network that says the clean latent says nothing of the noise where there is none: such a latent stays as it is. */
+  if (from.s == 0.0 && schedule->config.prediction == PMT_PREDICT_SAMPLE)
+    return;
+  for (size_t k = 0; k < n; k++) {
+    float clean, noise;
+    pmt_predict_split (schedule->config.prediction, from, &output[k], &x[k], 1.0, 1, &clean, &noise);
+    x[k] = (float) (to.a * clean + to.s * noise);
+  }
+}
+
+/* The network's output for x at t, then one step. What it needs of the step arena is given back. */
+static gboolean
+climb (PmtRun *run, int track, const PmtInversion *v, int i, int n, double t, PmtTensor x, GError **error)
+{
+  PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
+  PmtStep step = { .i = i, .n = n, .timestep = t, .sigma = run->schedule->sigma[(int) t] };
+  PmtRow *row = pmt_run_add_row (run, &step, track, error);
+  gboolean ok = row != NULL;
+  if (ok) {
+    row->latent = x;
+    row->guidance = 1.0;
+    if (v->text.context.data) {
+      row->context = v->text.context;
+      row->pooled = v->text.pooled;
+    }
+    ok = pmt_run_predict (run, &step, error);
+  }
+  if (ok && !run->ctx.dry)
+    pmt_invert_step (run->schedule, n, t, step.rows.row[0].prediction.data, (size_t) pmt_tensor_size (x), x.data);
+  pmt_rows_clear (&step.rows);
+  pmt_arena_release (run->ctx.step, mark);
+  return ok;
+}
+
+gboolean
+pmt_run_invert (PmtRun *run, int track, const PmtInversion *inversion, PmtTensor clean, PmtTensor *path, PmtTensor *noised,
+                GError **error)
+{
+  const int n = inversion->steps > 0 ? inversion->steps : run->request->steps;
+  if (!pmt_shape_equal (&clean.shape, &run->tracks[track]->latent.shape)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INTERNAL,
+                 "A latent of another size than its track's was to be inverted; leave out the method that does and report this.");
+    return FALSE;
+  }
+  g_autofree double *timesteps = pmt_invert_timesteps (run->schedule, n, error);
+  if (!timesteps)
+    return FALSE;
+  PmtTensor x = pmt_run_keep (run, clean, error);
+  gboolean ok = x.data != NULL;
+  for (int i = 0; i < n && ok; i++) {
+    if (path)
+      path[i] = pmt_run_keep (run, x, error);
+    ok = (!path || path[i].data) && climb (run, track, inversion, i, n, timesteps[i], x, error);
+  }
+  if (ok && path)
+    path[n] = x;
+  *noised = x;
+  return ok;
+}

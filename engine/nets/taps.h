@@ -52,8 +52,11 @@ typedef enum {
   PMT_RESID_DOWN, /* after the last layer of down block `level`, before its skip is stored and before the downsampler (T2I-Adapter) */
   PMT_RESID_SKIP, /* skip number `index` (0 = conv_in's, in pushing order) as it is popped (ControlNet) */
   PMT_RESID_MID,  /* output of the mid block */
-  PMT_RESID_UP    /* output of up block `level`, after its upsampler */
+  PMT_RESID_UP,   /* output of up block `level`, after its upsampler */
+  PMT_RESID_DOWNSAMPLED /* output of down block `level`'s downsampler, before it is stored as a skip (T2I-Adapter, where the block has no
+                           attention); the last level has none */
 } PmtResidKind;
+#define PMT_N_RESID_KINDS 5
 
 typedef struct PmtResidSite {
   PmtResidKind kind;

@@ -155,7 +155,8 @@ run_down (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
   }
   if (level->has_sampler) {
     PmtFrame frame = pmt_frame_open (pass->ctx);
-    x = pmt_frame_close (pass->ctx, frame, pmt_conv_run (pass->ctx, pass->pool, &level->sampler, x));
+    x = pmt_conv_run (pass->ctx, pass->pool, &level->sampler, x);
+    x = pmt_frame_close (pass->ctx, frame, pmt_unet_tap (pass, x, PMT_RESID_DOWNSAMPLED, i, 0));
     push_skip (pass, x, frame);
   }
   return x;

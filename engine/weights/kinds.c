@@ -167,7 +167,7 @@ pmt_kind_require (const char *path, PmtKind wanted, const char *model, const Pmt
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, %s.", path, found.label, found.refusal);
     return FALSE;
   }
-  if (is_known (found.base) && family && found.base != family) {
+  if (is_known (found.base) && is_known (family) && found.base != family) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s for %s, and the model '%s' is %s; use %s made for that, or a %s model.",
                  path, found.label, found.base->label, model, family->label, kinds[wanted].short_label, found.base->label);
     return FALSE;

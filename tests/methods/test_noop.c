@@ -46,7 +46,7 @@ test_plain (void)
 
 /* A method that puts back what it is given at every stage, with its eyes open. */
 typedef struct Count {
-  int stages[5], resid[4], rows, cond, uncond, first_block, last_block;
+  int stages[5], resid[PMT_N_RESID_KINDS], rows, cond, uncond, first_block, last_block;
 } Count;
 
 static Count count;
@@ -118,7 +118,7 @@ test_fan_out (void)
     g_assert_cmpint (count.stages[i], ==, 3 * 4 * 2);
   g_assert_cmpint (count.first_block, ==, 0);
   g_assert_cmpint (count.last_block, ==, 3);
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < PMT_N_RESID_KINDS; i++)
     g_assert_cmpint (count.resid[i], >=, 3);
   g_assert_cmpint (count.rows, ==, 2);
   g_assert_cmpint (count.cond, ==, count.uncond);

@@ -100,7 +100,7 @@ test_adapter (Fixture *f, gconstpointer name)
 }
 
 typedef struct ResidLog {
-  int down, mid, up, skip;
+  int down, downsampled, mid, up, skip;
 } ResidLog;
 
 static void
@@ -112,6 +112,10 @@ log_resid (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *x)
     case PMT_RESID_DOWN:
       g_assert_cmpint (site->level, ==, log->down++);
       g_assert_cmpint (log->skip, ==, 0);
+      break;
+    case PMT_RESID_DOWNSAMPLED:
+      g_assert_cmpint (site->level, ==, log->downsampled++);
+      g_assert_cmpint (log->downsampled, ==, log->down);
       break;
     case PMT_RESID_MID:
       g_assert_cmpint (log->mid++, ==, 0);
@@ -136,6 +140,7 @@ test_resid_sites (Fixture *f, gconstpointer name)
   PmtTensor plain = run (f, NULL);
   g_assert_true (nets_same_bytes (run (f, &taps), plain));
   g_assert_cmpint (log.down, ==, 4);
+  g_assert_cmpint (log.downsampled, ==, 3);
   g_assert_cmpint (log.mid, ==, 1);
   g_assert_cmpint (log.up, ==, 4);
   g_assert_cmpint (log.skip, ==, 12);

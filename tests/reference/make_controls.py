@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes OUTDIR/nets/controlnet-* and t2i-*: small random ControlNets and T2I-Adapters of diffusers with inputs and outputs, as
-make_nets.py writes the other networks; tests/nets compares. usage: make_controls.py OUTDIR"""
-import json
+make_nets.py writes the other networks; tests/nets compares. Then OUTDIR/controls: whole runs of diffusers' pipelines with such networks
+(control_runs.py); tests/methods compares. usage: make_controls.py OUTDIR"""
 import sys
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import torch
 from diffusers import ControlNetModel, T2IAdapter
 from safetensors.torch import load_file, save_file
 
+import control_runs
+from control_names import original_adapter_name
 from make_nets import randomise, save_io, save_model
 
 X, D = "CrossAttnDownBlock2D", "DownBlock2D"
@@ -46,7 +48,7 @@ CONTROLNETS = {
 
 # name: (config, rows, height, width of the picture)
 ADAPTERS = {
-    "t2i-full": (dict(channels=[8, 16, 16, 16], num_res_blocks=2, downscale_factor=8, adapter_type="full_adapter"), 2, 40, 56),
+    "t2i-full": (dict(channels=[8, 16, 16, 16], num_res_blocks=2, downscale_factor=8, adapter_type="full_adapter"), 2, 24, 40),
     "t2i-full-grey": (dict(in_channels=1, channels=[8, 12, 12, 20], num_res_blocks=2, downscale_factor=8,
                            adapter_type="full_adapter"), 1, 64, 24),
     "t2i-xl": (dict(channels=[8, 12, 16, 16], num_res_blocks=2, downscale_factor=16, adapter_type="full_adapter_xl"), 1, 48, 32),
@@ -90,20 +92,6 @@ def make_controlnet(out, name, seed):
     save_io(out / name, seed, io)
 
 
-def original_adapter_name(key, resnets, light):
-    """The adapter's authors' name of a tensor."""
-    key = key.removeprefix("adapter.")
-    if not key.startswith("body."):
-        return key
-    i, rest = key.removeprefix("body.").split(".", 1)
-    if light:
-        return f"body.{i}." + rest.replace("resnets.", "body.")
-    if rest.startswith("resnets."):
-        j, rest = rest.removeprefix("resnets.").split(".", 1)
-        return f"body.{int(i) * resnets + int(j)}.{rest}"
-    return f"body.{int(i) * resnets}.{rest}"
-
-
 def make_adapter(out, name, seed):
     config, rows, height, width = ADAPTERS[name]
     generator = torch.Generator().manual_seed(seed)
@@ -134,6 +122,7 @@ def main():
             make_controlnet(nets, name, 300 + number)
         for number, name in enumerate(ADAPTERS):
             make_adapter(nets, name, 400 + number)
+    control_runs.make(Path(sys.argv[1]) / "controls")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,14 @@
 
 #include "engine/job/job.h"
 
-struct PmtModelCache {
+typedef struct Slot {
   char *path;
   PmtModel *model;
   char *stamp; /* what the files looked like when the model was opened */
+} Slot;
+
+struct PmtModelCache {
+  Slot slot, refiner;
 };
 
 PmtModelCache *
@@ -17,11 +21,11 @@ pmt_model_cache_new (void)
 }
 
 static void
-forget (PmtModelCache *cache)
+forget (Slot *slot)
 {
-  g_clear_pointer (&cache->model, pmt_model_unref);
-  g_clear_pointer (&cache->path, g_free);
-  g_clear_pointer (&cache->stamp, g_free);
+  g_clear_pointer (&slot->model, pmt_model_unref);
+  g_clear_pointer (&slot->path, g_free);
+  g_clear_pointer (&slot->stamp, g_free);
 }
 
 void
@@ -29,7 +33,8 @@ pmt_model_cache_free (PmtModelCache *cache)
 {
   if (!cache)
     return;
-  forget (cache);
+  forget (&cache->slot);
+  forget (&cache->refiner);
   g_free (cache);
 }
 
@@ -64,22 +69,36 @@ stamp_model (PmtModel *model)
   return g_string_free (stamp, FALSE);
 }
 
+static PmtModel *
+get (Slot *slot, const char *path, GError **error)
+{
+  if (slot->model && strcmp (slot->path, path) == 0) {
+    g_autofree char *now = stamp_model (slot->model);
+    if (strcmp (now, slot->stamp) == 0)
+      return pmt_model_ref (slot->model);
+  }
+  /* the old one goes first: two models may not fit */
+  forget (slot);
+  slot->model = pmt_model_open (path[0] ? path : NULL, error);
+  if (!slot->model)
+    return NULL;
+  slot->path = g_strdup (path);
+  slot->stamp = stamp_model (slot->model);
+  return pmt_model_ref (slot->model);
+}
+
 PmtModel *
 pmt_model_cache_get (PmtModelCache *cache, const char *path, GError **error)
 {
-  if (!path)
-    path = "";
-  if (cache->model && strcmp (cache->path, path) == 0) {
-    g_autofree char *now = stamp_model (cache->model);
-    if (strcmp (now, cache->stamp) == 0)
-      return pmt_model_ref (cache->model);
-  }
-  /* the old one goes first: two models may not fit */
-  forget (cache);
-  cache->model = pmt_model_open (path[0] ? path : NULL, error);
-  if (!cache->model)
-    return NULL;
-  cache->path = g_strdup (path);
-  cache->stamp = stamp_model (cache->model);
-  return pmt_model_ref (cache->model);
+  return get (&cache->slot, path ? path : "", error);
+}
+
+gboolean
+pmt_model_cache_get_refiner (PmtModelCache *cache, const char *path, PmtModel **model, GError **error)
+{
+  *model = NULL;
+  if (path[0])
+    return (*model = get (&cache->refiner, path, error)) != NULL;
+  forget (&cache->refiner);
+  return TRUE;
 }

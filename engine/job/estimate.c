@@ -11,7 +11,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
 {
   /* pixels are not read in a dry run; these only say that there will be some */
   float dot[3] = { 0, 0, 0 };
-  PmtModel *model;
+  PmtModel *model, *refiner;
   PmtJobPlan plan;
   PmtRequest request;
   gboolean good;
@@ -23,9 +23,15 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   model = pmt_model_cache_get (cache, job->model, error);
   if (!model)
     return FALSE;
+  if (!pmt_model_cache_get_refiner (cache, job->refiner, &refiner, error)) {
+    pmt_model_unref (model);
+    return FALSE;
+  }
   good = pmt_job_plan_sizes (job, model, NULL, &plan, error) && pmt_job_extras_plan (job, NULL, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);
+    request.refiner = refiner;
+    request.refiner_start = refiner ? job->refiner_start : 0;
     if (job->task != PMT_TASK_GENERATE)
       request.image = dot;
     if (job->task == PMT_TASK_FILL) {
@@ -47,5 +53,6 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   }
   pmt_job_plan_clear (job, &plan);
   pmt_model_unref (model);
+  pmt_model_unref (refiner);
   return good;
 }

@@ -69,6 +69,12 @@ typedef struct PmtJob {
   double guidance;           /* < 0 = what the model recommends; edit: of the instruction */
   double image_guidance;     /* edit */
   double strength, eta;
+  PmtSyntax syntax;
+  PmtLongPrompt long_prompts;
+  gboolean has_prediction; /* otherwise the model's files say it */
+  PmtPrediction prediction;
+  char *refiner; /* path; "" = none */
+  double refiner_start;
   int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
   PmtRegionRequest region; /* fill, edit; canvas_width 0 = the image's */
   gboolean has_selection;  /* fill, edit: region.selection was in the recipe; otherwise the mask's bounds are taken */
@@ -109,6 +115,8 @@ typedef struct PmtModelCache PmtModelCache;
 PmtModelCache *pmt_model_cache_new (void);
 void pmt_model_cache_free (PmtModelCache *cache);
 PmtModel *pmt_model_cache_get (PmtModelCache *cache, const char *path, GError **error); /* new reference */
+/* The second model of a job, kept beside the first until a job has none (path ""): *model is then NULL. New reference. */
+gboolean pmt_model_cache_get_refiner (PmtModelCache *cache, const char *path, PmtModel **model, GError **error);
 
 typedef struct PmtJobResult {
   int variant, variants;

@@ -4,6 +4,24 @@
 /* Seeds are those of torch's CPU generator, which takes 32 bits. */
 #define LARGEST_SEED 4294967295.0
 
+static const PmtParamChoice syntaxes[] = {
+  { "weights", N_("Weights, as (word:1.2)") },
+  { "plain", N_("Plain text") },
+  { NULL, NULL },
+};
+static const PmtParamChoice long_prompts[] = {
+  { "chunks", N_("Read in parts") },
+  { "truncate", N_("Cut off") },
+  { NULL, NULL },
+};
+static const PmtParamChoice predictions[] = {
+  { "auto", N_("As the model says") },
+  { "epsilon", N_("Noise") },
+  { "v_prediction", N_("Velocity") },
+  { "sample", N_("Picture") },
+  { NULL, NULL },
+};
+
 /* clang-format off */
 #define SAMPLING                                                                                                                    \
   { "steps", N_("St_eps"), N_("Denoising steps; 0 takes what the model recommends."), PMT_PARAM_INT, 0, 1000, 0 },                   \
@@ -12,7 +30,17 @@
   { "eta", N_("_Eta"), N_("How much fresh noise samplers that can add at each step; -1 takes what the sampler advises."),           \
     PMT_PARAM_DOUBLE, -1, 1, -1 },                                                                                                  \
   { "seed", N_("Se_ed"), N_("The same seed gives the same picture; -1 chooses one."), PMT_PARAM_INT, -1, LARGEST_SEED, -1 },        \
-  { "variants", N_("_Variants"), N_("How many pictures to make, with consecutive seeds."), PMT_PARAM_INT, 1, 64, 1 }
+  { "variants", N_("_Variants"), N_("How many pictures to make, with consecutive seeds."), PMT_PARAM_INT, 1, 64, 1 },              \
+  { "prompt-syntax", N_("Prompt synta_x"), N_("What brackets and tags in prompts mean."), PMT_PARAM_CHOICE, .text = "weights",      \
+    .choices = syntaxes },                                                                                                          \
+  { "long-prompts", N_("_Long prompts"), N_("What becomes of words that the text encoder cannot take at once."), PMT_PARAM_CHOICE,   \
+    .text = "chunks", .choices = long_prompts },                                                                                    \
+  { "prediction", N_("Pre_diction"), N_("What the network predicts, where the model's files don't say it or are wrong."),           \
+    PMT_PARAM_CHOICE, .text = "auto", .choices = predictions },                                                                     \
+  { "refiner", N_("_Refiner"), N_("A second model of the same latents (SDXL) that finishes; empty: none."), PMT_PARAM_STRING,       \
+    .text = "" },                                                                                                                   \
+  { "refiner-start", N_("Refiner fro_m"), N_("Part of the noise levels after which the refiner goes on."), PMT_PARAM_DOUBLE,         \
+    0.01, 0.99, 0.8 }
 
 #define COMMON(strength_default, strength_help)                                                                                     \
   { "prompt", N_("_Prompt"), N_("What the picture shows, in words."), PMT_PARAM_STRING, .text = "" },                               \

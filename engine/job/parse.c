@@ -159,6 +159,13 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
   }
   job->steps = (int) pmt_param_number (values, "steps");
   job->eta = pmt_param_number (values, "eta");
+  job->syntax = pmt_param_number (values, "prompt-syntax") == 0 ? PMT_SYNTAX_A1111 : PMT_SYNTAX_PLAIN;
+  job->long_prompts = pmt_param_number (values, "long-prompts") == 0 ? PMT_LONG_CHUNKS : PMT_LONG_TRUNCATE;
+  job->has_prediction = pmt_param_number (values, "prediction") != 0;
+  if (job->has_prediction) /* choices and enum are in one order */
+    job->prediction = (PmtPrediction) (pmt_param_number (values, "prediction") - 1);
+  job->refiner = g_strdup (pmt_param_text (values, "refiner"));
+  job->refiner_start = pmt_param_number (values, "refiner-start");
   job->seed = (gint64) pmt_param_number (values, "seed");
   job->variants = (int) pmt_param_number (values, "variants");
   job->colour_match = job->task == PMT_TASK_FILL && pmt_param_number (values, "colour-match") != 0;
@@ -197,6 +204,7 @@ pmt_job_free (PmtJob *job)
   pmt_job_extras_clear (&job->extras);
   g_free (job->model);
   g_free (job->model_hash);
+  g_free (job->refiner);
   g_free (job->prompt);
   g_free (job->negative);
   g_free (job);

@@ -258,7 +258,7 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
 {
   *request = (PmtRequest) {
     .model = model,
-    .fill = job->task == PMT_TASK_FILL && plan->mask,
+    .fill = job->task != PMT_TASK_EDIT && plan->mask,
     .prompt = job->prompt,
     .negative = job->negative,
     .width = plan->width,
@@ -272,6 +272,9 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .mask = job->task == PMT_TASK_EDIT ? NULL : plan->mask, /* an edit is made of all that is seen, and then laid in */
     .edit = job->task == PMT_TASK_EDIT,
     .image_guidance = job->image_guidance,
+    .prompt_syntax = job->syntax,
+    .long_prompts = job->long_prompts,
+    .prediction = job->has_prediction ? &job->prediction : NULL,
     .methods = job->methods,
     .n_methods = job->n_methods,
   };

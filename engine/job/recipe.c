@@ -57,6 +57,10 @@ methods_of (const PmtJob *job)
   return methods;
 }
 
+static const char *const predictions[] = {
+  [PMT_PREDICT_EPSILON] = "epsilon", [PMT_PREDICT_V] = "v_prediction", [PMT_PREDICT_SAMPLE] = "sample"
+};
+
 JsonObject *
 pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guint64 seed)
 {
@@ -83,6 +87,14 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
     json_object_set_double_member (recipe, "strength", job->strength);
   }
   json_object_set_double_member (recipe, "eta", job->eta);
+  json_object_set_string_member (recipe, "prompt-syntax", job->syntax == PMT_SYNTAX_A1111 ? "weights" : "plain");
+  json_object_set_string_member (recipe, "long-prompts", job->long_prompts == PMT_LONG_CHUNKS ? "chunks" : "truncate");
+  if (job->has_prediction)
+    json_object_set_string_member (recipe, "prediction", predictions[job->prediction]);
+  if (job->refiner[0]) {
+    json_object_set_string_member (recipe, "refiner", job->refiner);
+    json_object_set_double_member (recipe, "refiner-start", job->refiner_start);
+  }
   json_object_set_array_member (recipe, "size", int_array ((int[]) { plan->width, plan->height }, 2));
   if (job->task == PMT_TASK_FILL)
     json_object_set_boolean_member (recipe, "colour-match", job->colour_match);

@@ -192,7 +192,7 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
   static const PmtJobHooks no_hooks;
   gint64 start = g_get_monotonic_time ();
   PmtJobStats unwanted;
-  PmtModel *model;
+  PmtModel *model, *refiner;
   PmtJobPlan plan;
   PmtRequest request;
   gboolean good;
@@ -207,10 +207,16 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
   model = pmt_model_cache_get (cache, job->model, error);
   if (!model)
     return FALSE;
+  if (!pmt_model_cache_get_refiner (cache, job->refiner, &refiner, error)) {
+    pmt_model_unref (model);
+    return FALSE;
+  }
   good = pmt_job_plan_sizes (job, model, inputs, &plan, error) && check_noise (model, inputs, &plan, error) &&
          pmt_job_plan_pixels (job, model, inputs, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);
+    request.refiner = refiner;
+    request.refiner_start = refiner ? job->refiner_start : 0;
     request.noise = inputs->noise;
     request.cancel = hooks->cancel;
     request.keep = hooks->keep;
@@ -219,5 +225,6 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
   stats->seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
   pmt_job_plan_clear (job, &plan);
   pmt_model_unref (model);
+  pmt_model_unref (refiner);
   return good;
 }

@@ -118,7 +118,7 @@ def test_sizes_are_rounded_and_said(cli):
 
 
 def test_long_prompts_are_cut_and_said(cli):
-    done = generate(cli, "c.png", "--prompt", "a red circle left of a blue house " * 4)
+    done = generate(cli, "c.png", "--prompt", "a red circle left of a blue house " * 4, "--long-prompts", "truncate")
     assert done.stderr.decode().startswith("The prompt is longer than the model can read, so its last "), done.stderr
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import tap
-from files import write_png
+from files import Png, write_png
 
-TINY = str(Path(os.environ["PMT_TEST_DATA"]) / "runs" / "tiny")
+DATA = Path(os.environ["PMT_TEST_DATA"])
+TINY, EDITS = str(DATA / "runs" / "tiny"), str(DATA / "edits" / "model")
 
 
 class Cli:
@@ -70,6 +71,32 @@ def test_pictures_that_are_not_there(cli):
     (cli.folder / "jobs" / "job.json").write_text(json.dumps(job))
     done = cli.run("run", "jobs/job.json")
     assert done.returncode == 1 and str(cli.folder / "jobs" / "gone.png") in done.stderr.decode(), done.stderr
+
+
+def test_edit(cli):
+    """The command line of an edit, and its recipe run again."""
+    out, again = cli.folder / "edit.png", cli.folder / "again.png"
+    done = cli.run("edit", "--model", EDITS, "--image", "in.png", "--instruction", "make it blue", "--steps", 2, "--seed", 3, "--out", out)
+    assert done.returncode == 0, done.stderr.decode()
+    png = Png(str(out))
+    recipe = json.loads(png.text["pentimento-recipe"])
+    assert recipe["task"] == "edit" and recipe["prompt"] == "make it blue" and recipe["text-guidance"] == 7.5, recipe
+    (cli.folder / "edit.json").write_text(json.dumps(dict(recipe, image="in.png")))
+    done = cli.run("run", "edit.json", "--out", again)
+    assert done.returncode == 0, done.stderr.decode()
+    other = Png(str(again))
+    assert (png.width, png.height) == (64, 48) == (other.width, other.height)
+    assert all(png[x, y] == other[x, y] for y in range(48) for x in range(64))
+    done = cli.run("edit", "--model", EDITS, "--instruction", "make it blue", "--out", out)
+    assert done.stderr == b"No picture to edit was named; add --image FILE.\n", done.stderr
+    done = cli.run("edit", "--model", TINY, "--image", "in.png", "--instruction", "make it blue", "--out", out)
+    assert b"choose an InstructPix2Pix model" in done.stderr, done.stderr
+    shown = cli.run("edit", "--help").stdout.decode()
+    assert "--instruction=" in shown and "--prompt=" not in shown and "--image-guidance=" in shown, shown
+
+
+def test_depth_without_a_depth_model(cli):
+    cli.refused("takes no depth map: its unet has 4 channels; ", "--control", "depth=in.png")
 
 
 def test_tables(cli):

@@ -288,7 +288,7 @@ test_cut_prompts_are_said (void)
 {
   Kept kept;
 
-  run_good ("{'pentimento': 1, 'task': 'generate', 'model': 'MODEL', 'seed': 5, 'steps': 2, 'prompt': 'red circle and blue house and red"
+  run_good ("{'pentimento': 1, 'task': 'generate', 'model': 'MODEL', 'seed': 5, 'steps': 2, 'long-prompts': 'truncate', 'prompt': 'red circle and blue house and red"
             " house and blue circle and red circle left of a house and a house'}",
             NULL, &kept);
   g_assert_nonnull (strstr (kept.notes, "The prompt is longer than the model can read"));

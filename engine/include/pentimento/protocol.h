@@ -41,6 +41,10 @@
  *   prompt, negative-prompt, seed (integer, -1 = choose), variants (1..64)
  *   sampler, steps, guidance, strength, eta (-1 = what the sampler advises)
  *                    edit: the prompt is an instruction; text-guidance = 7.5 and image-guidance = 1.5 in place of guidance and strength
+ *   prompt-syntax    "weights" (default: weights in brackets, BREAK and tags count) | "plain"
+ *   long-prompts     "chunks" (default) | "truncate"
+ *   prediction       "auto" (default) | "epsilon" | "v_prediction" | "sample": where the model's files don't say it or are wrong
+ *   refiner, refiner-start   path of a second model of the same latents (SDXL) and the part of the noise levels at which it takes over
  *   size             [w, h] of the run in pixels; for fill and edit optional (chosen from the region)
  *   region           fill, edit: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),

@@ -5,6 +5,7 @@
 
 #include "engine/nets/layers.h"
 #include "engine/weights/config.h"
+#include "engine/weights/kinds.h"
 #include "engine/weights/pickle.h"
 
 typedef struct Layer {
@@ -108,6 +109,25 @@ config_beside (const char *path, PmtClipVisionConfig *config)
   return object && pmt_clip_vision_config_parse (object, beside, config, NULL);
 }
 
+/* TRUE and an error for a file that is known to be something else. The names of an encoder decide first: without "vision_model." they are
+ * such that other kinds have them too. */
+static gboolean
+refuse_other (const char *path, PmtWeights *weights, GError **error)
+{
+  PmtKindInfo kind;
+  if (pmt_weights_has (weights, "vision_model.embeddings.class_embedding") || pmt_weights_has (weights, "embeddings.class_embedding"))
+    return FALSE;
+  if (!pmt_kind_of_file (path, &kind, error))
+    return TRUE;
+  if (kind.kind == PMT_KIND_UNKNOWN || kind.kind == PMT_KIND_CLIP_VISION)
+    return FALSE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+               "'%s' is %s, not an image encoder; give the folder image_encoder of the adapter's source, or the file model.safetensors in "
+               "it.",
+               path, kind.label);
+  return TRUE;
+}
+
 PmtClipVision *
 pmt_clip_vision_open (const char *path, GError **error)
 {
@@ -126,6 +146,10 @@ pmt_clip_vision_open (const char *path, GError **error)
   PmtWeights *weights = pmt_weights_new_file (path, PMT_NAMES_PLAIN, error);
   if (!weights)
     return NULL;
+  if (refuse_other (path, weights, error)) {
+    pmt_weights_free (weights);
+    return NULL;
+  }
   if (!config_beside (path, &config) && !pmt_clip_vision_config_derive (weights, &config, error)) {
     pmt_weights_free (weights);
     return NULL;

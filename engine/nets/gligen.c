@@ -13,7 +13,6 @@
 #define NORM_EPS 1e-5f
 #define FREQUENCIES 8
 #define PLACE_WIDTH (FREQUENCIES * 2 * 4) /* sine and cosine of four numbers */
-#define HIDDEN 512                        /* of the little network for objects */
 
 /* GatedSelfAttentionDense */
 typedef struct Fuser {
@@ -156,9 +155,10 @@ declare_objects (PmtGligen *g, const char *path, const char *prefix, const PmtUn
   static const char *const linears[3] = { "linears.0", "linears.2", "linears.4" };
   g_autofree char *top = g_strconcat (prefix, "position_net", NULL);
   g_autofree char *null = g_strconcat (top, ".null_positive_feature", NULL), *last = g_strconcat (top, ".linears.4.weight", NULL);
-  PmtWeightInfo phrase, object;
+  PmtWeightInfo phrase, object; /* object: [width, width inside the little network] */
   if (!pmt_weights_lookup (g->weights, null, &phrase) || phrase.rank != 1 || phrase.dim[0] < 1 || phrase.dim[0] > 1 << 16
-      || !pmt_weights_lookup (g->weights, last, &object) || object.rank != 2 || object.dim[0] < 1 || object.dim[0] > 1 << 16) {
+      || !pmt_weights_lookup (g->weights, last, &object) || object.rank != 2 || object.dim[0] < 1 || object.dim[0] > 1 << 16
+      || object.dim[1] < 1 || object.dim[1] > 1 << 16) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The GLIGEN weights in '%s' are incomplete (position_net); download the file again.",
                  path);
     return FALSE;
@@ -174,9 +174,10 @@ declare_objects (PmtGligen *g, const char *path, const char *prefix, const PmtUn
   }
   g->null_phrase = pmt_weight_pool_declare (g->pool, top, "null_positive_feature", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (g->phrase_width));
   g->null_place = pmt_weight_pool_declare (g->pool, top, "null_position_feature", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (PLACE_WIDTH));
+  const int inside = (int) object.dim[1];
   for (int i = 0; i < 3; i++)
-    g->linears[i] = pmt_dense_declare (g->pool, top, linears[i], i ? HIDDEN : g->phrase_width + PLACE_WIDTH,
-                                       i < 2 ? HIDDEN : g->object_width, true);
+    g->linears[i] = pmt_dense_declare (g->pool, top, linears[i], i ? inside : g->phrase_width + PLACE_WIDTH,
+                                       i < 2 ? inside : g->object_width, true);
   return TRUE;
 }
 

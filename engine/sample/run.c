@@ -53,7 +53,7 @@ measure (const PmtRequest *request, int rows_per_call, Need *need, GError **erro
 }
 
 gboolean
-pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
+pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
 {
   Need need;
   size_t total, missing;
@@ -96,7 +96,7 @@ fit (const PmtRequest *request, int *rows_per_call, Need *need, GError **error)
 }
 
 gboolean
-pmt_run (const PmtRequest *request, PmtResult *result, GError **error)
+pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error)
 {
   Need need;
   int rows_per_call;

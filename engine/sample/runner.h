@@ -39,6 +39,10 @@ gboolean pmt_runner_open (PmtRunner *runner, GError **error);
 void pmt_runner_close (PmtRunner *runner);
 gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or their dry twins */
 
+/* run.c: a run with one model, whatever the request says about a refiner. */
+gboolean pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error);
+gboolean pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error);
+
 /* run_probe.c: what the loaded UNet predicts, into the run's schedule. */
 gboolean pmt_runner_prediction (PmtRunner *runner, GError **error);
 

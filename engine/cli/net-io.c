@@ -98,6 +98,28 @@ pmt_net_read (PmtContext *ctx, const PmtSafetensors *file, const PmtSafetensor *
   return turned;
 }
 
+float *
+pmt_net_read_timesteps (const PmtSafetensors *file, int64_t rows, GError **error)
+{
+  const PmtSafetensor *tensor = pmt_net_find (file, "timestep", error);
+  float *values;
+
+  if (!tensor)
+    return NULL;
+  if (tensor->rank > 1 || (tensor->count != 1 && tensor->count != (uint64_t) rows)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 "The tensor \"timestep\" of '%s' has %" G_GUINT64_FORMAT " values; give one, or one for each of the %" G_GINT64_FORMAT
+                 " rows.", pmt_safetensors_path (file), tensor->count, (gint64) rows);
+    return NULL;
+  }
+  values = pmt_pixels_new ((size_t) rows, error);
+  if (values && !pmt_safetensors_read_f32 (file, tensor, 0, tensor->count, values, error))
+    g_clear_pointer (&values, free);
+  for (int64_t i = 1; values && tensor->count == 1 && i < rows; i++)
+    values[i] = values[0];
+  return values;
+}
+
 gboolean
 pmt_net_add (PmtNetOut *out, const char *name, PmtTensor tensor, GError **error)
 {
@@ -109,7 +131,7 @@ pmt_net_add (PmtNetOut *out, const char *name, PmtTensor tensor, GError **error)
   g_assert (out->n < G_N_ELEMENTS (out->tensor));
   if (!copy)
     return FALSE;
-  *entry = (PmtSafetensorOut) { .name = name, .dtype = PMT_DTYPE_F32, .rank = tensor.shape.rank, .data = copy };
+  *entry = (PmtSafetensorOut) { .name = g_strdup (name), .dtype = PMT_DTYPE_F32, .rank = tensor.shape.rank, .data = copy };
   out->n++;
   for (int i = 0; i < tensor.shape.rank; i++)
     entry->dim[i] = d[i];
@@ -132,7 +154,9 @@ pmt_net_write (PmtNetOut *out, const char *path, GError **error)
 void
 pmt_net_clear (PmtNetOut *out)
 {
-  for (guint i = 0; i < out->n; i++)
+  for (guint i = 0; i < out->n; i++) {
     free ((void *) out->tensor[i].data);
+    g_free ((char *) out->tensor[i].name);
+  }
   out->n = 0;
 }

@@ -16,11 +16,14 @@ gboolean pmt_net_check (const PmtSafetensors *file, const PmtSafetensor *tensor,
 /* Values in ctx's arena, rank 4 turned to NHWC. Errors are the context's. */
 PmtTensor pmt_net_read (PmtContext *ctx, const PmtSafetensors *file, const PmtSafetensor *tensor);
 
+/* Tensor "timestep" for `rows` rows: one value for all of them, or one each. free() them; NULL + error otherwise. */
+float *pmt_net_read_timesteps (const PmtSafetensors *file, int64_t rows, GError **error);
+
 /* Outputs, collected and written at the end. Rank 4 is turned to NCHW. */
 typedef struct PmtNetOut {
-  PmtSafetensorOut tensor[8];
+  PmtSafetensorOut tensor[192];
   guint n;
 } PmtNetOut;
-gboolean pmt_net_add (PmtNetOut *out, const char *name, PmtTensor tensor, GError **error); /* `name` is static */
+gboolean pmt_net_add (PmtNetOut *out, const char *name, PmtTensor tensor, GError **error); /* `name` is copied */
 gboolean pmt_net_write (PmtNetOut *out, const char *path, GError **error);
 void pmt_net_clear (PmtNetOut *out);

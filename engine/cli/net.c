@@ -8,6 +8,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/threads.h"
 #include "engine/cli/cli.h"
+#include "engine/cli/net-controls.h"
 #include "engine/cli/net-io.h"
 #include "engine/image/picture.h"
 #include "engine/kernels/kernels.h"
@@ -94,29 +95,6 @@ read_residuals (Net *net, const PmtUnetConfig *config, Residuals *residuals, GEr
   return TRUE;
 }
 
-/* One timestep for all rows, or one each. */
-static float *
-read_timesteps (Net *net, int64_t rows, GError **error)
-{
-  const PmtSafetensor *tensor = pmt_net_find (net->in, "timestep", error);
-  float *values;
-
-  if (!tensor)
-    return NULL;
-  if (tensor->rank > 1 || (tensor->count != 1 && tensor->count != (uint64_t) rows)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The tensor \"timestep\" of '%s' has %" G_GUINT64_FORMAT " values; give one, or one for each of the %" G_GINT64_FORMAT
-                 " rows.", pmt_safetensors_path (net->in), tensor->count, (gint64) rows);
-    return NULL;
-  }
-  values = pmt_pixels_new ((size_t) rows, error);
-  if (values && !pmt_safetensors_read_f32 (net->in, tensor, 0, tensor->count, values, error))
-    g_clear_pointer (&values, free);
-  for (int64_t i = 1; values && tensor->count == 1 && i < rows; i++)
-    values[i] = values[0];
-  return values;
-}
-
 static gboolean
 run_unet (Net *net, GError **error)
 {
@@ -142,7 +120,7 @@ run_unet (Net *net, GError **error)
       !pmt_net_check (net->in, hidden, 3, (const int64_t[]) { sample->dim[0], -1, config->cross_attention_dim }, error) ||
       !read_residuals (net, config, residuals, error))
     return FALSE;
-  timesteps = read_timesteps (net, sample->dim[0], error);
+  timesteps = pmt_net_read_timesteps (net->in, sample->dim[0], error);
   unet = timesteps ? pmt_model_unet (net->model, choice, net->ctx.cancel, error) : NULL;
   if (!unet) {
     free (timesteps);
@@ -250,11 +228,15 @@ run_text (Net *net, GError **error)
 static const struct {
   const char *name;
   gboolean (*run) (Net *net, GError **error);
+  /* the network is a file or folder of its own, not part of a model */
+  gboolean (*run_file) (const char *path, PmtContext *ctx, const PmtSafetensors *in, PmtNetOut *out, GError **error);
 } nets[] = {
   { "unet", run_unet },
   { "vae-encode", run_vae_encode },
   { "vae-decode", run_vae_decode },
   { "text", run_text },
+  { "controlnet", NULL, pmt_net_controlnet },
+  { "t2i-adapter", NULL, pmt_net_t2i_adapter },
 };
 
 static gboolean
@@ -268,7 +250,12 @@ run_net (const char *name, const char *model, const char *in, const char *out, G
   while (i < G_N_ELEMENTS (nets) && strcmp (nets[i].name, name) != 0)
     i++;
   if (i == G_N_ELEMENTS (nets)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no network '%s'; there are unet, vae-encode, vae-decode and text.", name);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no network '%s'; there are unet, vae-encode, vae-decode, text, controlnet and "
+                 "t2i-adapter.", name);
+    return FALSE;
+  }
+  if (nets[i].run_file && !model) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The network '%s' needs --model, its file or folder.", name);
     return FALSE;
   }
   if (!pmt_cpu_select (&level, error))
@@ -276,11 +263,13 @@ run_net (const char *name, const char *model, const char *in, const char *out, G
   net.ctx.kernels = pmt_kernels_get (level);
   net.ctx.step = pmt_arena_new ("the network's activations", pmt_memory_available (), error);
   net.in = net.ctx.step ? pmt_safetensors_open (in, error) : NULL;
-  net.model = net.in ? pmt_model_open (model, error) : NULL;
-  if (net.model) {
-    good = nets[i].run (&net, error) && pmt_net_write (&net.out, out, error);
-    g_clear_error (&net.ctx.error);
-  }
+  net.model = net.in && nets[i].run ? pmt_model_open (model, error) : NULL;
+  if (net.model)
+    good = nets[i].run (&net, error);
+  else if (net.in && nets[i].run_file)
+    good = nets[i].run_file (model, &net.ctx, net.in, &net.out, error);
+  good = good && pmt_net_write (&net.out, out, error);
+  g_clear_error (&net.ctx.error);
   pmt_net_clear (&net.out);
   pmt_model_unref (net.model);
   pmt_safetensors_free (net.in);
@@ -307,7 +296,11 @@ run (int argc, char **argv, GError **error)
                       "              mid_block_additional_residual] -> sample\n"
                       "  vae-encode  sample (picture, -1..1) -> latent_dist.mean, latent_dist.logvar\n"
                       "  vae-decode  z (not scaled) -> sample\n"
-                      "  text        input_ids -> last_hidden_state, pooler_output (text_embeds with a projection)",
+                      "  text        input_ids -> last_hidden_state, pooler_output (text_embeds with a projection)\n"
+                      "  controlnet  sample, timestep, encoder_hidden_states, controlnet_cond (picture, 0..1) [, text_embeds,\n"
+                      "              time_ids, conditioning_scale, guess_mode] -> down_block_res_samples.N, mid_block_res_sample\n"
+                      "  t2i-adapter x (picture, 0..1) -> features.N\n"
+                      "The last two take their own file or folder as --model.",
                       entries, argc, argv, &name, 1, error))
     return FALSE;
   if (!in || !out) {

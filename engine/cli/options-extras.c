@@ -13,6 +13,7 @@ pmt_extra_options_clear (PmtExtraOptions *options)
   g_strfreev (options->references);
   g_strfreev (options->boxes);
   g_strfreev (options->loras);
+  g_strfreev (options->lora_folders);
   g_strfreev (options->embeddings);
   g_free (options->layout_model);
   g_free (options->layout_beta);
@@ -34,6 +35,7 @@ pmt_extra_options_add (GArray *entries, PmtExtraOptions *options)
     { "layout-beta", 0, 0, file, &options->layout_beta, "Part of the run in which the boxes act (0 to 1, default 0.3)", "X" },
     { "lora", 0, 0, files, &options->loras, "LoRA, LoCon, DoRA or hypernetwork, with strengths for network and text; may be repeated",
       "FILE[:S[:T]]" },
+    { "lora-folder", 0, 0, files, &options->lora_folders, "Where <lora:NAME:S> in the prompt is looked for; may be repeated", "FOLDER" },
     { "embedding", 0, 0, files, &options->embeddings, "Learned word (textual inversion); may be repeated", "FILE[=WORD]" },
     { "clip-skip", 0, 0, file, &options->clip_skip, "Last layers of the text encoder to leave out (0 to 12, default 0)", "N" },
   };
@@ -283,6 +285,14 @@ pmt_extra_options_read (const PmtExtraOptions *options, JsonObject *recipe, GErr
         return FALSE;
       json_object_set_array_member (recipe, lists[i].field, array);
     }
+  if (options->lora_folders) {
+    JsonArray *folders = json_array_new ();
+    for (char **folder = options->lora_folders; *folder; folder++) {
+      g_autofree char *path = absolute (*folder);
+      json_array_add_string_element (folders, path);
+    }
+    json_object_set_array_member (recipe, "lora-folders", folders);
+  }
   if ((options->boxes || options->layout_model || options->layout_beta) && !read_layout (options, recipe, error))
     return FALSE;
   return !options->clip_skip || read_clip_skip (options->clip_skip, recipe, error);

@@ -151,4 +151,5 @@ pmt_job_extras_clear (PmtJobExtras *extras)
   g_free (extras->boxes);
   g_free (extras->loras);
   g_free (extras->words);
+  g_strfreev (extras->lora_folders);
 }

@@ -51,6 +51,7 @@ typedef struct PmtJobExtras {
   PmtJobBox *boxes;
   PmtJobLora *loras;
   PmtJobWord *words;
+  char **lora_folders; /* where "<lora:NAME>" in the prompt is looked for, beside the user's own folder; NULL = none */
   int n_controls, n_references, n_boxes, n_loras, n_words;
   int clip_skip;
 } PmtJobExtras;

@@ -6,6 +6,7 @@
 #include "engine/job/parse.h"
 
 #define MOST_CLIP_SKIP 12
+#define MOST_FOLDERS 32
 
 /* One object by its table. `other` names a field that is read elsewhere (NULL = none). *values is init'ed, on failure too. */
 static gboolean
@@ -232,6 +233,26 @@ read_clip_skip (PmtJobExtras *extras, JsonNode *node, GError **error)
   return TRUE;
 }
 
+/* Folders, for the tags in prompts. */
+static gboolean
+read_folders (PmtJobExtras *extras, JsonNode *node, GError **error)
+{
+  JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  const guint n = array ? json_array_get_length (array) : 0;
+
+  if (!array || n > MOST_FOLDERS)
+    return pmt_parse_wrong (error, "lora-folders", "a list of at most 32 folders");
+  g_strfreev (extras->lora_folders);
+  extras->lora_folders = g_new0 (char *, n + 1);
+  for (guint i = 0; i < n; i++) {
+    JsonNode *folder = json_array_get_element (array, i);
+    if (!JSON_NODE_HOLDS_VALUE (folder) || json_node_get_value_type (folder) != G_TYPE_STRING)
+      return pmt_parse_wrong (error, "lora-folders", "a list of folders");
+    extras->lora_folders[i] = g_strdup (json_node_get_string (folder));
+  }
+  return TRUE;
+}
+
 gboolean
 pmt_parse_extra (PmtJob *job, const char *name, JsonNode *node, gboolean *known, GError **error)
 {
@@ -241,6 +262,8 @@ pmt_parse_extra (PmtJob *job, const char *name, JsonNode *node, gboolean *known,
   *known = TRUE;
   if (strcmp (name, "clip-skip") == 0)
     return read_clip_skip (extras, node, error);
+  if (strcmp (name, "lora-folders") == 0)
+    return read_folders (extras, node, error);
   if (strcmp (name, "layout") == 0)
     return read_layout (extras, node, error);
   if (strcmp (name, "controls") == 0) {

@@ -284,6 +284,7 @@ plan_lists (const PmtJobExtras *extras, PmtJobPlan *plan)
   plan->loras = g_new0 (PmtWeightEdit, extras->n_loras + 1);
   for (int i = 0; i < extras->n_loras; i++)
     plan->loras[i] = (PmtWeightEdit) { extras->loras[i].path, extras->loras[i].strength, extras->loras[i].text_strength };
+  plan->n_loras = extras->n_loras;
   plan->words = g_new0 (PmtLearnedWord, extras->n_words + 1);
   for (int i = 0; i < extras->n_words; i++)
     plan->words[i] = (PmtLearnedWord) { extras->words[i].path, extras->words[i].word[0] ? extras->words[i].word : NULL };
@@ -295,6 +296,8 @@ pmt_job_extras_plan (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *
   const PmtJobExtras *extras = &job->extras;
 
   plan_lists (extras, plan);
+  if (!pmt_job_plan_tags (job, plan, error))
+    return FALSE;
   plan->controls = g_new0 (PmtControl, extras->n_controls + 1);
   plan->control_hash = g_new0 (char *, extras->n_controls + 1);
   plan->references = g_new0 (PmtReference, extras->n_references + 1);
@@ -325,6 +328,7 @@ pmt_job_extras_unplan (const PmtJob *job, PmtJobPlan *plan)
   g_free (plan->references);
   g_free (plan->boxes);
   g_free (plan->loras);
+  g_clear_pointer (&plan->tag_paths, g_ptr_array_unref);
   g_free (plan->words);
   free (plan->depth);
 }
@@ -345,7 +349,7 @@ pmt_job_extras_request (const PmtJob *job, const PmtJobPlan *plan, PmtRequest *r
     .beta = extras->layout_beta,
   };
   request->weight_edits = plan->loras;
-  request->n_weight_edits = extras->n_loras;
+  request->n_weight_edits = plan->n_loras;
   request->words = plan->words;
   request->n_words = extras->n_words;
   request->clip_skip = extras->clip_skip;

@@ -27,7 +27,9 @@ typedef struct PmtJobPlan {
   PmtReference *references; /* their pictures are owned */
   float *depth;           /* run-sized, [height, width], of the control that is the depth of a depth model; or NULL */
   PmtLayoutBox *boxes;
-  PmtWeightEdit *loras;
+  PmtWeightEdit *loras; /* the job's, then those of the prompt's tags */
+  int n_loras;
+  GPtrArray *tag_paths; /* owned paths of the latter */
   PmtLearnedWord *words;
   int n_controls, n_references;
   char **control_hash, **reference_hash; /* SHA-256 of the pictures, by place in the job; NULL where there was none */
@@ -50,6 +52,8 @@ gboolean pmt_job_extras_check (const PmtJob *job, const PmtJobInputs *inputs, GE
 gboolean pmt_job_extras_plan (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error);
 void pmt_job_extras_request (const PmtJob *job, const PmtJobPlan *plan, PmtRequest *request);
 void pmt_job_extras_unplan (const PmtJob *job, PmtJobPlan *plan);
+/* prompt-tags.c. Adds the LoRAs and hypernetworks that the prompt names. */
+gboolean pmt_job_plan_tags (const PmtJob *job, PmtJobPlan *plan, GError **error);
 /* extras.c */
 void pmt_job_extras_clear (PmtJobExtras *extras);
 /* recipe-extras.c. Adds the fields of what the job brings. */

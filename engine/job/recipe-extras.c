@@ -118,6 +118,12 @@ pmt_job_extras_recipe (const PmtJob *job, const PmtJobPlan *plan, JsonObject *re
     json_object_set_array_member (recipe, "loras", loras_of (extras));
   if (extras->n_words)
     json_object_set_array_member (recipe, "embeddings", words_of (extras));
+  if (extras->lora_folders && extras->lora_folders[0]) {
+    JsonArray *folders = json_array_new ();
+    for (char **folder = extras->lora_folders; *folder; folder++)
+      json_array_add_string_element (folders, *folder);
+    json_object_set_array_member (recipe, "lora-folders", folders);
+  }
   if (extras->clip_skip)
     json_object_set_int_member (recipe, "clip-skip", extras->clip_skip);
 }

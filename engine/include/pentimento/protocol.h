@@ -60,6 +60,7 @@
  *   references       [{image, model, encoder, strength 0..10 = 1, start, end, image-hash}], at most 8: pictures to take after (IP-Adapter)
  *   layout           {model, beta = 0.3, boxes: [{box: [x0, y0, x1, y1] in 0..1, phrase}], at most 30} (GLIGEN)
  *   loras            [{path, strength = 1, text-strength = strength}], at most 32
+ *   lora-folders     at most 32 folders in which the prompt's <lora:NAME:S> and <hypernet:NAME:S> are looked for, by file name
  *   embeddings       [{path, word}], at most 64 learned words
  *   clip-skip        0..12
  *   image-hash is written by the engine: SHA-256 of the picture, so that a run with another one can say so

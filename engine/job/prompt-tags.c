@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* "<lora:NAME:0.8>" in a prompt: NAME is the stem of a file somewhere in the job's folders of LoRAs. */
+#include <string.h>
+
+#include "engine/job/private.h"
+
+#define DEEPEST 8
+#define MOST_FILES 100000
+
+typedef struct Search {
+  const char *name;
+  GPtrArray *found; /* owned paths of weights */
+  GPtrArray *other; /* owned paths of pickles: refused with how to convert them when there is nothing else */
+  int seen;
+} Search;
+
+static gboolean
+ends_in (const char *file, const char *const *endings, const char *name)
+{
+  const gsize n = strlen (name);
+
+  if (strncmp (file, name, n) != 0)
+    return FALSE;
+  for (; *endings; endings++)
+    if (g_ascii_strcasecmp (file + n, *endings) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+search (Search *s, const char *folder, int depth)
+{
+  static const char *const weights[] = { ".safetensors", ".gguf", NULL }, *const pickles[] = { ".pt", ".ckpt", ".pth", ".bin", NULL };
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir)) && s->seen++ < MOST_FILES) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    if (ends_in (name, weights, s->name))
+      g_ptr_array_add (s->found, g_steal_pointer (&path));
+    else if (ends_in (name, pickles, s->name))
+      g_ptr_array_add (s->other, g_steal_pointer (&path));
+    else if (depth < DEEPEST && g_file_test (path, G_FILE_TEST_IS_DIR) && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+      search (s, path, depth + 1);
+  }
+}
+
+static char **
+folders_of (const PmtJob *job, gboolean hypernetwork)
+{
+  const char *kind = hypernetwork ? "hypernetworks" : "loras";
+  GPtrArray *all = g_ptr_array_new ();
+
+  for (char **folder = job->extras.lora_folders; folder && *folder; folder++)
+    g_ptr_array_add (all, g_strdup (*folder));
+  g_ptr_array_add (all, g_build_filename (g_get_user_data_dir (), "pentimento", kind, NULL));
+  g_ptr_array_add (all, NULL);
+  return (char **) g_ptr_array_free (all, FALSE);
+}
+
+/* The file that a tag means; newly allocated. */
+static char *
+find_file (const PmtJob *job, const PmtPromptTag *tag, GError **error)
+{
+  g_auto (GStrv) folders = folders_of (job, tag->hypernetwork);
+  Search s = { .name = tag->name, .found = g_ptr_array_new_with_free_func (g_free), .other = g_ptr_array_new_with_free_func (g_free) };
+  const char *kind = tag->hypernetwork ? "hypernet" : "lora";
+  char *path = NULL;
+
+  for (char **folder = folders; *folder; folder++)
+    search (&s, *folder, 0);
+  GPtrArray *list = s.found->len ? s.found : s.other;
+  if (list->len == 1) {
+    path = g_strdup (list->pdata[0]);
+  } else if (list->len > 1) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 "The prompt's tag <%s:%s> fits more than one file, '%s' and '%s'; rename one of them, or take the tag out and choose the file "
+                 "itself.",
+                 kind, tag->name, (char *) list->pdata[0], (char *) list->pdata[1]);
+  } else {
+    g_autofree char *where = g_strjoinv ("', '", folders);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
+                 "The prompt's tag <%s:%s> names no file: there is no '%s.safetensors' in '%s'; put it there, correct the name, or take the "
+                 "tag out.",
+                 kind, tag->name, tag->name, where);
+  }
+  g_ptr_array_unref (s.found);
+  g_ptr_array_unref (s.other);
+  return path;
+}
+
+static gboolean
+add_tag (const PmtJob *job, PmtJobPlan *plan, const PmtPromptTag *tag, GError **error)
+{
+  char *path = find_file (job, tag, error);
+
+  if (!path)
+    return FALSE;
+  g_ptr_array_add (plan->tag_paths, path);
+  plan->loras = g_renew (PmtWeightEdit, plan->loras, plan->n_loras + 1);
+  plan->loras[plan->n_loras++] = (PmtWeightEdit) { path, tag->strength, tag->text_strength };
+  return TRUE;
+}
+
+gboolean
+pmt_job_plan_tags (const PmtJob *job, PmtJobPlan *plan, GError **error)
+{
+  PmtPrompt prompt;
+  gboolean good = TRUE;
+
+  plan->tag_paths = g_ptr_array_new_with_free_func (g_free);
+  if (!pmt_prompt_parse (job->prompt ? job->prompt : "", job->syntax, &prompt, error))
+    return FALSE;
+  if (plan->n_loras + prompt.n_tags > PMT_JOB_MAX_LORAS) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The job has %d LoRAs and can have at most %d; take some out.",
+                 plan->n_loras + prompt.n_tags, PMT_JOB_MAX_LORAS);
+    good = FALSE;
+  }
+  for (int i = 0; good && i < prompt.n_tags; i++)
+    good = add_tag (job, plan, &prompt.tag[i], error);
+  pmt_prompt_clear (&prompt);
+  if (!good || !job->negative)
+    return good;
+  if (!pmt_prompt_parse (job->negative, job->syntax, &prompt, error))
+    return FALSE;
+  if (prompt.n_tags)
+    pmt_job_note (plan, "LoRAs act on the whole picture: the tag <%s:%s> in the negative prompt was left out.",
+                  prompt.tag[0].hypernetwork ? "hypernet" : "lora", prompt.tag[0].name);
+  pmt_prompt_clear (&prompt);
+  return TRUE;
+}

@@ -41,7 +41,7 @@ describe (const PmtUnetConfig *config)
 static gboolean
 check_fits (PmtModel *model, const char *path, const PmtControlNetConfig *config, GError **error)
 {
-  const PmtUnetConfig *base = pmt_model_unet_config (model, false), *unet = &config->unet;
+  const PmtUnetConfig *base = pmt_model_unet_config (model, PMT_UNET_MAIN), *unet = &config->unet;
   const int channels = pmt_model_vae_config (model)->latent_channels;
   bool same = unet->n_levels == base->n_levels && unet->layers_per_block == base->layers_per_block &&
               unet->cross_attention_dim == base->cross_attention_dim && unet->added_dim == base->added_dim;
@@ -73,7 +73,7 @@ extra_open (PmtModel *model, const char *path, GError **error)
   PmtControlNetConfig config;
   if (!pmt_kind_require (path, PMT_KIND_CONTROLNET, pmt_model_path (model), family, NULL, error))
     return NULL;
-  PmtWeights *weights = pmt_controlnet_open (path, pmt_model_unet_config (model, false), &config, error);
+  PmtWeights *weights = pmt_controlnet_open (path, pmt_model_unet_config (model, PMT_UNET_MAIN), &config, error);
   PmtControlNet *net = weights && check_fits (model, path, &config, error) ? pmt_controlnet_new (&config, NULL, NULL, error) : NULL;
   if (!net) {
     pmt_weights_free (weights);

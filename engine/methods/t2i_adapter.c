@@ -46,7 +46,7 @@ find_site (const PmtUnetConfig *unet, const PmtT2iConfig *config, int factor, in
 static gboolean
 check_fits (PmtModel *model, const char *path, const PmtT2iConfig *config, GError **error)
 {
-  const PmtUnetConfig *unet = pmt_model_unet_config (model, false);
+  const PmtUnetConfig *unet = pmt_model_unet_config (model, PMT_UNET_MAIN);
   const int factor = pmt_vae_factor (pmt_model_vae_config (model));
   PmtResidSite site;
   int k = 0;

@@ -160,6 +160,35 @@ test_frame (Fixture *f, gconstpointer user)
   check_error (ctx, PMT_ERROR_INPUT, "test");
 }
 
+/* Several tensors move down together, in their order; after an error none is left. */
+static void
+test_frame_several (Fixture *f, gconstpointer user)
+{
+  PmtContext *ctx = &f->ctx;
+  const size_t used = pmt_arena_used (ctx->step);
+  for (int fails = 0; fails < 2; fails++) {
+    PmtTensor keep[3];
+    PmtFrame frame = pmt_frame_open (ctx);
+    for (int k = 0; k < 3; k++) {
+      pmt_tensor_new (ctx, PMT_SHAPE1 (5));
+      keep[k] = pmt_tensor_new (ctx, PMT_SHAPE1 (16 * (3 - k)));
+      for (int64_t i = 0; i < pmt_tensor_size (keep[k]); i++)
+        keep[k].data[i] = (float) (100 * k + i);
+    }
+    if (fails)
+      pmt_context_fail (ctx, PMT_ERROR_INPUT, "test");
+    g_assert_cmpint (pmt_frame_close_several (ctx, frame, keep, 3), ==, !fails);
+    g_assert_cmpuint (pmt_arena_used (ctx->step), ==, used + (fails ? 0 : 6 * 64));
+    for (int k = 0; k < 3; k++) {
+      g_assert_cmpint (pmt_tensor_size (keep[k]), ==, fails ? 0 : 16 * (3 - k));
+      for (int64_t i = 0; i < pmt_tensor_size (keep[k]); i++)
+        g_assert_cmpfloat (keep[k].data[i], ==, (float) (100 * k + i));
+    }
+    pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
+  }
+  check_error (ctx, PMT_ERROR_INPUT, "test");
+}
+
 /* Dry, none of these touches memory: the arena is larger than the machine. */
 static void
 test_dry (void)
@@ -189,6 +218,7 @@ main (int argc, char **argv)
   g_test_add ("/context/memory", Fixture, NULL, set_up, test_memory, tear_down);
   g_test_add ("/context/poll", Fixture, NULL, set_up, test_poll, tear_down);
   g_test_add ("/context/frame", Fixture, NULL, set_up, test_frame, tear_down);
+  g_test_add ("/context/frame-several", Fixture, NULL, set_up, test_frame_several, tear_down);
   g_test_add_func ("/context/dry", test_dry);
   return g_test_run ();
 }

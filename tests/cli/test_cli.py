@@ -251,7 +251,7 @@ def test_bad_input_gets_a_sentence(cli):
         (("schedule", "--model", TINY, "--steps", "0"), ["steps"]),
         (("tokens", "--model", TINY), ["--prompt"]),
         (("net", "unet", "--model", TINY), ["--in"]),
-        (("net", "unit", "--model", TINY, "--in", "a", "--out", "b"), ["unit", "vae-decode"]),
+        (("net", "unit", "--model", TINY, "--in", "a", "--out", "b"), ["unit", "vae-decode", "t2i-adapter"]),
         (("net", "unet", "--model", TINY, "--in", cli.path("noise.safetensors"), "--out", cli.path("b")), ["sample", "noise"]),
     ]
     for words, say in cases:
@@ -348,6 +348,31 @@ def test_networks_refuse_what_does_not_fit(cli):
     cli.bad("net", "text", "--model", OWN / "model", "--in", cli.path("bad-in.safetensors"), "--out", cli.path("bad-out.safetensors"),
             say=["60"])
     assert not Path(cli.path("bad-out.safetensors")).exists()
+
+
+def test_control_networks_agree_with_diffusers(cli):
+    given = {"sample", "timestep", "encoder_hidden_states", "controlnet_cond", "conditioning_scale", "text_embeds", "time_ids", "x"}
+    for folder, name in (("controlnet-sd1", "controlnet"), ("controlnet-xl", "controlnet"), ("t2i-full", "t2i-adapter"),
+                         ("t2i-light-grey", "t2i-adapter")):
+        model = DATA / "nets" / folder
+        stored = read_safetensors(model / "io.safetensors")
+        count = sum(k.isdigit() for k in stored)
+        for guess in ("", "guess.") if name == "controlnet" else ("",):
+            inputs = {k: v for k, v in stored.items() if k in given}
+            if guess:
+                inputs["guess_mode"] = ("F32", [1], struct.pack("<f", 1))
+            got = net(cli, model, name, inputs)
+            assert len(got) == count, (folder, set(got))
+            for k in range(count):
+                key = f"features.{k}" if name != "controlnet" else f"down_block_res_samples.{k}" if k + 1 < count else "mid_block_res_sample"
+                wanted = stored[f"{guess}{k}"]
+                assert got[key][1] == wanted[1], (folder, key)
+                assert distance(values(got[key]), values(wanted)) < 1e-4, (folder, key)
+    model = DATA / "nets" / "t2i-full"
+    ends = ("--in", model / "io.safetensors", "--out", cli.path("o"))
+    cli.bad("net", "controlnet", "--model", model, *ends, say=["t2i-full", "T2I-Adapter", "ControlNet"])
+    cli.bad("net", "t2i-adapter", *ends, say=["--model"])
+    cli.bad("net", "controlnet", "--model", DATA / "nets" / "controlnet-sd1", *ends, say=["sample", "t2i-full"])
 
 
 def test_lists(cli):

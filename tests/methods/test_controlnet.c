@@ -200,6 +200,38 @@ test_files (void)
   tear_down (s);
 }
 
+/* Kinds of ControlNet that this version cannot run, by the tensors that give them away. */
+static void
+test_other_kinds (void)
+{
+  static const struct {
+    const char *names[4], *part;
+  } other[] = {
+    { { "task_embedding", "controlnet_cond_embedding.conv_in.weight" }, "union" },
+    { { "lllite_unet_down_blocks_1.conditioning1.0.weight" }, "LLLite" },
+    { { "lora_controlnet", "input_hint_block.0.weight", "zero_convs.0.0.weight" }, "Control-LoRA" },
+    { { "lora_unet_down_blocks_0.lora_down.weight", "lora_unet_down_blocks_0.lora_up.weight" }, "LoRA" },
+    { { "some.tensor", "other.tensor" }, "not a ControlNet" },
+  };
+  static const float values[4];
+  GError *error = NULL;
+  Setup *s = set_up (sd, "cn-ldm");
+  g_autofree char *folder = g_dir_make_tmp ("pentimento-controlnet-XXXXXX", &error);
+  g_autofree char *path = g_build_filename (folder, "other.safetensors", NULL);
+  s->control.model = path;
+  for (size_t i = 0; i < G_N_ELEMENTS (other); i++) {
+    PmtSafetensorOut out[4];
+    guint n = 0;
+    for (; n < 4 && other[i].names[n]; n++)
+      out[n] = (PmtSafetensorOut) { .name = other[i].names[n], .dtype = PMT_DTYPE_F32, .rank = 2, .dim = { 2, 2 }, .data = values };
+    g_assert_true (pmt_safetensors_write (path, out, n, NULL, &error));
+    REFUSE (&s->request, PMT_ERROR_UNSUPPORTED, path, other[i].part);
+  }
+  g_unlink (path);
+  g_rmdir (folder);
+  tear_down (s);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -213,6 +245,7 @@ main (int argc, char **argv)
   g_test_add_func ("/controlnet/other-base", test_other_base);
   g_test_add_func ("/controlnet/numbers", test_numbers);
   g_test_add_func ("/controlnet/files", test_files);
+  g_test_add_func ("/controlnet/other-kinds", test_other_kinds);
   int status = g_test_run ();
   pmt_model_unref (sd);
   pmt_model_unref (xl);

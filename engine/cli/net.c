@@ -10,6 +10,7 @@
 #include "engine/cli/cli.h"
 #include "engine/cli/net-controls.h"
 #include "engine/cli/net-io.h"
+#include "engine/cli/net-vision.h"
 #include "engine/image/picture.h"
 #include "engine/kernels/kernels.h"
 #include "engine/sample/model.h"
@@ -237,6 +238,7 @@ static const struct {
   { "text", run_text },
   { "controlnet", NULL, pmt_net_controlnet },
   { "t2i-adapter", NULL, pmt_net_t2i_adapter },
+  { "image-encoder", NULL, pmt_net_image_encoder },
 };
 
 static gboolean
@@ -250,8 +252,8 @@ run_net (const char *name, const char *model, const char *in, const char *out, G
   while (i < G_N_ELEMENTS (nets) && strcmp (nets[i].name, name) != 0)
     i++;
   if (i == G_N_ELEMENTS (nets)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no network '%s'; there are unet, vae-encode, vae-decode, text, controlnet and "
-                 "t2i-adapter.", name);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no network '%s'; there are unet, vae-encode, vae-decode, text, controlnet, "
+                 "t2i-adapter and image-encoder.", name);
     return FALSE;
   }
   if (nets[i].run_file && !model) {
@@ -300,7 +302,9 @@ run (int argc, char **argv, GError **error)
                       "  controlnet  sample, timestep, encoder_hidden_states, controlnet_cond (picture, 0..1) [, text_embeds,\n"
                       "              time_ids, conditioning_scale, guess_mode] -> down_block_res_samples.N, mid_block_res_sample\n"
                       "  t2i-adapter x (picture, 0..1) -> features.N\n"
-                      "The last two take their own file or folder as --model.",
+                      "  image-encoder  pixel_values (resized, normalised) -> last_hidden_state, hidden_states.N (the one before it),\n"
+                      "              image_embeds (with a projection)\n"
+                      "The last three take their own file or folder as --model.",
                       entries, argc, argv, &name, 1, error))
     return FALSE;
   if (!in || !out) {

@@ -93,6 +93,13 @@ open_folder (const char *folder, GError **error)
 
   if (!g_file_test (config_path, G_FILE_TEST_EXISTS) && g_file_test (inner, G_FILE_TEST_IS_DIR))
     return open_folder (inner, error);
+  if (!g_file_test (config_path, G_FILE_TEST_EXISTS)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
+                 "There is no image encoder in the folder '%s' (config.json is missing); give the folder image_encoder of the adapter's "
+                 "source.",
+                 folder);
+    return NULL;
+  }
   g_autoptr (JsonObject) object = pmt_config_load (config_path, error);
   if (!object || !pmt_clip_vision_config_parse (object, config_path, &config, error))
     return NULL;

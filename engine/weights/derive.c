@@ -253,6 +253,8 @@ pmt_derive_unet (PmtWeights *unet, const PmtFamily *family)
   json_object_set_int_member (config, "out_channels", dim_of (unet, "conv_out.weight", 0));
   if (get (unet, &info, "time_embedding.cond_proj.weight"))
     json_object_set_int_member (config, "time_cond_proj_dim", dim (&info, 1));
+  if (pmt_weights_has (unet, "mid_block.attentions.0.transformer_blocks.0.fuser.alpha_attn"))
+    json_object_set_string_member (config, "attention_type", "gated");
   return config;
 }
 

@@ -332,6 +332,18 @@ def test_networks_agree_with_diffusers_from_folder_and_single_file(cli):
         assert net(cli, single, name, inputs) == got, f"{io}: the single file gives something else than the folder"
 
 
+def test_image_encoder_agrees_with_transformers(cli):
+    folder = DATA / "grounding" / "image_encoder"
+    io = read_safetensors(folder / "io.safetensors")
+    got = net(cli, folder, "image-encoder", {"pixel_values": io["pixels"]})
+    for name, wanted in (("last_hidden_state", "hidden.0"), ("hidden_states.2", "hidden.1"), ("image_embeds", "embeds")):
+        assert got[name][1] == io[wanted][1] and distance(values(got[name]), values(io[wanted])) < 1e-4, name
+    single = net(cli, folder / "model.safetensors", "image-encoder", {"pixel_values": io["pixels"]})
+    assert single == got
+    cli.bad("net", "image-encoder", "--model", TINY, "--in", cli.path("net-in.safetensors"), "--out", cli.path("x.safetensors"),
+            say=["no image encoder"])
+
+
 def test_networks_refuse_what_does_not_fit(cli):
     stored = read_safetensors(OWN / "io-unet-residuals.safetensors")
     good = {k: v for k, v in stored.items() if not k.startswith("out.")}

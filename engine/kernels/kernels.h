@@ -8,11 +8,32 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine/base/cpu.h"
 
 typedef void (*PmtUnaryFunc) (const float *x, float *y, size_t n);                      /* y[i] = f(x[i]) */
 typedef void (*PmtUnaryGradFunc) (const float *x, const float *dy, float *dx, size_t n); /* dx[i] += dy[i] f'(x[i]) */
+
+/* What products compute in. Activations and results are f32 in all of them. */
+typedef enum { PMT_PRECISION_F32, PMT_PRECISION_BF16, PMT_PRECISIONS } PmtPrecision;
+
+/* The inner loops of packed products (packed.h explains the layout). Rows of the left side stand `stride` bytes apart, so that addresses
+ * are constants in the loop; a block of k has at most `depth` values. */
+enum {
+  PMT_PRODUCT_DEPTH_F32 = 256, PMT_PRODUCT_STRIDE_F32 = PMT_PRODUCT_DEPTH_F32 + 16,
+  PMT_PRODUCT_DEPTH_BF16 = 512, PMT_PRODUCT_STRIDE_BF16 = PMT_PRODUCT_DEPTH_BF16 + 32
+};
+typedef struct PmtProductKernels {
+  int rows, columns; /* most rows, and columns, of a tile */
+  int depth, unit;   /* most values of k in a block, a multiple of unit; values of k that are multiplied together */
+  size_t value_size, stride; /* bytes */
+  void (*convert) (const float *x, void *y, size_t n); /* to the left side's type; up to the next multiple of unit filled with 0 */
+  void (*pack) (const float *w, int64_t n, int64_t k, void *packed);
+  void (*unpack) (const void *packed, int64_t n, int64_t k, float *w);
+  /* c [rows, columns] = (first: bias or 0; else c) + a b, with b one panel from a multiple of depth on; k a multiple of unit. */
+  void (*tile) (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias);
+} PmtProductKernels;
 
 typedef struct PmtKernels {
   PmtCpuLevel level;
@@ -52,6 +73,8 @@ typedef struct PmtKernels {
   void (*softmax) (const float *x, float factor, float *y, size_t n);
 
   float (*dot) (const float *a, const float *b, size_t n);
+
+  const PmtProductKernels *product[PMT_PRECISIONS]; /* NULL where the level has none */
 } PmtKernels;
 
 /* The table for a level. A level that was not built (another architecture, an old compiler) gives the next lower one. */

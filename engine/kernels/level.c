@@ -5,6 +5,7 @@
 #include "engine/kernels/kernels.h"
 
 #include "engine/kernels/pointwise.h"
+#include "engine/kernels/product.h"
 #include "engine/kernels/reduce.h"
 
 extern const PmtKernels PMT_LEVEL_TABLE;
@@ -35,4 +36,10 @@ const PmtKernels PMT_LEVEL_TABLE = {
   .exp_sum = exp_sum,
   .softmax = softmax,
   .dot = dot,
+#ifdef PMT_HAVE_PRODUCTS
+  .product[PMT_PRECISION_F32] = &product_f32,
+#endif
+#ifdef PMT_HAVE_PRODUCTS_BF16
+  .product[PMT_PRECISION_BF16] = &product_bf16,
+#endif
 };

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/kernels/packed.h"
+
+#include <string.h>
+
+#include "engine/base/threads.h"
+
+enum {
+  BLOCK_ROWS = 144,  /* of x, converted together: 144 rows of a block of k are half of a small second-level cache */
+  SPLIT = 3          /* tasks per thread that are worth having, for threads that are held up */
+};
+
+const PmtProductKernels *
+pmt_product_kernels (const PmtKernels *kernels, PmtPrecision precision)
+{
+  return kernels->product[precision];
+}
+
+const char *
+pmt_precision_name (PmtPrecision precision)
+{
+  return precision == PMT_PRECISION_BF16 ? "bf16" : "f32";
+}
+
+static int64_t
+round_up (int64_t value, int64_t unit)
+{
+  return (value + unit - 1) / unit * unit;
+}
+
+/* Bytes of one panel: all of k for one tile's columns. */
+static size_t
+panel_bytes (const PmtProductKernels *kernels, int64_t k)
+{
+  return (size_t) round_up (k, kernels->unit) * (size_t) kernels->columns * kernels->value_size;
+}
+
+size_t
+pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
+{
+  return (size_t) ((n + kernels->columns - 1) / kernels->columns) * panel_bytes (kernels, k);
+}
+
+void
+pmt_packed_fill (PmtPacked *packed, const float *w)
+{
+  packed->kernels->pack (w, packed->n, packed->k, packed->data);
+}
+
+void
+pmt_packed_read (const PmtPacked *packed, float *w)
+{
+  packed->kernels->unpack (packed->data, packed->n, packed->k, w);
+}
+
+/* A product cut into tasks of some rows and some columns. */
+typedef struct Plan {
+  const PmtProduct *p;
+  char *scratch;
+  int64_t rows, columns; /* of a task */
+  int64_t across;        /* tasks beside each other */
+} Plan;
+
+static size_t
+thread_scratch (const PmtProductKernels *kernels)
+{
+  return BLOCK_ROWS * kernels->stride;
+}
+
+size_t
+pmt_product_scratch (const PmtProductKernels *kernels)
+{
+  return thread_scratch (kernels) * (size_t) pmt_threads ();
+}
+
+static void
+convert_rows (const PmtProduct *p, int64_t first, int64_t rows, int64_t k0, int64_t count, char *to)
+{
+  const PmtProductKernels *kernels = p->w->kernels;
+  for (int64_t r = 0; r < rows; r++, to += kernels->stride)
+    if (p->row)
+      p->row (p->user, kernels, first + r, k0, count, to);
+    else
+      kernels->convert (p->x + (first + r) * p->ldx + k0, to, (size_t) count);
+}
+
+/* A tile that reaches over the last column: computed in a corner of its own. */
+static void
+edge_tile (const PmtProduct *p, int rows, const void *a, const void *b, int64_t k, float *c, int64_t columns, bool first, const float *bias)
+{
+  enum { MOST = 12 * 32 };
+  const int width = p->w->kernels->columns;
+  float corner[MOST], edge_bias[32] = { 0 };
+  g_assert (rows * width <= MOST && width <= 32);
+  for (int r = 0; r < rows; r++)
+    for (int64_t j = 0; j < width; j++)
+      corner[r * width + j] = !first && j < columns ? c[r * p->ldy + j] : 0;
+  if (bias)
+    memcpy (edge_bias, bias, (size_t) columns * sizeof (float));
+  p->w->kernels->tile (rows, a, b, k, corner, width, first, bias ? edge_bias : NULL);
+  for (int r = 0; r < rows; r++)
+    memcpy (c + r * p->ldy, corner + r * width, (size_t) columns * sizeof (float));
+}
+
+/* Rows [r0, r0 + rows) and columns [j0, j1) of y. */
+static void
+run_task (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1, char *a)
+{
+  const PmtPacked *w = p->w;
+  const PmtProductKernels *kernels = w->kernels;
+  const size_t panel = panel_bytes (kernels, w->k), slice = (size_t) kernels->columns * kernels->value_size;
+  for (int64_t k0 = 0; k0 < w->k; k0 += kernels->depth) {
+    const int64_t count = MIN (kernels->depth, w->k - k0), padded = round_up (count, kernels->unit);
+    convert_rows (p, r0, rows, k0, count, a);
+    for (int64_t j = j0; j < j1; j += kernels->columns) {
+      const char *b = (const char *) w->data + (size_t) (j / kernels->columns) * panel + (size_t) k0 * slice;
+      const float *bias = p->bias ? p->bias + j : NULL;
+      for (int64_t r = 0; r < rows; r += kernels->rows) {
+        const int tile = (int) MIN (kernels->rows, rows - r);
+        const char *left = a + (size_t) r * kernels->stride;
+        float *c = p->y + (r0 + r) * p->ldy + j;
+        if (j + kernels->columns <= w->n)
+          kernels->tile (tile, left, b, padded, c, p->ldy, k0 == 0, bias);
+        else
+          edge_tile (p, tile, left, b, padded, c, w->n - j, k0 == 0, bias);
+      }
+    }
+  }
+}
+
+static void
+run_tasks (void *user, size_t begin, size_t end)
+{
+  const Plan *plan = user;
+  const PmtProduct *p = plan->p;
+  char *a = plan->scratch + (size_t) pmt_threads_index () * thread_scratch (p->w->kernels);
+  for (int64_t task = (int64_t) begin; task < (int64_t) end; task++) {
+    const int64_t r0 = task / plan->across * plan->rows, j0 = task % plan->across * plan->columns;
+    run_task (p, r0, MIN (plan->rows, p->m - r0), j0, MIN (j0 + plan->columns, p->w->n), a);
+  }
+}
+
+bool
+pmt_product (const PmtCancel *cancel, const PmtProduct *product, void *scratch)
+{
+  const PmtProductKernels *kernels = product->w->kernels;
+  const int64_t n = product->w->n, wanted = (int64_t) pmt_threads () * SPLIT;
+  const int64_t blocks = MAX ((product->m + BLOCK_ROWS - 1) / BLOCK_ROWS, 1), panels = (n + kernels->columns - 1) / kernels->columns;
+  Plan plan = { .p = product, .scratch = scratch };
+  if (product->m == 0 || n == 0)
+    return !pmt_cancelled (cancel);
+  /* Blocks of even height; where there are few of them the columns are shared out too, since each task then reads only its part of w. */
+  plan.rows = round_up ((product->m + blocks - 1) / blocks, kernels->rows);
+  plan.across = CLAMP ((wanted + blocks - 1) / blocks, 1, panels);
+  plan.columns = (panels + plan.across - 1) / plan.across * kernels->columns;
+  plan.across = (n + plan.columns - 1) / plan.columns;
+  const int64_t down = (product->m + plan.rows - 1) / plan.rows;
+  return pmt_parallel_for (cancel, (size_t) (down * plan.across), 1, run_tasks, &plan);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Products with a right side that was packed once: y = x w^T + bias with f32 x and y and a weight in f32 or bf16 (rounded to nearest
+ * even), sums in f32. (Goto & van de Geijn 2008; the left side is converted a block at a time, in cache, so that no converted copy of
+ * an activation ever exists.)
+ *
+ * Every value of y is one sum in the order of k: neither the number of rows, nor threads, nor where a row lies changes a byte. So callers may
+ * put the rows of a batch into one product. */
+#pragma once
+
+#include "engine/base/cancel.h"
+#include "engine/kernels/kernels.h"
+
+typedef struct PmtPacked {
+  const PmtProductKernels *kernels;
+  PmtPrecision precision;
+  int64_t n, k; /* outputs, inputs */
+  void *data;   /* pmt_packed_bytes; not owned. NULL in a dry run */
+} PmtPacked;
+
+/* NULL for PMT_PRECISION_F32 where products go through OpenBLAS, and where a precision is missing. */
+const PmtProductKernels *pmt_product_kernels (const PmtKernels *kernels, PmtPrecision precision);
+const char *pmt_precision_name (PmtPrecision precision); /* "f32", "bf16" */
+
+/* Memory for a weight of n outputs and k inputs; a multiple of 64. */
+size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k);
+/* From and to w [n, k]. A weight packed in bf16 comes back rounded. */
+void pmt_packed_fill (PmtPacked *packed, const float *w);
+void pmt_packed_read (const PmtPacked *packed, float *w);
+
+typedef struct PmtProduct {
+  const PmtPacked *w;
+  int64_t m;          /* rows of x and y */
+  const float *bias;  /* [n] or NULL */
+  float *y;
+  int64_t ldy;        /* row stride in values, at least n */
+  /* Where the rows of x are: either x with its row stride, or a function that puts values [k0, k0 + count) of one row into `to`, already
+   * converted (kernels->convert), for rows that exist nowhere (patches of a convolution). */
+  const float *x;
+  int64_t ldx;
+  void (*row) (const void *user, const PmtProductKernels *kernels, int64_t row, int64_t k0, int64_t count, void *to);
+  const void *user;
+} PmtProduct;
+
+/* Bytes of scratch memory that a product needs with the present number of threads: 64-byte aligned, contents undefined. */
+size_t pmt_product_scratch (const PmtProductKernels *kernels);
+/* On all threads of the pool, or on the calling one inside a parallel region. False when `cancel` stopped it. */
+bool pmt_product (const PmtCancel *cancel, const PmtProduct *product, void *scratch);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The inner loops of packed products (packed.h), compiled once per level by level.c: a tile of up to TILE_ROWS rows and two registers of
+ * columns stays in registers while k runs. Each value is a sum in the order of k, whatever tile it falls into. */
+#pragma once
+
+#include <string.h>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/vec.h"
+
+#if (defined(__AVX512F__) && defined(__AVX512VL__)) || (defined(__AVX2__) && defined(__FMA__))
+#define PMT_HAVE_PRODUCTS 1
+#include <immintrin.h>
+
+#if defined(__AVX512F__)
+enum { TILE_ROWS = 12, TILE_COLUMNS = 32 };
+typedef __m512 Lane;
+#define lane_load _mm512_loadu_ps
+#define lane_store _mm512_storeu_ps
+#define lane_zero _mm512_setzero_ps
+#define lane_fill _mm512_set1_ps
+#define lane_fma _mm512_fmadd_ps
+#else
+enum { TILE_ROWS = 6, TILE_COLUMNS = 16 };
+typedef __m256 Lane;
+#define lane_load _mm256_loadu_ps
+#define lane_store _mm256_storeu_ps
+#define lane_zero _mm256_setzero_ps
+#define lane_fill _mm256_set1_ps
+#define lane_fma _mm256_fmadd_ps
+#endif
+
+enum { LANE = TILE_COLUMNS / 2 };
+
+/* Accumulators from the bias, from what earlier blocks of k left in c, or from zero; and back to c. */
+#define TILE_BEGIN(rows, c, ldc, first, bias, acc)                                                                                   \
+  for (int r = 0; r < (rows); r++) {                                                                                                 \
+    const float *from = (first) ? (bias) : (c) + r * (ldc);                                                                          \
+    acc[r][0] = from ? lane_load (from) : lane_zero ();                                                                              \
+    acc[r][1] = from ? lane_load (from + LANE) : lane_zero ();                                                                       \
+  }
+#define TILE_END(rows, c, ldc, acc)                                                                                                  \
+  for (int r = 0; r < (rows); r++) {                                                                                                 \
+    lane_store ((c) + r * (ldc), acc[r][0]);                                                                                         \
+    lane_store ((c) + r * (ldc) + LANE, acc[r][1]);                                                                                  \
+  }
+
+PMT_INLINE void
+tile_f32_rows (int rows, const float *a, const float *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
+{
+  Lane acc[TILE_ROWS][2];
+  TILE_BEGIN (rows, c, ldc, first, bias, acc)
+  for (int64_t i = 0; i < k; i++) {
+    const Lane left = lane_load (b + i * TILE_COLUMNS), right = lane_load (b + i * TILE_COLUMNS + LANE);
+    for (int r = 0; r < rows; r++) {
+      const Lane value = lane_fill (a[r * PMT_PRODUCT_STRIDE_F32 + i]);
+      acc[r][0] = lane_fma (value, left, acc[r][0]);
+      acc[r][1] = lane_fma (value, right, acc[r][1]);
+    }
+  }
+  TILE_END (rows, c, ldc, acc)
+}
+
+/* The number of rows has to be a constant for the accumulators to be registers. */
+#define TILE_SWITCH(function, ...)                                                                                                   \
+  switch (rows) {                                                                                                                    \
+    TILE_CASE (function, 1, __VA_ARGS__)                                                                                             \
+    TILE_CASE (function, 2, __VA_ARGS__)                                                                                             \
+    TILE_CASE (function, 3, __VA_ARGS__)                                                                                             \
+    TILE_CASE (function, 4, __VA_ARGS__)                                                                                             \
+    TILE_CASE (function, 5, __VA_ARGS__)                                                                                             \
+    TILE_CASE (function, 6, __VA_ARGS__)                                                                                             \
+    TILE_MORE (function, __VA_ARGS__)                                                                                                \
+  }
+#define TILE_CASE(function, n, ...)                                                                                                  \
+  case n:                                                                                                                            \
+    function (n, __VA_ARGS__);                                                                                                       \
+    break;
+#if defined(__AVX512F__)
+#define TILE_MORE(function, ...)                                                                                                     \
+  TILE_CASE (function, 7, __VA_ARGS__)                                                                                               \
+  TILE_CASE (function, 8, __VA_ARGS__)                                                                                               \
+  TILE_CASE (function, 9, __VA_ARGS__)                                                                                               \
+  TILE_CASE (function, 10, __VA_ARGS__)                                                                                              \
+  TILE_CASE (function, 11, __VA_ARGS__)                                                                                              \
+  TILE_CASE (function, 12, __VA_ARGS__)
+#else
+#define TILE_MORE(function, ...)
+#endif
+
+static void
+tile_f32 (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
+{
+  TILE_SWITCH (tile_f32_rows, a, b, k, c, ldc, first, bias)
+}
+
+static void
+convert_f32 (const float *x, void *y, size_t n)
+{
+  memcpy (y, x, n * sizeof (float));
+}
+
+/* w [n, k] -> [n / TILE_COLUMNS panels][k][TILE_COLUMNS]; columns beyond n are 0. */
+static void
+pack_f32 (const float *w, int64_t n, int64_t k, void *packed)
+{
+  float *out = packed;
+  for (int64_t j = 0; j < n; j += TILE_COLUMNS)
+    for (int64_t i = 0; i < k; i++)
+      for (int64_t c = j; c < j + TILE_COLUMNS; c++)
+        *out++ = c < n ? w[c * k + i] : 0;
+}
+
+static void
+unpack_f32 (const void *packed, int64_t n, int64_t k, float *w)
+{
+  const float *in = packed;
+  for (int64_t j = 0; j < n; j += TILE_COLUMNS)
+    for (int64_t i = 0; i < k; i++, in += TILE_COLUMNS)
+      for (int64_t c = j; c < MIN (n, j + TILE_COLUMNS); c++)
+        w[c * k + i] = in[c - j];
+}
+
+static const PmtProductKernels product_f32 = {
+  .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_F32, .unit = 1, .value_size = sizeof (float),
+  .stride = PMT_PRODUCT_STRIDE_F32 * sizeof (float),
+  .convert = convert_f32, .pack = pack_f32, .unpack = unpack_f32, .tile = tile_f32,
+};
+#endif
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+#define PMT_HAVE_PRODUCTS_BF16 1
+
+PMT_INLINE void
+tile_bf16_rows (int rows, const uint16_t *a, const uint16_t *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
+{
+  Lane acc[TILE_ROWS][2];
+  TILE_BEGIN (rows, c, ldc, first, bias, acc)
+  for (int64_t i = 0; i < k; i += 2) {
+    const __m512bh left = (__m512bh) _mm512_loadu_si512 (b + i * TILE_COLUMNS);
+    const __m512bh right = (__m512bh) _mm512_loadu_si512 (b + i * TILE_COLUMNS + 2 * LANE);
+    for (int r = 0; r < rows; r++) {
+      int32_t pair;
+      memcpy (&pair, a + r * PMT_PRODUCT_STRIDE_BF16 + i, sizeof pair);
+      const __m512bh value = (__m512bh) _mm512_set1_epi32 (pair);
+      acc[r][0] = _mm512_dpbf16_ps (acc[r][0], left, value);
+      acc[r][1] = _mm512_dpbf16_ps (acc[r][1], right, value);
+    }
+  }
+  TILE_END (rows, c, ldc, acc)
+}
+
+static void
+tile_bf16 (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
+{
+  TILE_SWITCH (tile_bf16_rows, a, b, k, c, ldc, first, bias)
+}
+
+/* An odd last value gets a 0 beside it. */
+static void
+convert_bf16 (const float *x, void *y, size_t n)
+{
+  uint16_t *out = y;
+  size_t i = 0;
+  for (; i + 32 <= n; i += 32)
+    _mm512_storeu_si512 (out + i, (__m512i) _mm512_cvtne2ps_pbh (_mm512_loadu_ps (x + i + 16), _mm512_loadu_ps (x + i)));
+  for (; i < n; i += 16) {
+    const size_t left = n - i < 16 ? n - i : 16;
+    const __mmask16 some = (__mmask16) ((1u << left) - 1), even = (__mmask16) ((1u << ((left + 1) & ~(size_t) 1)) - 1);
+    _mm256_mask_storeu_epi16 (out + i, even, (__m256i) _mm512_cvtneps_pbh (_mm512_maskz_loadu_ps (some, x + i)));
+  }
+}
+
+/* w [n, k] -> [panels][pairs of k][TILE_COLUMNS][2]; what is beyond n or k is 0. */
+static void
+pack_bf16 (const float *w, int64_t n, int64_t k, void *packed)
+{
+  uint16_t *out = packed;
+  for (int64_t j = 0; j < n; j += TILE_COLUMNS)
+    for (int64_t i = 0; i < k; i += 2, out += 2 * TILE_COLUMNS) {
+      float pairs[2 * TILE_COLUMNS] = { 0 };
+      for (int64_t c = j; c < MIN (n, j + TILE_COLUMNS); c++)
+        for (int64_t h = 0; h < 2 && i + h < k; h++)
+          pairs[(c - j) * 2 + h] = w[c * k + i + h];
+      convert_bf16 (pairs, out, 2 * TILE_COLUMNS);
+    }
+}
+
+static void
+unpack_bf16 (const void *packed, int64_t n, int64_t k, float *w)
+{
+  const uint16_t *in = packed;
+  for (int64_t j = 0; j < n; j += TILE_COLUMNS)
+    for (int64_t i = 0; i < k; i += 2, in += 2 * TILE_COLUMNS)
+      for (int64_t c = j; c < MIN (n, j + TILE_COLUMNS); c++)
+        for (int64_t h = 0; h < 2 && i + h < k; h++) {
+          const uint32_t bits = (uint32_t) in[(c - j) * 2 + h] << 16;
+          memcpy (&w[c * k + i + h], &bits, sizeof bits);
+        }
+}
+
+static const PmtProductKernels product_bf16 = {
+  .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_BF16, .unit = 2, .value_size = sizeof (uint16_t),
+  .stride = PMT_PRODUCT_STRIDE_BF16 * sizeof (uint16_t),
+  .convert = convert_bf16, .pack = pack_bf16, .unpack = unpack_bf16, .tile = tile_bf16,
+};
+#endif

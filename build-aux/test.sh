@@ -46,15 +46,17 @@ test_reference() {
 # The slow suite compares full-size networks with torch's outputs for them. The data is too large to store and for a /tmp that is
 # memory: it is made in the cache folder for the run.
 test_slow() {
-  local data status=0
+  local data script status=0
   reference_ensure
   data=$(mktemp -d -p "$(cache_base)" slow.XXXXXX)
   # shellcheck disable=SC2064  # the name is local, and gone when the trap runs
   trap "rm -rf '$data'" EXIT
   cp -r "$root/tests/data/." "$data/"
-  say "writing full-size networks with random weights, 4.5 GB, into $data"
-  OMP_WAIT_POLICY=passive reference_run "$root/tests/slow/make_full.py" "$data" >&2 ||
-    die "make_full.py failed (its messages are above): nothing was compared."
+  for script in "$root"/tests/slow/make_*.py; do
+    say "writing full-size networks with random weights, gigabytes, into $data: $(basename "$script")"
+    OMP_WAIT_POLICY=passive reference_run "$script" "$data" >&2 ||
+      die "$(basename "$script") failed (its messages are above): nothing was compared."
+  done
   place_run python3 "$root/build-aux/test.py" "$build" --data "$data" "$@" || status=$?
   return "$status"
 }

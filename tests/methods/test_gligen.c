@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/weights/names.h"
+#include "engine/weights/part.h"
 #include "tests/sample/grounding.h"
 
 static PmtModel *model;
@@ -74,8 +75,10 @@ test_memory (void)
 /* ---- weights in a file of their own ---------------------------------------------------------------------------------- */
 
 /* The gates and the network for objects alone, as they are passed around: LDM's names, whatever stands before them. */
+typedef enum { ALONE, WHOLE_UNET } Part;
+
 static char *
-write_alone (const char *folder, const char *prefix, const char *leave_out)
+write_part (const char *folder, const char *prefix, const char *leave_out, Part part)
 {
   const PmtSpelling ldm = { .names = PMT_NAMES_UNET, .ldm = TRUE, .layers_per_block = 1, .levels = 2 };
   GError *error = NULL;
@@ -89,10 +92,10 @@ write_alone (const char *folder, const char *prefix, const char *leave_out)
     const PmtSafetensor *t = pmt_safetensors_at (file, i);
     char spelled[PMT_NAME_SPELLINGS][PMT_NAME_SIZE];
     const char *name = t->name;
-    const bool fuser = strstr (t->name, ".fuser.") != NULL;
-    if ((!fuser && !g_str_has_prefix (t->name, "position_net.")) || (leave_out && strstr (t->name, leave_out)))
+    const bool places = g_str_has_prefix (t->name, "position_net.");
+    if ((part == ALONE && !places && !strstr (t->name, ".fuser.")) || (leave_out && strstr (t->name, leave_out)))
       continue;
-    if (fuser) {
+    if (!places) {
       g_assert_cmpint (pmt_spelling_candidates (&ldm, t->name, spelled), >, 0);
       name = spelled[0];
     }
@@ -105,6 +108,35 @@ write_alone (const char *folder, const char *prefix, const char *leave_out)
   g_assert_no_error (error);
   pmt_safetensors_free (file);
   return path;
+}
+
+static char *
+write_alone (const char *folder, const char *prefix, const char *leave_out)
+{
+  return write_part (folder, prefix, leave_out, ALONE);
+}
+
+/* A whole network in LDM's names says by its tensors that it has gates. */
+static void
+test_checkpoint (void)
+{
+  GError *error = NULL;
+  g_autoptr (JsonObject) derived = NULL;
+  char *folder = g_dir_make_tmp ("pentimento-test-XXXXXX", &error);
+  g_assert_no_error (error);
+  g_autofree char *path = write_part (folder, "model.diffusion_model.", NULL, WHOLE_UNET);
+  PmtWeights *weights = pmt_weights_open_part (path, PMT_NAMES_UNET, NULL, &derived, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (json_object_get_string_member (derived, "attention_type"), ==, "gated");
+  pmt_weights_free (weights);
+  PmtRequest q = request (two, 2);
+  PmtResult own = runs_do (&q);
+  q.layout.model = path;
+  PmtResult from_file = runs_do (&q);
+  runs_assert_equal (&from_file, &own);
+  pmt_result_clear (&own);
+  pmt_result_clear (&from_file);
+  grounding_remove (folder);
 }
 
 static void
@@ -271,6 +303,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gligen/nothing", test_nothing);
   g_test_add_func ("/gligen/memory", test_memory);
   g_test_add_func ("/gligen/file", test_file);
+  g_test_add_func ("/gligen/checkpoint", test_checkpoint);
   g_test_add_func ("/gligen/boxes", test_boxes);
   g_test_add_func ("/gligen/models", test_models);
   g_test_add_func ("/gligen/inpaint", test_inpaint);

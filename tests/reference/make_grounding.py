@@ -5,6 +5,7 @@ transformers and diffusers make of them: pixels, image embeddings, single evalua
 import json
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import diffusers
@@ -12,12 +13,15 @@ import numpy as np
 import torch
 import transformers
 from diffusers import (AutoencoderKL, DDIMScheduler, EulerDiscreteScheduler, StableDiffusionGLIGENPipeline, StableDiffusionPipeline,
-                       UNet2DConditionModel)
+                       StableDiffusionXLPipeline, UNet2DConditionModel)
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import (CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModel,
                           CLIPVisionModelWithProjection)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import make_families  # noqa: E402
 
 VERSIONS = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
 WIDTH, HEIGHT, SQUARE = 64, 48, 48
@@ -37,13 +41,15 @@ RUNS = [
     {"name": "ip-two-adapters", "references": [["base", 0.7, "a"], ["plus", 0.4, "b"]]},
     {"name": "ip-same-adapter-twice", "references": [["plus", 0.7, "a"], ["plus", 0.25, "b"]], "guidance": 3.0},
     {"name": "ip-part", "references": [["base", 1.2, "a"]], "steps": 8, "start": 0.25, "end": 0.75},
+    {"name": "ip-xl-base", "model": "sdxl", "references": [["xl-base", 0.8, "a"]], "sampler": "euler"},
+    {"name": "ip-xl-both", "model": "sdxl", "references": [["xl-plus", 0.7, "b"], ["xl-base", 0.5, "a"]], "guidance": 5.0},
     {"name": "gligen", "boxes": "three", "beta": 1.0},
     {"name": "gligen-part", "boxes": "three", "beta": 0.3, "steps": 7, "sampler": "euler"},
     {"name": "gligen-no-guidance", "boxes": "one", "beta": 1.0, "guidance": 1.0},
     {"name": "gligen-inpaint", "boxes": "three", "beta": 1.0, "inpaint": True, "width": SQUARE, "height": SQUARE},
     {"name": "gligen-inpaint-wide", "boxes": "one", "beta": 0.5, "inpaint": True, "guidance": 4.0},
 ]
-DEFAULTS = {"sampler": "ddim", "steps": 5, "guidance": 7.5, "seed": 11, "width": WIDTH, "height": HEIGHT, "prompt": PROMPT,
+DEFAULTS = {"model": "sd", "sampler": "ddim", "steps": 5, "guidance": 7.5, "seed": 11, "width": WIDTH, "height": HEIGHT, "prompt": PROMPT,
             "negative": NEGATIVE, "references": [], "start": 0.0, "end": 1.0, "boxes": None, "beta": 0.3, "inpaint": False}
 
 
@@ -177,7 +183,7 @@ def make_pixels(root):
     save_io(root / "pixels.safetensors", io)
 
 
-def adapter(kind, model, vision, generator):
+def adapter(kind, unet, vision, generator):
     """A random adapter in the names of the original files, with the sizes of the tiny networks."""
     def random(*shape, scale=None):
         value = torch.randn(*shape, generator=generator)
@@ -186,21 +192,21 @@ def adapter(kind, model, vision, generator):
     def norm(width):
         return (1 + random(width, scale=0.1)).half().float(), random(width, scale=0.1)
 
-    config, p = vision.config, {}
-    if kind == "base":
-        p["proj.weight"], p["proj.bias"] = random(4 * CROSS, config.projection_dim), random(4 * CROSS, scale=0.1)
-        p["norm.weight"], p["norm.bias"] = norm(CROSS)
+    config, p, cross = vision.config, {}, unet.config.cross_attention_dim
+    if kind.endswith("base"):
+        p["proj.weight"], p["proj.bias"] = random(4 * cross, config.projection_dim), random(4 * cross, scale=0.1)
+        p["norm.weight"], p["norm.bias"] = norm(cross)
     elif kind == "full":
         h = config.hidden_size
         p["proj.0.weight"], p["proj.0.bias"], p["proj.2.weight"], p["proj.2.bias"] = (
-            random(h, h), random(h, scale=0.1), random(CROSS, h), random(CROSS, scale=0.1))
-        p["proj.3.weight"], p["proj.3.bias"] = norm(CROSS)
+            random(h, h), random(h, scale=0.1), random(cross, h), random(cross, scale=0.1))
+        p["proj.3.weight"], p["proj.3.bias"] = norm(cross)
     else:
-        h, inner = 20, 128
+        h, inner = 20, 64 if "xl" in kind else 128
         p["latents"] = random(1, 6, h, scale=1.0)
         p["proj_in.weight"], p["proj_in.bias"] = random(h, config.hidden_size), random(h, scale=0.1)
-        p["proj_out.weight"], p["proj_out.bias"] = random(CROSS, h), random(CROSS, scale=0.1)
-        p["norm_out.weight"], p["norm_out.bias"] = norm(CROSS)
+        p["proj_out.weight"], p["proj_out.bias"] = random(cross, h), random(cross, scale=0.1)
+        p["norm_out.weight"], p["norm_out.bias"] = norm(cross)
         for i in range(4):
             t = f"layers.{i}."
             for part in ("0.norm1", "0.norm2", "1.0"):
@@ -208,15 +214,16 @@ def adapter(kind, model, vision, generator):
             p[t + "0.to_q.weight"], p[t + "0.to_kv.weight"] = random(inner, h), random(2 * inner, h)
             p[t + "0.to_out.weight"], p[t + "1.1.weight"], p[t + "1.3.weight"] = random(h, inner), random(4 * h, h), random(h, 4 * h)
     attn = {}
-    for k, (name, processor) in enumerate(model["ungated"].attn_processors.items()):
+    for k, (name, processor) in enumerate(unet.attn_processors.items()):
         if name.endswith("attn2.processor"):
-            width = model["ungated"].get_submodule(name.removesuffix(".processor")).to_q.out_features
-            attn[f"{k}.to_k_ip.weight"], attn[f"{k}.to_v_ip.weight"] = random(width, CROSS), random(width, CROSS)
+            width = unet.get_submodule(name.removesuffix(".processor")).to_q.out_features
+            attn[f"{k}.to_k_ip.weight"], attn[f"{k}.to_v_ip.weight"] = random(width, cross), random(width, cross)
     return {"image_proj": p, "ip_adapter": attn}
 
 
-def make_adapters(root, model, vision, generator):
-    adapters = {kind: adapter(kind, model, vision, generator) for kind in ("base", "plus", "full")}
+def make_adapters(root, model, xl, vision, generator):
+    adapters = {kind: adapter(kind, model["ungated"], vision, generator) for kind in ("base", "plus", "full")}
+    adapters.update({kind: adapter(kind, xl["unet"], vision, generator) for kind in ("xl-base", "xl-plus")})
     for kind, state in adapters.items():
         flat = {f"{part}.{key}": value.half() for part, values in state.items() for key, value in values.items()}
         save_file(flat, root / f"ip-{kind}.safetensors")
@@ -225,16 +232,23 @@ def make_adapters(root, model, vision, generator):
 
 def scheduler(model, sampler):
     cls, extra = {"ddim": (DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}), "euler": (EulerDiscreteScheduler, {})}[sampler]
-    return cls(**model["scheduler"], **extra)
+    keys = cls.__init__.__wrapped__.__code__.co_varnames
+    return cls(**{k: v for k, v in {**model["scheduler"], **extra}.items() if k in keys})
 
 
 def pipeline(cls, model, vision, case):
     size = vision.config.image_size
+    processor = CLIPImageProcessorPil(size={"shortest_edge": size}, crop_size={"height": size, "width": size})
+    if case["model"] == "sdxl":
+        pipe = cls(**{k: model[k] for k in ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet")},
+                   scheduler=scheduler(model, case["sampler"]), image_encoder=vision, feature_extractor=processor, add_watermarker=False)
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
     extra = {"image_encoder": vision} if case["references"] else {}
     pipe = cls(vae=model["vae"], text_encoder=model["text_encoder"], tokenizer=model["tokenizer"],
                unet=model["ungated" if case["references"] else "unet_inpaint" if case["inpaint"] else "unet"], scheduler=scheduler(model, case["sampler"]),
                safety_checker=None, requires_safety_checker=False,
-               feature_extractor=CLIPImageProcessorPil(size={"shortest_edge": size}, crop_size={"height": size, "width": size}), **extra)
+               feature_extractor=processor, **extra)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -259,7 +273,7 @@ def common(case):
 
 
 def run_references(case, model, vision, adapters, pictures):
-    pipe = pipeline(StableDiffusionPipeline, model, vision, case)
+    pipe = pipeline(StableDiffusionXLPipeline if case["model"] == "sdxl" else StableDiffusionPipeline, model, vision, case)
     kinds = [adapters[r[0]] for r in case["references"]]
     pipe.load_ip_adapter(kinds, subfolder="", weight_name=[""] * len(kinds), image_encoder_folder=None)
     scales = [r[1] for r in case["references"]]
@@ -302,13 +316,14 @@ def run_boxes(case, model, vision):
     return out, extra
 
 
-def make_runs(root, model, vision, adapters):
+def make_runs(root, model, xl, vision, adapters):
     pictures = {"a": picture(37, 29, 0.8), "b": picture(22, 31, 2.3)}
     tensors = {f"picture.{k}": torch.tensor(p.astype(np.float32) / 255) for k, p in pictures.items()}
     cases = []
     for case in RUNS:
         c = {**DEFAULTS, **case}
-        out, extra = run_references(c, model, vision, adapters, pictures) if c["references"] else run_boxes(c, model, vision)
+        m = xl if c["model"] == "sdxl" else model
+        out, extra = run_references(c, m, vision, adapters, pictures) if c["references"] else run_boxes(c, m, vision)
         assert torch.isfinite(out).all() and 0.1 < out.std() < 100, (c["name"], float(out.std()))
         print(f"{c['name']}: latent {float(out.std()):.3f}")
         tensors[c["name"] + ".latent"] = out
@@ -368,9 +383,12 @@ def main():
         model = build_model(root / "sd", generator)
         vision = make_vision(root, generator)
         make_pixels(root)
-        adapters = make_adapters(root, model, vision, generator)
-        make_runs(root, model, vision, adapters)
-        make_nets(root, model, vision, adapters, generator)
+        # The tiny SDXL is make_families.py's; the test takes it from there.
+        with tempfile.TemporaryDirectory() as folder:
+            xl = make_families.build(Path(folder), "sdxl")
+        adapters = make_adapters(root, model, xl, vision, generator)
+        make_runs(root, model, xl, vision, adapters)
+        make_nets(root, model, vision, {k: adapters[k] for k in ("base", "plus", "full")}, generator)
 
 
 if __name__ == "__main__":

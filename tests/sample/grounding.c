@@ -157,7 +157,11 @@ check (JsonObject *c, const PmtSafetensors *tensors)
   GError *error = NULL;
   Inputs in = { .owned = g_ptr_array_new_with_free_func (g_free) };
   in.folder = inpaint ? grounding_inpaint_folder () : NULL;
-  in.model = inpaint ? open_model (in.folder) : grounding_model ();
+  g_autofree char *xl = g_build_filename (g_getenv ("PMT_TEST_DATA"), "families", "sdxl", NULL);
+  if (strcmp (json_object_get_string_member (c, "model"), "sdxl") == 0)
+    in.model = open_model (xl);
+  else
+    in.model = inpaint ? open_model (in.folder) : grounding_model ();
   PmtRequest q = { .model = in.model, .strength = 1,
                    .prompt = json_object_get_string_member (c, "prompt"), .negative = json_object_get_string_member (c, "negative"),
                    .width = (int) json_object_get_int_member (c, "width"), .height = (int) json_object_get_int_member (c, "height"),

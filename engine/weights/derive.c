@@ -217,6 +217,9 @@ derive_down (PmtWeights *weights, JsonObject *config, gboolean *attends, int *le
       depths[n] = 1; /* a number that nothing uses */
     json_array_add_string_element (down, attends[n] ? "CrossAttnDownBlock2D" : "DownBlock2D");
   }
+  /* the middle is as deep as the last level says, which may have no attention of its own */
+  if (n > 0 && !attends[n - 1])
+    depths[n - 1] = MAX (count_layers (weights, "mid_block.attentions.", 0, ".transformer_blocks.", ".norm1.weight"), 1);
   json_object_set_array_member (config, "down_block_types", down);
   json_object_set_int_member (config, "in_channels", dim_of (weights, "conv_in.weight", 1));
   json_object_set_int_member (config, "layers_per_block", count_layers (weights, "down_blocks.", 0, ".resnets.", ".norm1.weight"));

@@ -178,14 +178,11 @@ pmt_family_detect (const PmtUnetTraits *traits)
 gboolean
 pmt_family_refuse (const PmtFamily *family, const PmtUnetTraits *traits, const char *path, GError **error)
 {
-  const gboolean depth = family == &sd2 && traits->in_channels == 5;
-  const char *label = depth ? "Stable Diffusion 2 depth-to-image" : family->label;
-
-  if (!family->supported || depth) {
+  if (!family->supported) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
                  "'%s' is a %s model, which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL "
                  "model.",
-                 path, label);
+                 path, family->label);
     return TRUE;
   }
   if (!traits->mid_attention) {

@@ -45,7 +45,9 @@ pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const
   *scheduler = pmt_config_from_text (family->scheduler_config, file ? pmt_safetensors_path (file) : family->label);
   if (!prediction)
     *known = !comes_as_both (family, traits);
-  else
+  if (!prediction && *known && strcmp (family->id, "sd2") == 0)
+    prediction = "epsilon"; /* whatever the plain one's config says */
+  if (prediction)
     json_object_set_string_member (*scheduler, "prediction_type", prediction);
   if (file && pmt_safetensors_lookup (file, "ztsnr")) {
     json_object_set_boolean_member (*scheduler, "rescale_betas_zero_snr", TRUE);

@@ -109,6 +109,14 @@ files_sparse_add (FilesSparse *sparse, JsonArray *names, guint column)
   }
 }
 
+void
+files_sparse_dtype (FilesSparse *sparse, const char *dtype)
+{
+  sparse->dtype = dtype;
+  sparse->value_size = pmt_dtype_size (pmt_dtype_from_name (dtype));
+  g_assert_cmpuint (sparse->value_size, >, 0);
+}
+
 char *
 files_sparse_write (FilesSparse *sparse, const char *folder, const char *name)
 {

@@ -21,6 +21,7 @@ typedef struct FilesSparse FilesSparse;
 FilesSparse *files_sparse_new (const char *dtype, int value_size);
 void files_sparse_add (FilesSparse *sparse, JsonArray *names, guint column);
 void files_sparse_add_one (FilesSparse *sparse, const char *name, int rank, const gint64 *dim);
+void files_sparse_dtype (FilesSparse *sparse, const char *dtype); /* of the tensors that follow; static text */
 char *files_sparse_write (FilesSparse *sparse, const char *folder, const char *name); /* frees it; gives the path */
 
 /* Object of a JSON file in tests/data/weights, kept for the process. */

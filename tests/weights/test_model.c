@@ -220,7 +220,6 @@ typedef struct Refusal {
 } Refusal;
 
 static const Refusal refusals[] = {
-  { "/model/refused/depth", "{\"cross_attention_dim\":1024,\"in_channels\":5}", "depth-to-image" },
   { "/model/refused/upscaler", "{\"cross_attention_dim\":1024,\"in_channels\":7}", "x4 upscaler" },
   { "/model/refused/distilled", "{\"cross_attention_dim\":768,\"mid_block_type\":null}", "distilled" },
   { "/model/refused/channels", "{\"cross_attention_dim\":768,\"in_channels\":6}", "6 input channels" },

@@ -35,19 +35,19 @@ pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_on
 
   g_free (layers);
   if (!any) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has no layer: add one, then fill."));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has no layer: add one first."));
     return FALSE;
   }
   if (gimp_image_get_floating_sel (image)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has a floating selection: anchor it or make it a layer, then fill."));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has a floating selection: anchor it or make it a layer first."));
     return FALSE;
   }
   if (layer_only && gimp_core_object_array_get_length ((GObject **) drawables) > 1) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Several layers are selected: select one, or fill from the visible picture."));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Several layers are selected: select one, or take the visible picture as source."));
     return FALSE;
   }
   if (layer_only && !pmt_capture_active_layer (image, drawables)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No layer is selected: select one, or fill from the visible picture."));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No layer is selected: select one, or take the visible picture as source."));
     return FALSE;
   }
   return TRUE;
@@ -139,7 +139,7 @@ read_visible (GimpImage *image, const PmtRect *box, float *pixels, GError **erro
   GimpLayer *seen = gimp_layer_new_from_visible (image, image, NULL);
 
   if (!seen) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the visible picture: fill from the active layer instead."));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the visible picture: take the active layer as source instead."));
     return FALSE;
   }
   read_drawable (GIMP_DRAWABLE (seen), 0, 0, box, "R'G'B'A float", pixels);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One fill, from arguments to results: asks the engine for the region, captures exactly that, runs the job, collects what comes back.
+/* One job (a fill, an edit), from arguments to results: asks the engine for the region, captures exactly that, runs the job, collects what comes back.
  * Nothing here changes the image (deliver.h does), and nothing blocks: the callbacks come from the main loop. */
 #pragma once
 
@@ -26,7 +26,7 @@ typedef struct PmtJobHandlers {
   void (*finished) (gpointer user, const GError *error);
 } PmtJobHandlers;
 
-/* config is the fill procedure's; drawables as given to the procedure. Starts at once; no handler is called before this returns.
+/* config is the procedure's; drawables as given to the procedure. Starts at once; no handler is called before this returns.
  * NULL + error when the arguments or the picture do not allow a job. Both image and config are kept alive by the job. */
 PmtJob *pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                        GError **error);

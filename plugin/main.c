@@ -4,6 +4,7 @@
 
 #include <glib/gi18n.h>
 
+#include "plugin/edit.h"
 #include "plugin/fill.h"
 
 typedef struct PmtProcedure {
@@ -13,6 +14,7 @@ typedef struct PmtProcedure {
 
 static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_FILL, pmt_fill_procedure_new },
+  { PMT_PROCEDURE_EDIT, pmt_edit_procedure_new },
 };
 
 typedef struct _PmtPlugIn {

@@ -97,6 +97,33 @@ pmt_recipe_parse_methods (const char *text, GError **error)
   return methods;
 }
 
+static void
+describe_fill (JsonObject *recipe, GimpProcedureConfig *config)
+{
+  double guidance = -1, strength = 1;
+
+  g_object_get (config, "guidance", &guidance, "strength", &strength, NULL);
+  json_object_set_string_member (recipe, "task", "fill");
+  copy_string (recipe, config, "prompt", TRUE);
+  json_object_set_double_member (recipe, "strength", strength);
+  if (guidance >= 0)
+    json_object_set_double_member (recipe, "guidance", guidance);
+}
+
+/* The instruction is the recipe's prompt. */
+static void
+describe_edit (JsonObject *recipe, GimpProcedureConfig *config)
+{
+  g_autofree char *instruction = NULL;
+  double text = 7.5, image = 1.5;
+
+  g_object_get (config, "instruction", &instruction, "text-guidance", &text, "image-guidance", &image, NULL);
+  json_object_set_string_member (recipe, "task", "edit");
+  json_object_set_string_member (recipe, "prompt", instruction ? instruction : "");
+  json_object_set_double_member (recipe, "text-guidance", text);
+  json_object_set_double_member (recipe, "image-guidance", image);
+}
+
 JsonObject *
 pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
 {
@@ -105,10 +132,8 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
   JsonObject *recipe;
   JsonArray *methods;
   int seed = -1, steps = 0, variants = 1;
-  double guidance = -1, strength = 1;
 
-  g_object_get (config, "seed", &seed, "steps", &steps, "variants", &variants, "guidance", &guidance, "strength", &strength, "methods",
-                &methods_text, NULL);
+  g_object_get (config, "seed", &seed, "steps", &steps, "variants", &variants, "methods", &methods_text, NULL);
   methods = pmt_recipe_parse_methods (methods_text, &problem);
   if (problem) {
     g_propagate_error (error, g_steal_pointer (&problem));
@@ -117,18 +142,17 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
 
   recipe = json_object_new ();
   json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
-  json_object_set_string_member (recipe, "task", "fill");
   copy_string (recipe, config, "model", TRUE);
-  copy_string (recipe, config, "prompt", TRUE);
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "instruction"))
+    describe_edit (recipe, config);
+  else
+    describe_fill (recipe, config);
   copy_string (recipe, config, "negative-prompt", FALSE);
   copy_string (recipe, config, "sampler", FALSE);
   json_object_set_int_member (recipe, "seed", seed >= 0 ? seed : g_random_int_range (0, G_MAXINT));
   json_object_set_int_member (recipe, "variants", variants);
-  json_object_set_double_member (recipe, "strength", strength);
   if (steps > 0)
     json_object_set_int_member (recipe, "steps", steps);
-  if (guidance >= 0)
-    json_object_set_double_member (recipe, "guidance", guidance);
   if (methods)
     json_object_set_array_member (recipe, "methods", methods);
   return recipe;
@@ -200,6 +224,11 @@ pmt_recipe_layer_name (JsonObject *recipe, gint64 seed)
   if (g_utf8_strlen (line, -1) > NAME_LENGTH) {
     g_autofree char *start = g_utf8_substring (line, 0, NAME_LENGTH - 1);
     cut = g_strconcat (g_strchomp (start), "…", NULL);
+  }
+  if (g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", "fill"), "edit") == 0) {
+    if (seed < 0)
+      return line[0] ? g_strdup_printf (_("Edit: %s"), cut ? cut : line) : g_strdup (_("Edit"));
+    return line[0] ? g_strdup_printf (_("Edit: %s (%s)"), cut ? cut : line, number) : g_strdup_printf (_("Edit (%s)"), number);
   }
   if (seed < 0)
     return line[0] ? g_strdup_printf (_("Fill: %s"), cut ? cut : line) : g_strdup (_("Fill"));

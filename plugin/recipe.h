@@ -8,7 +8,7 @@
 
 #include "plugin/rect.h"
 
-/* From the fill procedure's arguments; what stands at "the model's default" is left out. A random seed is chosen here, so that it is
+/* From the arguments of the procedure for filling or for editing; what stands at "the model's default" is left out. A random seed is chosen here, so that it is
  * always one that the dialog can show. Malformed methods are PMT_ERROR_INPUT. */
 JsonObject *pmt_recipe_from_config (GimpProcedureConfig *config, GError **error);
 

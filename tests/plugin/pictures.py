@@ -123,7 +123,7 @@ def state(image):
     """All that a fill must leave alone, as a comparable value."""
     def names(items):
         return [(item.get_name(), item.get_visible(), names(item.get_children()) if item.is_group() else None)
-                for item in items if not item.get_name().startswith("Fill")]
+                for item in items if not item.get_name().startswith(("Fill", "Edit"))]
     return {
         "layers": names(image.get_layers()), "channels": names(image.get_channels()), "paths": names(image.get_paths()),
         "active": sorted(item.get_name() for item in image.get_selected_layers()),
@@ -133,9 +133,9 @@ def state(image):
     }
 
 
-def fill(image, layers, **arguments):
-    """Runs the procedure from a script; (status, sentence)."""
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-fill")
+def call(name, image, layers, **arguments):
+    """Runs a procedure that paints from a script; (status, sentence)."""
+    procedure = Gimp.get_pdb().lookup_procedure(name)
     config = procedure.create_config()
     config.set_property("image", image)
     config.set_core_object_array("drawables", layers)
@@ -144,6 +144,14 @@ def fill(image, layers, **arguments):
     result = procedure.run(config)
     status = result.index(0)
     return status, "" if status == Gimp.PDBStatusType.SUCCESS or result.length() < 2 else result.index(1)
+
+
+def fill(image, layers, **arguments):
+    return call("plug-in-pentimento-fill", image, layers, **arguments)
+
+
+def edit(image, layers, **arguments):
+    return call("plug-in-pentimento-edit", image, layers, **arguments)
 
 
 DONE = Gimp.PDBStatusType.SUCCESS

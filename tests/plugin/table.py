@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fill in pictures of every kind and geometry: nothing changes outside the mask, not even the last bit. Runs inside GIMP.
 
-PMT_TABLE=fake runs all kinds with the fake engine, PMT_TABLE=real the common ones with the bundled model.
+PMT_TABLE=fake runs all kinds with the fake engine, PMT_TABLE=real the common ones with the bundled model, PMT_TABLE=edit some with an
+edit and the fake engine.
 """
 
 import os
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from pictures import *  # noqa: E402,F403
 from tap import Tap  # noqa: E402
 
-REAL = os.environ["PMT_TABLE"] == "real"
+REAL, EDIT = os.environ["PMT_TABLE"] == "real", os.environ["PMT_TABLE"] == "edit"
 GROW, FEATHER = 4, 6  # the fake engine's, and what the real one is asked for
 
 
@@ -72,6 +73,19 @@ def rows():
     yield "float", in_group, 3
 
 
+def rows_of_edits():
+    for number, kind in enumerate(COMMON + ["half linear", "double", "gray u16"]):
+        yield kind, (GEOMETRIES + STACKS)[number % 6], 1
+    yield "u16", in_group, 3
+
+
+def paint_on(image, user, variants):
+    common = {"seed": 7, "grow": float(GROW), "feather": float(FEATHER), "variants": variants, "steps": 2 if REAL else 0}
+    if EDIT:
+        return edit(image, [user], instruction="make it winter", **common)
+    return fill(image, [user], prompt="a red mushroom", **common)
+
+
 def check_one(kind, geometry, variants=1):
     """The sentence that says what is wrong, or None."""
     image = new_image(kind)
@@ -80,8 +94,7 @@ def check_one(kind, geometry, variants=1):
     image.set_selected_layers([user])
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
     position, before, flat, selected = image.get_item_position(user), state(image), flattened(image), selection(image)
-    status, sentence = fill(image, [user], prompt="a red mushroom", seed=7, grow=float(GROW), feather=float(FEATHER), variants=variants,
-                            steps=2 if REAL else 0)
+    status, sentence = paint_on(image, user, variants)
     if status != DONE:
         return f"{status}: {sentence}"
     made = new_layers(image)
@@ -117,7 +130,7 @@ def main():
                 problem = check_one(kind, geometry)
                 tap.check(f"bundled model, {kind}, {geometry.__name__}", problem is None, problem)
     else:
-        for kind, geometry, variants in rows():
+        for kind, geometry, variants in rows_of_edits() if EDIT else rows():
             problem = check_one(kind, geometry, variants)
             tap.check(f"{kind}, {geometry.__name__}{', three variants' if variants > 1 else ''}", problem is None, problem)
     tap.end()

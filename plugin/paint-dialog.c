@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "plugin/fill-dialog.h"
+#include "plugin/paint-dialog.h"
 
 #include <glib/gi18n.h>
 #include <libgimp/gimpui.h>
@@ -12,9 +12,8 @@
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/job-bar.h"
-#include "ui/model-chooser.h"
 
-typedef struct Dialog {
+struct PmtPaintDialog {
   GtkDialog *dialog;
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
@@ -25,17 +24,17 @@ typedef struct Dialog {
   gboolean stay;      /* the delete event under way has stopped a job already */
   PmtJob *job;        /* running */
   GimpLayer **layers; /* done */
-} Dialog;
+};
 
 static void
-set_running (Dialog *self, gboolean running)
+set_running (PmtPaintDialog *self, gboolean running)
 {
   gtk_widget_set_sensitive (self->settings, !running);
   gtk_dialog_set_response_sensitive (self->dialog, GTK_RESPONSE_OK, !running);
 }
 
 static void
-end_job (Dialog *self)
+end_job (PmtPaintDialog *self)
 {
   g_clear_pointer (&self->job, pmt_job_free);
   set_running (self, FALSE);
@@ -44,13 +43,13 @@ end_job (Dialog *self)
 static void
 on_progress (gpointer user, double fraction, const char *text)
 {
-  Dialog *self = user;
+  PmtPaintDialog *self = user;
 
   pmt_job_bar_progress (self->bar, fraction, text);
 }
 
 static gboolean
-wants_conversion (Dialog *self)
+wants_conversion (PmtPaintDialog *self)
 {
   gboolean convert = FALSE;
 
@@ -61,7 +60,7 @@ wants_conversion (Dialog *self)
 static void
 on_finished (gpointer user, const GError *failure)
 {
-  Dialog *self = user;
+  PmtPaintDialog *self = user;
   g_autoptr (GError) error = failure ? g_error_copy (failure) : NULL;
   g_autoptr (GPtrArray) notes = g_ptr_array_ref (pmt_job_notes (self->job));
 
@@ -78,7 +77,7 @@ on_finished (gpointer user, const GError *failure)
 }
 
 static void
-start_job (Dialog *self)
+start_job (PmtPaintDialog *self)
 {
   const PmtJobHandlers handlers = { on_progress, on_finished };
   g_autoptr (GError) error = NULL;
@@ -95,14 +94,14 @@ start_job (Dialog *self)
 }
 
 static void
-stop_job (Dialog *self)
+stop_job (PmtPaintDialog *self)
 {
   end_job (self);
   pmt_job_bar_say (self->bar, _("Stopped. The picture is as it was."), FALSE);
 }
 
 static void
-on_response (GtkDialog *dialog, int response, Dialog *self)
+on_response (GtkDialog *dialog, int response, PmtPaintDialog *self)
 {
   if (response == GTK_RESPONSE_OK && !self->layers) {
     g_signal_stop_emission_by_name (dialog, "response");
@@ -118,7 +117,7 @@ on_response (GtkDialog *dialog, int response, Dialog *self)
 /* Escape and the window's close button stop a running job, and then the dialog stays. GTK's own handler of the event comes first: it
  * has emitted the response already. */
 static gboolean
-on_delete (GtkWidget *widget, GdkEvent *event, Dialog *self)
+on_delete (GtkWidget *widget, GdkEvent *event, PmtPaintDialog *self)
 {
   gboolean stay = self->stay;
 
@@ -136,19 +135,20 @@ choice_field (GObject *config, const char *property, const char *const (*rows)[2
   return field;
 }
 
-static GtkWidget *
-advanced_form (Dialog *self)
+GObject *
+pmt_paint_dialog_config (PmtPaintDialog *self)
+{
+  return G_OBJECT (self->config);
+}
+
+void
+pmt_paint_dialog_add_region (PmtPaintDialog *self, GtkWidget *form)
 {
   GObject *config = G_OBJECT (self->config);
-  GtkWidget *form = pmt_form_new ();
-  GtkWidget *sampler = pmt_choice_new (config, "sampler");
   const char *const sources[][2] = { { "visible", _("The visible picture") }, { "layer", _("The active layer") } };
   const char *const contexts[][2] = { { "auto", _("Automatic") }, { "selection", _("The selection only") }, { "whole", _("The whole picture") } };
   const char *automatic = _("automatic");
-  const char *by_model = _("model's default");
 
-  pmt_choice_add (sampler, "", _("Model's default"));
-  self->samplers = pmt_sampler_list_fill (sampler);
   pmt_form_add (form, _("S_ource"), choice_field (config, "source", sources, G_N_ELEMENTS (sources)),
                 _("What is continued: the picture as it is seen, or the active layer alone"));
   pmt_form_add (form, _("Conte_xt"), choice_field (config, "context", contexts, G_N_ELEMENTS (contexts)),
@@ -157,42 +157,57 @@ advanced_form (Dialog *self)
                 _("Pixels by which the selection is enlarged before it is painted"));
   pmt_form_add (form, _("_Feather"), pmt_number_new (config, "feather", -1, 4096, 1, 0, automatic),
                 _("Pixels over which the edge is blended"));
-  pmt_form_add (form, _("St_eps"), pmt_number_new (config, "steps", 0, 1000, 1, 0, by_model), _("More steps take longer and get finer"));
-  pmt_form_add (form, _("G_uidance"), pmt_number_new (config, "guidance", -1, 100, 0.5, 1, by_model), _("How closely to follow the prompt"));
-  pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
-  pmt_form_add (form, _("_Methods"), pmt_entry_new (config, "methods", _("none")), _("Methods, as ID:key=value,key=value; ID:key=value"));
-  return form;
 }
 
-static GtkWidget *
-settings_box (Dialog *self, GtkWidget **prompt)
+void
+pmt_paint_dialog_add_steps (PmtPaintDialog *self, GtkWidget *form)
+{
+  pmt_form_add (form, _("St_eps"), pmt_number_new (G_OBJECT (self->config), "steps", 0, 1000, 1, 0, _("model's default")),
+                _("More steps take longer and get finer"));
+}
+
+void
+pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
+{
+  GObject *config = G_OBJECT (self->config);
+  GtkWidget *sampler = pmt_choice_new (config, "sampler");
+
+  pmt_choice_add (sampler, "", _("Model's default"));
+  self->samplers = pmt_sampler_list_fill (sampler);
+  pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
+  pmt_form_add (form, _("_Methods"), pmt_entry_new (config, "methods", _("none")), _("Methods, as ID:key=value,key=value; ID:key=value"));
+}
+
+void
+pmt_paint_dialog_add_seed (PmtPaintDialog *self, GtkWidget *form)
+{
+  GObject *config = G_OBJECT (self->config);
+
+  pmt_form_add (form, _("See_d"), pmt_number_new (config, "seed", -1, G_MAXINT, 1, 0, _("random")),
+                _("The same seed gives the same picture again"));
+  pmt_form_add (form, _("_Variants"), pmt_number_new (config, "variants", 1, 64, 1, 0, NULL), _("How many pictures to paint"));
+}
+
+GtkWidget *
+pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, GtkWidget *advanced)
 {
   GObject *config = G_OBJECT (self->config);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
-  GtkWidget *form = pmt_form_new ();
   g_autofree char *negative = NULL;
 
   g_object_get (config, "negative-prompt", &negative, NULL);
-  *prompt = pmt_prompt_new (config, "prompt", _("_Prompt"), 3);
-  gtk_box_pack_start (GTK_BOX (box), *prompt, TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (box), prompt, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box),
                       pmt_fold_new (_("_Negative prompt"), pmt_prompt_new (config, "negative-prompt", _("What the picture should not sho_w"), 2),
                                     negative && negative[0]),
                       FALSE, FALSE, 0);
-  pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
-                _("The network that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
-  pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01),
-                _("How much is painted anew: 100 % ignores what is there, less keeps more of it"));
-  pmt_form_add (form, _("See_d"), pmt_number_new (config, "seed", -1, G_MAXINT, 1, 0, _("random")),
-                _("The same seed gives the same picture again"));
-  pmt_form_add (form, _("_Variants"), pmt_number_new (config, "variants", 1, 64, 1, 0, NULL), _("How many pictures to paint"));
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
   if (gimp_image_get_base_type (self->image) == GIMP_INDEXED)
     gtk_box_pack_start (GTK_BOX (box),
                         pmt_check_new (config, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("Its colour table cannot hold new colours; one undo brings it back")),
                         FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced_form (self), FALSE), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;
 }
@@ -201,10 +216,12 @@ settings_box (Dialog *self, GtkWidget **prompt)
 static void
 fill_in_strings (GimpProcedureConfig *config)
 {
-  static const char *const names[] = { "prompt", "negative-prompt", "model", "sampler", "methods" };
+  static const char *const names[] = { "prompt", "instruction", "negative-prompt", "model", "sampler", "methods" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *value = NULL;
+    if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), names[i]))
+      continue;
     g_object_get (config, names[i], &value, NULL);
     if (!value)
       g_object_set (config, names[i], "", NULL);
@@ -212,17 +229,17 @@ fill_in_strings (GimpProcedureConfig *config)
 }
 
 GimpLayer **
-pmt_fill_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables)
+pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables)
 {
-  Dialog self = { .config = config, .image = image, .drawables = drawables };
+  PmtPaintDialog self = { .config = config, .image = image, .drawables = drawables };
   GtkWidget *dialog, *content, *prompt;
 
   pmt_last_settings_load (config);
   fill_in_strings (config);
-  dialog = gimp_procedure_dialog_new (procedure, config, _("Fill Selection"));
+  dialog = gimp_procedure_dialog_new (procedure, config, _(form->title));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Generate"));
   self.dialog = GTK_DIALOG (dialog);
-  self.settings = settings_box (&self, &prompt);
+  self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
   content = gtk_dialog_get_content_area (self.dialog);
   gtk_box_pack_start (GTK_BOX (content), self.settings, TRUE, TRUE, 0);

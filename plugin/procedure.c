@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plugin/procedure.h"
+
+#include <gegl.h>
+#include <glib/gi18n.h>
+#include <libgimp/gimpui.h>
+
+#include "plugin/deliver.h"
+#include "plugin/error.h"
+#include "plugin/job.h"
+
+typedef struct Run {
+  GMainLoop *loop;
+  GError *error;
+} Run;
+
+static void
+on_progress (gpointer user, double fraction, const char *text)
+{
+  gimp_progress_set_text (text);
+  gimp_progress_update (fraction);
+}
+
+static void
+on_finished (gpointer user, const GError *error)
+{
+  Run *run = user;
+
+  run->error = error ? g_error_copy (error) : NULL;
+  g_main_loop_quit (run->loop);
+}
+
+/* The engine's remarks (a prompt that was cut) reach the user as GIMP's messages. */
+static void
+tell_notes (PmtJob *job)
+{
+  GPtrArray *notes = pmt_job_notes (job);
+
+  for (guint i = 0; i < notes->len; i++)
+    gimp_message (g_ptr_array_index (notes, i));
+}
+
+/* With last values, and from scripts: no window. */
+static GimpLayer **
+run_silently (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, GError **error)
+{
+  const PmtJobHandlers handlers = { on_progress, on_finished };
+  Run run = { NULL, NULL };
+  GimpLayer **layers = NULL;
+  gboolean convert = FALSE;
+  PmtJob *job;
+
+  g_object_get (config, "convert-indexed", &convert, NULL);
+  if (!pmt_deliver_check (image, convert, error))
+    return NULL;
+  job = pmt_job_start (image, drawables, config, &handlers, &run, error);
+  if (!job)
+    return NULL;
+  gimp_progress_init (_("Starting the engine"));
+  run.loop = g_main_loop_new (NULL, FALSE);
+  g_main_loop_run (run.loop);
+  g_main_loop_unref (run.loop);
+  if (run.error) {
+    g_propagate_error (error, run.error);
+  } else {
+    layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), convert, error);
+    if (layers)
+      tell_notes (job);
+  }
+  gimp_progress_end ();
+  pmt_job_free (job);
+  return layers;
+}
+
+static GimpValueArray *
+run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
+     gpointer form)
+{
+  GimpLayer **layers;
+  GimpValueArray *values;
+  GError *error = NULL;
+
+  gegl_init (NULL, NULL);
+  if (run_mode == GIMP_RUN_INTERACTIVE) {
+    gimp_ui_init ("pentimento");
+    layers = pmt_paint_dialog_run (form, procedure, config, image, drawables);
+    if (!layers)
+      return gimp_procedure_new_return_values (procedure, GIMP_PDB_CANCEL, NULL);
+  } else {
+    layers = run_silently (image, drawables, config, &error);
+    if (!layers) {
+      GimpPDBStatusType status = g_error_matches (error, PMT_ERROR, PMT_ERROR_CANCELLED) ? GIMP_PDB_CANCEL : GIMP_PDB_EXECUTION_ERROR;
+      return gimp_procedure_new_return_values (procedure, status, error);
+    }
+  }
+  values = gimp_procedure_new_return_values (procedure, GIMP_PDB_SUCCESS, NULL);
+  GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 1, layers);
+  g_free (layers);
+  return values;
+}
+
+void
+pmt_procedure_add_model (GimpProcedure *procedure)
+{
+  gimp_procedure_add_string_argument (procedure, "model", _("_Model"),
+                                      _("A safetensors file or a folder in diffusers layout; empty: the model that comes with Pentimento"), "",
+                                      G_PARAM_READWRITE);
+}
+
+void
+pmt_procedure_add_steps (GimpProcedure *procedure)
+{
+  gimp_procedure_add_int_argument (procedure, "steps", _("St_eps"), _("Steps of the sampler; 0: the model's default"), 0, 1000, 0,
+                                   G_PARAM_READWRITE);
+}
+
+void
+pmt_procedure_add_sampling (GimpProcedure *procedure)
+{
+  gimp_procedure_add_string_argument (procedure, "sampler", _("Samp_ler"), _("Name of the sampler; empty: the model's default"), "",
+                                      G_PARAM_READWRITE);
+  gimp_procedure_add_int_argument (procedure, "seed", _("See_d"), _("The same seed gives the same picture; -1: another one each time"), -1,
+                                   G_MAXINT, -1, G_PARAM_READWRITE);
+  gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,
+                                   G_PARAM_READWRITE);
+}
+
+void
+pmt_procedure_add_region (GimpProcedure *procedure)
+{
+  gimp_procedure_add_choice_argument (
+      procedure, "context", _("Conte_xt"), _("How much of the picture around the selection the model sees"),
+      gimp_choice_new_with_values ("auto", 0, _("Automatic"), NULL, "selection", 1, _("The selection only"), NULL, "whole", 2,
+                                   _("The whole picture"), NULL, NULL),
+      "auto", G_PARAM_READWRITE);
+  /* What is painted fits what the user sees around the selection, whichever layers that comes from; and a second job sees the first's
+   * result, which is a layer of its own while the user's layer stays the active one. Hence the visible picture as default. */
+  gimp_procedure_add_choice_argument (
+      procedure, "source", _("S_ource"), _("What is continued: the picture as it is seen, or the active layer alone"),
+      gimp_choice_new_with_values ("visible", 0, _("The visible picture"), NULL, "layer", 1, _("The active layer"), NULL, NULL), "visible",
+      G_PARAM_READWRITE);
+  gimp_procedure_add_double_argument (procedure, "grow", _("Gro_w"), _("Pixels by which the selection is enlarged; -1: automatic"), -1, 4096, -1,
+                                      G_PARAM_READWRITE);
+  gimp_procedure_add_double_argument (procedure, "feather", _("_Feather"), _("Pixels over which the edge is blended; -1: automatic"), -1, 4096, -1,
+                                      G_PARAM_READWRITE);
+  gimp_procedure_add_string_argument (procedure, "methods", _("Met_hods"), _("Methods, as ID:key=value,key=value; ID:key=value"), "",
+                                      G_PARAM_READWRITE);
+  gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
+                                       _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
+  gimp_procedure_add_core_object_array_return_value (procedure, "layers", _("Layers"), _("The new layers, one per variant"), GIMP_TYPE_LAYER,
+                                                     G_PARAM_READWRITE);
+}
+
+GimpProcedure *
+pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const char *menu_label, const PmtPaintForm *form)
+{
+  GimpProcedure *procedure = gimp_image_procedure_new (plug_in, name, GIMP_PDB_PROC_TYPE_PLUGIN, run, (gpointer) form, NULL);
+
+  gimp_procedure_set_image_types (procedure, "*");
+  gimp_procedure_set_sensitivity_mask (procedure, GIMP_PROCEDURE_SENSITIVE_DRAWABLE | GIMP_PROCEDURE_SENSITIVE_DRAWABLES |
+                                                      GIMP_PROCEDURE_SENSITIVE_NO_DRAWABLES);
+  gimp_procedure_set_menu_label (procedure, menu_label); /* GIMP wants it before the path */
+  gimp_procedure_add_menu_path (procedure, "<Image>/Filters/Pentimento");
+  gimp_procedure_set_attribution (procedure, "Pentimento", "Pentimento", "2026");
+  return procedure;
+}

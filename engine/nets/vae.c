@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "engine/nets/vae_parts.h"
+#include "engine/nets/vae_tiles.h"
 
 struct PmtVae {
   PmtVaeConfig config;
@@ -85,8 +86,40 @@ check_not_differentiated (PmtContext *ctx, PmtTensor x)
   return false;
 }
 
-PmtTensor
-pmt_vae_encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
+/* One tile or all: pictures -> moments, not clamped. */
+static PmtTensor
+encode_part (void *user, PmtContext *ctx, PmtTensor pictures)
+{
+  const PmtVae *vae = user;
+  PmtTensor moments = pmt_vae_encoder_run (ctx, vae->pool, &vae->encoder, pictures);
+  return vae->config.quant_conv ? pmt_dense_run (ctx, vae->pool, &vae->quant, moments) : moments;
+}
+
+/* One tile or all: latents as the autoencoder has them -> pictures. */
+static PmtTensor
+decode_part (void *user, PmtContext *ctx, PmtTensor latents)
+{
+  const PmtVae *vae = user;
+  if (vae->config.post_quant_conv)
+    latents = pmt_dense_run (ctx, vae->pool, &vae->post_quant, latents);
+  return pmt_vae_decoder_run (ctx, vae->pool, &vae->decoder, latents);
+}
+
+/* A quarter of a tile is overlap, so tiles are of fours of latent cells. */
+static int
+tile_cells (const PmtVaeConfig *config)
+{
+  return MAX (config->sample_size / pmt_vae_factor (config) / 4 * 4, 4);
+}
+
+bool
+pmt_vae_tiling_helps (const PmtVaeConfig *config, int64_t latent_height, int64_t latent_width)
+{
+  return MAX (latent_height, latent_width) > tile_cells (config);
+}
+
+static PmtTensor
+encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures, bool tiled)
 {
   const PmtVaeConfig *config = &vae->config;
   int factor = pmt_vae_factor (config), z = config->latent_channels;
@@ -99,9 +132,11 @@ pmt_vae_encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
     return PMT_NO_TENSOR;
   }
   PmtFrame frame = pmt_frame_open (ctx);
-  PmtTensor moments = pmt_vae_encoder_run (ctx, vae->pool, &vae->encoder, pictures);
-  if (config->quant_conv)
-    moments = pmt_dense_run (ctx, vae->pool, &vae->quant, moments);
+  const int cells = tile_cells (config);
+  const PmtTiling tiling = { .tile = cells * factor, .step = cells / 4 * 3 * factor, .blend = cells / 4, .channels = 2 * z, .up = 1,
+                             .down = factor };
+  tiled = tiled && pmt_vae_tiling_helps (config, pictures.shape.dim[1] / factor, pictures.shape.dim[2] / factor);
+  PmtTensor moments = tiled ? pmt_tiles_run (ctx, pictures, &tiling, vae, encode_part) : encode_part (vae, ctx, pictures);
   if (!moments.data || !check_not_differentiated (ctx, moments))
     return pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
   if (!ctx->dry) {
@@ -113,6 +148,18 @@ pmt_vae_encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
     }
   }
   return pmt_frame_close (ctx, frame, moments);
+}
+
+PmtTensor
+pmt_vae_encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
+{
+  return encode (ctx, vae, pictures, false);
+}
+
+PmtTensor
+pmt_vae_encode_tiled (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
+{
+  return encode (ctx, vae, pictures, true);
 }
 
 PmtTensor
@@ -175,15 +222,34 @@ unscale (PmtContext *ctx, const PmtVaeConfig *config, PmtTensor latents)
   return pmt_linear (ctx, latents, factor, shift);
 }
 
-PmtTensor
-pmt_vae_decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents)
+static PmtTensor
+decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents, bool tiled)
 {
   const PmtVaeConfig *config = &vae->config;
   if (!check_channels (ctx, latents, config->latent_channels, "latents"))
     return PMT_NO_TENSOR;
   PmtFrame frame = pmt_frame_open (ctx);
   PmtTensor x = unscale (ctx, config, latents);
-  if (config->post_quant_conv)
-    x = pmt_dense_run (ctx, vae->pool, &vae->post_quant, x);
-  return pmt_frame_close (ctx, frame, pmt_vae_decoder_run (ctx, vae->pool, &vae->decoder, x));
+  if (!x.data || !(tiled && pmt_vae_tiling_helps (config, x.shape.dim[1], x.shape.dim[2])))
+    return pmt_frame_close (ctx, frame, decode_part (vae, ctx, x));
+  if (ctx->tape && x.node != 0) {
+    pmt_context_fail (ctx, PMT_ERROR_UNSUPPORTED, "Decoding in tiles cannot be differentiated; switch tiling off or make the picture smaller.");
+    return pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
+  }
+  const int cells = tile_cells (config), factor = pmt_vae_factor (config);
+  const PmtTiling tiling = { .tile = cells, .step = cells / 4 * 3, .blend = cells * factor / 4, .channels = config->out_channels,
+                             .up = factor, .down = 1 };
+  return pmt_frame_close (ctx, frame, pmt_tiles_run (ctx, x, &tiling, vae, decode_part));
+}
+
+PmtTensor
+pmt_vae_decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents)
+{
+  return decode (ctx, vae, latents, false);
+}
+
+PmtTensor
+pmt_vae_decode_tiled (PmtContext *ctx, PmtVae *vae, PmtTensor latents)
+{
+  return decode (ctx, vae, latents, true);
 }

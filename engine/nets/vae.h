@@ -47,3 +47,10 @@ PmtTensor pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTe
 void pmt_vae_scale_latents (const PmtVaeConfig *config, float *z, int64_t n);
 /* latents as the UNet has them (scaled) [N, h, w, latent_channels] -> pictures [N, h*f, w*f, 3], not clamped. */
 PmtTensor pmt_vae_decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents);
+
+/* The same in overlapping tiles of the config's sample_size, blended into each other (formats.md 4.2): less memory for big pictures, and
+ * by design not quite the same picture, as norms and attention see a tile only. Pictures of one tile are done whole. */
+PmtTensor pmt_vae_encode_tiled (PmtContext *ctx, PmtVae *vae, PmtTensor pictures);
+PmtTensor pmt_vae_decode_tiled (PmtContext *ctx, PmtVae *vae, PmtTensor latents);
+/* Whether a picture of such latents takes more than one tile. */
+bool pmt_vae_tiling_helps (const PmtVaeConfig *config, int64_t latent_height, int64_t latent_width);

@@ -33,6 +33,7 @@ PmtTensor pmt_layer_norm (PmtContext *ctx, PmtTensor x, PmtTensor gamma, PmtTens
 PmtTensor pmt_silu (PmtContext *ctx, PmtTensor x);
 PmtTensor pmt_gelu (PmtContext *ctx, PmtTensor x);       /* erf form */
 PmtTensor pmt_relu (PmtContext *ctx, PmtTensor x);
+PmtTensor pmt_tanh (PmtContext *ctx, PmtTensor x);
 PmtTensor pmt_quick_gelu (PmtContext *ctx, PmtTensor x); /* x * sigmoid(1.702 x), CLIP-L */
 /* x [.., 2C] = [a | gate] -> a * gelu(gate), [.., C] (Shazeer 2020; the gate is the second half). */
 PmtTensor pmt_geglu (PmtContext *ctx, PmtTensor x);

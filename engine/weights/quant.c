@@ -80,7 +80,7 @@ static void
 read_block (PmtDtype dtype, const uint8_t *block, float *dst)
 {
   const float scale = half_at (block);
-  float least = 0.0f;
+  float least = -0.0f; /* the number that changes none when it is added, not even -0 */
   int values[BLOCK], zero = 0;
 
   switch (dtype) {

@@ -168,6 +168,7 @@ const PmtKindRow pmt_kind_rows[] = {
   { PMT_KIND_UNET, "distilled", "a distilled UNet", .any = { "^down_blocks.0.resnets.0.time_emb_proj." }, .none = { "^mid_block.attentions.0." },
     .base = pmt_kind_base_of_unet, .refusal = DISTILLED },
   { PMT_KIND_UNET, "diffusers", "a UNet alone", .any = { "^down_blocks.0.resnets.0.time_emb_proj." }, .base = pmt_kind_base_of_unet },
+  { PMT_KIND_CLIP_VISION, "", "a CLIP image encoder", .any = { "^embeddings.patch_embedding." }, .all = { "=embeddings.class_embedding" } },
   { PMT_KIND_TAESD, "foreign", "a tiny autoencoder for Flux or Stable Diffusion 3", .any = { "^encoder.layers.0.", "^decoder.layers.1.", "=3.conv.0.weight" },
     .fits = has_sixteen_latents, .refusal = "whose 16 latent channels fit no model that this version runs; use TAESD or TAESDXL" },
   { PMT_KIND_TAESD, "diffusers", "a tiny autoencoder (TAESD)", .any = { "^encoder.layers.0.", "^decoder.layers.0.", "^decoder.layers.1." } },

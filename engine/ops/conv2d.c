@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* 2-D convolution (cross-correlation, as everywhere in this field) over NHWC maps, as matrix products: positions x (kh kw Cin) patches
  * times the weight's rows. Patches are gathered for a band of output rows at a time, so the workspace stays small; a 1x1
- * convolution with stride 1 needs no gathering. */
+ * convolution with stride 1 needs no gathering. With a packed weight nothing is gathered at all: the product converts its blocks of
+ * patches straight from the map. */
 #include "engine/ops/help.h"
 
 /* Patches of one band; at least one output row whatever its size. */
@@ -63,6 +64,8 @@ static size_t
 workspace (const PmtOpCall *call)
 {
   Conv c = conv_of (call);
+  if (call->in[1].packed)
+    return pmt_op_packed_workspace (call->in[1]);
   return c.direct ? 0 : c.band * c.ow * c.patch * sizeof (float);
 }
 
@@ -158,11 +161,75 @@ bias_range (void *user, size_t begin, size_t end)
     memcpy (f->y + i * f->width, f->b, f->width * sizeof (float));
 }
 
+/* The maps that patches are read from. */
+typedef struct Maps {
+  const Conv *c;
+  const float *x;
+} Maps;
+
+/* Values [at, at + count) of kernel row ky of the patch for output (oy, ox) of one image. */
+static void
+convert_part (const Conv *c, const PmtProductKernels *kernels, const float *image, size_t oy, size_t ox, size_t ky, size_t at, size_t count,
+              char *to)
+{
+  ptrdiff_t y, x;
+  size_t begin, end;
+  if (!inside (c, oy, ox, ky, &y, &x, &begin, &end)) {
+    memset (to, 0, count * kernels->value_size);
+    return;
+  }
+  const size_t first = CLAMP (begin * c->cin, at, at + count), last = CLAMP (end * c->cin, at, at + count);
+  const float *from = image + ((size_t) y * c->w + (size_t) x) * c->cin + (first - begin * c->cin);
+  memset (to, 0, (first - at) * kernels->value_size);
+  if (last > first)
+    kernels->convert (from, to + (first - at) * kernels->value_size, last - first);
+  memset (to + (last - at) * kernels->value_size, 0, (at + count - last) * kernels->value_size);
+}
+
+/* PmtProduct's row: values [k0, k0 + count) of the patch at a position. Parts are written in order, so what a conversion puts behind its end
+ * is overwritten by the next part. */
+static void
+convert_patch (const void *user, const PmtProductKernels *kernels, int64_t position, int64_t k0, int64_t count, void *to)
+{
+  const Maps *maps = user;
+  const Conv *c = maps->c;
+  const size_t width = c->kw * c->cin, row = (size_t) position / c->ow;
+  const float *image = maps->x + row / c->oh * c->h * c->w * c->cin;
+  char *out = to;
+  for (size_t k = (size_t) k0, end = (size_t) (k0 + count); k < end;) {
+    const size_t at = k % width, n = MIN (width - at, end - k);
+    convert_part (c, kernels, image, row % c->oh, (size_t) position % c->ow, k / width, at, n, out);
+    out += n * kernels->value_size;
+    k += n;
+  }
+  memset (out, 0, (size_t) (kernels->unit - 1) * kernels->value_size); /* rows have room for it */
+}
+
+static void
+forward_packed (PmtOpCall *call, const Conv *c)
+{
+  const Maps maps = { c, call->in[0].data };
+  PmtProduct product = { .w = call->in[1].packed, .m = (int64_t) (c->rows * c->oh * c->ow), .bias = call->in[2].data,
+                         .y = call->out.data, .ldy = (int64_t) c->cout };
+  if (c->direct) {
+    product.x = call->in[0].data;
+    product.ldx = (int64_t) c->cin;
+  } else {
+    product.row = convert_patch;
+    product.user = &maps;
+  }
+  pmt_op_product (call, &product);
+}
+
 static void
 forward (PmtOpCall *call)
 {
   Conv c = conv_of (call);
   PmtTensor x = call->in[0], w = call->in[1], b = call->in[2];
+  if (w.packed) {
+    forward_packed (call, &c);
+    return;
+  }
   for (size_t r = 0; r < c.rows; r++)
     for (size_t oy = 0; oy < c.oh; oy += c.band) {
       size_t count = MIN (c.band, c.oh - oy) * c.ow;
@@ -187,7 +254,7 @@ forward (PmtOpCall *call)
 
 /* One band of one image: dw += dy^T patches, then patches := dy w, scattered into dx. */
 static bool
-backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, float *patches, size_t r, size_t oy)
+backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, const float *w, float *patches, size_t r, size_t oy)
 {
   size_t count = MIN (c->band, c->oh - oy) * c->ow, image = r * c->h * c->w * c->cin;
   const float *dy = grad->out.data + (r * c->oh + oy) * c->ow * c->cout;
@@ -203,7 +270,7 @@ backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, float *patches, 
     call->ctx->kernels->column_sum (dy, grad->in[2].data, count, c->cout);
   if (grad->in[0].data) {
     PmtGemm dp = { .m = (int64_t) count, .n = (int64_t) c->patch, .k = (int64_t) c->cout, .alpha = 1, .a = dy,
-                   .lda = (int64_t) c->cout, .b = call->in[1].data, .ldb = (int64_t) c->patch, .beta = 0, .c = patches,
+                   .lda = (int64_t) c->cout, .b = w, .ldb = (int64_t) c->patch, .beta = 0, .c = patches,
                    .ldc = (int64_t) c->patch };
     if (!pmt_op_gemm (call->ctx, &dp))
       return false;
@@ -218,16 +285,18 @@ static size_t
 backward_workspace (const PmtOpCall *call)
 {
   Conv c = conv_of (call);
-  return c.band * c.ow * c.patch * sizeof (float);
+  return c.band * c.ow * c.patch * sizeof (float) + pmt_op_plain_workspace (call->in[1]);
 }
 
 static void
 backward (PmtOpCall *call, PmtOpGrad *grad)
 {
   Conv c = conv_of (call);
+  float *patches = call->workspace;
+  const float *w = pmt_op_plain_weight (call->in[1], patches + c.band * c.ow * c.patch);
   for (size_t r = 0; r < c.rows; r++)
     for (size_t oy = 0; oy < c.oh; oy += c.band)
-      if (!backward_band (call, grad, &c, call->workspace, r, oy))
+      if (!backward_band (call, grad, &c, w, patches, r, oy))
         return;
 }
 
@@ -289,6 +358,7 @@ const PmtOp pmt_op_conv2d = {
   .naive = naive,
   .backward = backward,
   .backward_workspace = backward_workspace,
+  .packed = 1 << 1,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 3e-6,

@@ -100,3 +100,30 @@ const PmtOpCase pmt_unary_cases[] = {
   { .name = "long", .n_in = 1, .in = { { 3, { 2, 1031, 33 } } }, .rowwise = 1, .scale = { 2 } },
 };
 G_STATIC_ASSERT (PMT_N (pmt_unary_cases) == PMT_UNARY_CASES);
+
+bool
+pmt_op_product (PmtOpCall *call, const PmtProduct *product)
+{
+  return pmt_product (call->ctx->cancel, product, call->workspace) || !pmt_context_poll (call->ctx);
+}
+
+size_t
+pmt_op_packed_workspace (PmtTensor w)
+{
+  return pmt_product_scratch (w.packed->kernels);
+}
+
+const float *
+pmt_op_plain_weight (PmtTensor w, float *room)
+{
+  if (!w.packed)
+    return w.data;
+  pmt_packed_read (w.packed, room);
+  return room;
+}
+
+size_t
+pmt_op_plain_workspace (PmtTensor w)
+{
+  return w.packed ? (size_t) pmt_shape_size (&w.shape) * sizeof (float) : 0;
+}

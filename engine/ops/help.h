@@ -7,6 +7,7 @@
 #include "engine/base/threads.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/packed.h"
 #include "engine/ops/ops.h"
 
 #define PMT_N(array) (sizeof (array) / sizeof (array)[0])
@@ -69,3 +70,10 @@ enum { PMT_UNARY_CASES = 4 };
 bool pmt_op_parallel (PmtContext *ctx, size_t n, size_t grain, PmtRangeFunc body, void *user);
 /* The same for a product. */
 bool pmt_op_gemm (PmtContext *ctx, const PmtGemm *g);
+/* A product with a packed weight; `product` without w's fields. Its scratch is the call's workspace, of pmt_op_packed_workspace bytes. */
+bool pmt_op_product (PmtOpCall *call, const PmtProduct *product);
+size_t pmt_op_packed_workspace (PmtTensor w);
+
+/* For gradients: w as f32 [outputs, inputs], at `room` (pmt_op_plain_workspace bytes) when it is packed, else as it is. */
+const float *pmt_op_plain_weight (PmtTensor w, float *room);
+size_t pmt_op_plain_workspace (PmtTensor w);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* y = x W^T + b, one product per row of the batch. */
+/* y = x W^T + b. A packed weight takes all rows at once; otherwise it is one product per row of the batch, since OpenBLAS's bytes depend on
+ * how many there are. */
 #include "engine/ops/help.h"
 
 static gboolean
@@ -44,10 +45,21 @@ batch (PmtTensor t)
   return t.shape.rank > 1 ? (size_t) t.shape.dim[0] : 1;
 }
 
+static size_t
+workspace (const PmtOpCall *call)
+{
+  return call->in[1].packed ? pmt_op_packed_workspace (call->in[1]) : 0;
+}
+
 static void
 forward (PmtOpCall *call)
 {
   PmtTensor x = call->in[0], w = call->in[1], b = call->in[2];
+  if (w.packed) {
+    pmt_op_product (call, &(PmtProduct) { .w = w.packed, .m = (int64_t) pmt_leading (x), .bias = b.data, .y = call->out.data,
+                                          .ldy = (int64_t) pmt_width (call->out), .x = x.data, .ldx = (int64_t) pmt_width (x) });
+    return;
+  }
   size_t rows = batch (x), positions = pmt_leading (x) / MAX (1, rows);
   size_t in = pmt_width (x), out = pmt_width (call->out);
   for (size_t r = 0; r < rows; r++) {
@@ -72,7 +84,8 @@ backward (PmtOpCall *call, PmtOpGrad *grad)
   PmtTensor x = call->in[0], w = call->in[1];
   int64_t positions = (int64_t) pmt_leading (x), in = (int64_t) pmt_width (x), out = (int64_t) pmt_width (call->out);
   if (grad->in[0].data) {
-    PmtGemm g = { .m = positions, .n = in, .k = out, .alpha = 1, .a = grad->out.data, .lda = out, .b = w.data,
+    const float *plain = pmt_op_plain_weight (w, call->workspace);
+    PmtGemm g = { .m = positions, .n = in, .k = out, .alpha = 1, .a = grad->out.data, .lda = out, .b = plain,
                   .ldb = in, .beta = 1, .c = grad->in[0].data, .ldc = in };
     if (!pmt_op_gemm (call->ctx, &g))
       return;
@@ -85,6 +98,12 @@ backward (PmtOpCall *call, PmtOpGrad *grad)
   }
   if (grad->in[2].data)
     call->ctx->kernels->column_sum (grad->out.data, grad->in[2].data, (size_t) positions, (size_t) out);
+}
+
+static size_t
+backward_workspace (const PmtOpCall *call)
+{
+  return pmt_op_plain_workspace (call->in[1]);
 }
 
 static void
@@ -116,10 +135,13 @@ const PmtOp pmt_op_linear = {
   .min_in = 2,
   .max_in = 3,
   .shape = shape,
+  .workspace = workspace,
   .flops = flops,
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .backward_workspace = backward_workspace,
+  .packed = 1 << 1,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 3e-6,

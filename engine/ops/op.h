@@ -62,6 +62,7 @@ typedef struct PmtOp {
   size_t n_cases;
   double tolerance; /* forward against naive: max|a-b| / max|b| */
   size_t (*backward_workspace) (const PmtOpCall *call); /* NULL = none */
+  unsigned packed;    /* bit i set: input i may be a packed weight */
   size_t params_size; /* bytes of the params struct, so that a tape can keep a copy; 0 when the op has none */
 } PmtOp;
 

@@ -53,6 +53,11 @@ check (PmtOpCall *call, const PmtOp *op, PmtShape *out_shape)
       pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "The operation %s was called without its input %d.", op->id, i + 1);
       return FALSE;
     }
+  for (int i = 0; i < call->n_in; i++)
+    if (call->in[i].packed && !(op->packed >> i & 1)) {
+      pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "The operation %s cannot read a packed weight.", op->id);
+      return FALSE;
+    }
   return op->shape (call, out_shape, &ctx->error);
 }
 

@@ -7,7 +7,7 @@ PmtTensor
 pmt_run_new_tensor (PmtRun *run, PmtShape shape, GError **error)
 {
   float *data = pmt_arena_alloc (run->memory, (size_t) pmt_shape_size (&shape) * sizeof (float), error);
-  return data ? (PmtTensor) { data, shape, 0 } : PMT_NO_TENSOR;
+  return data ? (PmtTensor) { data, shape, 0, NULL } : PMT_NO_TENSOR;
 }
 
 PmtTensor

@@ -52,7 +52,7 @@ pmt_tensor_new (PmtContext *ctx, PmtShape shape)
   float *data = pmt_arena_alloc (ctx->step, bytes, &ctx->error);
   if (!data)
     return PMT_NO_TENSOR;
-  return (PmtTensor) { data, shape, 0 };
+  return (PmtTensor) { data, shape, 0, NULL };
 }
 
 PmtTensor

@@ -96,7 +96,7 @@ gradient_part (const Node *node, PmtTensor t)
     return PMT_NO_TENSOR;
   ptrdiff_t offset = t.data - node->value.data;
   g_assert (offset >= 0 && offset + pmt_tensor_size (t) <= pmt_tensor_size (node->value));
-  return (PmtTensor) { node->grad.data + offset, t.shape, 0 };
+  return (PmtTensor) { node->grad.data + offset, t.shape, 0, NULL };
 }
 
 static PmtTensor

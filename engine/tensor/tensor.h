@@ -21,9 +21,10 @@ typedef struct PmtTensor {
   float *data;    /* NULL = no tensor (absent optional input, or after an error) */
   PmtShape shape;
   int32_t node;   /* place on the tape that made it; 0 = not differentiated */
+  const struct PmtPacked *packed; /* a weight that products alone can read (kernels/packed.h): `data` is not floats; NULL for all others */
 } PmtTensor;
 
-#define PMT_NO_TENSOR ((PmtTensor) { NULL, { 0, { 0 } }, 0 })
+#define PMT_NO_TENSOR ((PmtTensor) { NULL, { 0, { 0 } }, 0, NULL })
 
 #define PMT_SHAPE1(a) ((PmtShape) { 1, { (a) } })
 #define PMT_SHAPE2(a, b) ((PmtShape) { 2, { (a), (b) } })

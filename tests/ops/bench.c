@@ -95,7 +95,7 @@ bench_op (const char *id, const char *what, const void *params, PmtShape a, PmtS
   double bytes = 0;
   for (int i = 0; i < 3; i++)
     if (shape[i].rank > 0) {
-      r.in[i] = (PmtTensor) { values ((size_t) pmt_shape_size (&shape[i])), shape[i], 0 };
+      r.in[i] = (PmtTensor) { values ((size_t) pmt_shape_size (&shape[i])), shape[i], 0, NULL };
       bytes += 4.0 * (double) pmt_tensor_size (r.in[i]);
     }
   PmtTensor out = pmt_op_run (r.ctx, r.op, r.in, r.op->max_in, params);

@@ -81,7 +81,7 @@ void
 sample_tensors (const Sample *s, PmtTensor *in)
 {
   for (int i = 0; i < s->def->n_in; i++)
-    in[i] = s->data[i] ? (PmtTensor) { s->data[i], s->shape[i], 0 } : PMT_NO_TENSOR;
+    in[i] = s->data[i] ? (PmtTensor) { s->data[i], s->shape[i], 0, NULL } : PMT_NO_TENSOR;
 }
 
 PmtTensor

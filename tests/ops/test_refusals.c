@@ -10,7 +10,7 @@ static float values[4096];
 static PmtTensor
 shaped (PmtShape shape)
 {
-  return (PmtTensor) { values, shape, 0 };
+  return (PmtTensor) { values, shape, 0, NULL };
 }
 
 #define T1(a) shaped (PMT_SHAPE1 (a))

@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
-from fill import Session, picture  # noqa: E402
+from fill import IMAGE, Session, picture  # noqa: E402
 from gui import Gimp, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -46,7 +46,7 @@ def case_stop(s, tap):
     s.mode("slow")
     before = s.layers()
     dialog = s.open()
-    s.gimp.keys(dialog, "ctrl+a")
+    s.gimp.keys(dialog, "alt+i", "ctrl+a")
     s.gimp.type(dialog, "make it winter")
     jobs = s.jobs()
     s.gimp.keys(dialog, "alt+g")
@@ -68,6 +68,7 @@ def case_edit(s, tap):
     dialog = s.open()
     s.gimp.keys(dialog, "alt+g")
     s.gimp.gone(TITLE)
+    wait_for("new layer", lambda: s.layers() != before, 20)
     after = s.layers()
     s.gimp.shot("edit-done")
     tap.check("the instruction survived the stop; the new layer is named after it", "Edit: make it winter (" in after, after)
@@ -82,6 +83,8 @@ def main():
     fake.mkdir()
     engine = HERE.parent / "plugin" / "fake-engine.py"
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
+        gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
+        gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = Edits(gimp, fake)
         for case in (case_opens, case_stop, case_edit):
             tap.run(case, session)

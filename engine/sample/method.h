@@ -118,6 +118,9 @@ typedef struct PmtMethod {
   void (*resid) (void *state, PmtRun *run, PmtStep *step, const PmtResidSite *site, PmtTensor *x);
   gboolean (*combine) (void *state, PmtRun *run, PmtStep *step, int track, GError **error);
   gboolean (*latent) (void *state, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage, bool *moved, GError **error);
+  /* The picture of the final latent [1, h, w, c] -> [1, H, W, 3] around [-1, 1], in place of the autoencoder's; errors go into run->ctx. Of
+   * several methods that have one the first is asked. */
+  PmtTensor (*decode) (void *state, PmtRun *run, PmtTensor latent);
 } PmtMethod;
 
 /* From the build's list in engine/methods/meson.build, NULL-terminated. */

@@ -31,10 +31,16 @@ execute (PmtRunner *runner, PmtResult *result, GError **error)
          pmt_runner_decode (runner, result, error);
 }
 
+/* What memory may decide. */
+typedef struct Way {
+  int rows_per_call; /* 0 = all; never changes the picture */
+  bool tiled;        /* the autoencoder works in tiles; changes the picture a little */
+} Way;
+
 static gboolean
-measure (const PmtRequest *request, int rows_per_call, Need *need, GError **error)
+measure (const PmtRequest *request, Way way, Need *need, GError **error)
 {
-  PmtRunner runner = { .run.request = request, .dry = true, .rows_per_call = rows_per_call };
+  PmtRunner runner = { .run.request = request, .dry = true, .rows_per_call = way.rows_per_call, .tiled = way.tiled };
   gboolean ok = execute (&runner, NULL, error);
   if (ok) {
     *need = (Need) { .memory = pmt_arena_peak (runner.run.memory), .step = pmt_arena_peak (runner.run.ctx.step),
@@ -52,36 +58,66 @@ measure (const PmtRequest *request, int rows_per_call, Need *need, GError **erro
   return ok;
 }
 
+static size_t
+room_for (const PmtRequest *request)
+{
+  return request->memory_limit ? request->memory_limit : pmt_memory_available ();
+}
+
+static Way
+first_way (const PmtRequest *request)
+{
+  return (Way) { request->rows_per_call, request->vae_tiling == PMT_VAE_TILING_ON };
+}
+
+static bool
+may_tile (const PmtRequest *request)
+{
+  const PmtVaeConfig *vae = pmt_model_vae_config (request->model);
+  const int factor = pmt_vae_factor (vae);
+  return request->vae_tiling == PMT_VAE_TILING_AUTO && pmt_vae_tiling_helps (vae, request->height / factor, request->width / factor);
+}
+
 gboolean
 pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
 {
   Need need;
   size_t total, missing;
-  if (!measure (request, request->rows_per_call, &need, error) ||
+  if (!measure (request, first_way (request), &need, error) ||
       !pmt_model_run_bytes (request->model, pmt_request_unet (request), &total, &missing, error))
+    return FALSE;
+  const Way tiled = { request->rows_per_call, true };
+  if (need.memory + need.step + missing + need.extra_missing > room_for (request) && may_tile (request) &&
+      !measure (request, tiled, &need, error))
     return FALSE;
   *cost = (PmtCost) { .activation_bytes = need.memory + need.step, .weight_bytes = total + need.extra_total, .flops = need.flops,
                       .evaluations = need.evaluations };
   return TRUE;
 }
 
-/* Decides how many rows go into one network call and refuses a run that does not fit, before anything heavy is loaded. */
+/* Decides how many rows go into one network call and whether the autoencoder works in tiles, and refuses a run that does not fit, before
+ * anything heavy is loaded. */
 static gboolean
-fit (const PmtRequest *request, int *rows_per_call, Need *need, GError **error)
+fit (const PmtRequest *request, Way *way, Need *need, GError **error)
 {
   size_t total, missing;
   if (!pmt_model_run_bytes (request->model, pmt_request_unet (request), &total, &missing, error))
     return FALSE;
-  *rows_per_call = request->rows_per_call;
+  *way = first_way (request);
   pmt_extras_begin (pmt_model_extras (request->model));
-  if (!measure (request, *rows_per_call, need, error))
+  if (!measure (request, *way, need, error))
     return FALSE;
   pmt_extras_sweep (pmt_model_extras (request->model));
   missing += need->extra_missing;
-  const size_t room = request->memory_limit ? request->memory_limit : pmt_memory_available ();
-  if (need->memory + need->step + missing > room && *rows_per_call == 0 && need->many_rows && !need->whole_batch) {
-    *rows_per_call = 1;
-    if (!measure (request, 1, need, error))
+  const size_t room = room_for (request);
+  const bool singly = way->rows_per_call == 0 && need->many_rows && !need->whole_batch, tiles = may_tile (request);
+  const Way ways[] = { { 1, way->tiled }, { way->rows_per_call, true }, { 1, true } };
+  const bool possible[] = { singly, tiles, singly && tiles };
+  for (guint i = 0; i < G_N_ELEMENTS (ways) && need->memory + need->step + missing > room; i++) {
+    if (!possible[i])
+      continue;
+    *way = ways[i];
+    if (!measure (request, *way, need, error))
       return FALSE;
   }
   if (need->memory + need->step + missing <= room)
@@ -99,12 +135,12 @@ gboolean
 pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error)
 {
   Need need;
-  int rows_per_call;
+  Way way;
   *result = (PmtResult) { 0 };
-  if (!fit (request, &rows_per_call, &need, error))
+  if (!fit (request, &way, &need, error))
     return FALSE;
   /* The arenas are as large as the dry run said, so the computed peak is also kept. */
-  PmtRunner runner = { .run.request = request, .rows_per_call = rows_per_call, .memory_limit = need.memory, .step_limit = need.step,
+  PmtRunner runner = { .run.request = request, .rows_per_call = way.rows_per_call, .tiled = way.tiled, .memory_limit = need.memory, .step_limit = need.step,
                        .flops = need.flops };
   gboolean ok = execute (&runner, result, error);
   if (ok)

@@ -24,6 +24,8 @@ typedef struct PmtMethodUse {
   PmtParamValues values; /* owned by the request's maker */
 } PmtMethodUse;
 
+typedef enum { PMT_VAE_TILING_AUTO, PMT_VAE_TILING_ON, PMT_VAE_TILING_OFF } PmtVaeTiling;
+
 typedef struct PmtRequest {
   PmtModel *model;       /* borrowed */
   bool fill;             /* use the model's inpainting UNet when it has one and image and mask are given */
@@ -79,6 +81,8 @@ typedef struct PmtRequest {
   void *progress_user;
 
   int rows_per_call;     /* rows of one network call; 0 = all at once, or singly where memory is short. Never changes the picture */
+  PmtVaeTiling vae_tiling; /* encode and decode in tiles (nets/vae.h), for big pictures; auto: only when the whole does not fit */
+  const char *taesd;     /* a tiny autoencoder's file or folder (nets/taesd.h) that decodes in place of the model's; NULL = the model's */
   size_t memory_limit;   /* bytes for activations and weights still to load; 0 = what the machine can give */
 } PmtRequest;
 
@@ -92,6 +96,7 @@ typedef struct PmtResult {
   int steps_done;        /* evaluations */
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
   PmtPrediction prediction; /* what the UNet was taken to predict */
+  bool vae_tiled;        /* the autoencoder worked in tiles */
   size_t peak_bytes;     /* highest use of the run's arenas */
   char **notes;          /* sentences for the user from pmt_run_note, NULL-terminated; owned, NULL = none */
 } PmtResult;

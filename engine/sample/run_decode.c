@@ -31,6 +31,7 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   result->width = run->request->width;
   result->height = run->request->height;
   result->latent_channels = run->latent_channels;
+  result->vae_tiled = runner->tiled && pmt_vae_tiling_helps (pmt_vae_config (run->vae), run->latent_height, run->latent_width);
   result->steps_done = runner->steps_done;
   result->prompt_tokens_cut = runner->prompt_tokens_cut;
   result->negative_tokens_cut = run->negative_tokens_cut;
@@ -43,6 +44,17 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   return TRUE;
 }
 
+/* By the first method that has a way of its own, else by the model's autoencoder. */
+static PmtTensor
+decode (PmtRunner *runner, PmtTensor latent)
+{
+  PmtRun *run = &runner->run;
+  for (int i = 0; i < run->n_methods; i++)
+    if (run->methods[i]->decode)
+      return run->methods[i]->decode (run->states[i], run, latent);
+  return runner->tiled ? pmt_vae_decode_tiled (&run->ctx, run->vae, latent) : pmt_vae_decode (&run->ctx, run->vae, latent);
+}
+
 gboolean
 pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error)
 {
@@ -50,7 +62,7 @@ pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error)
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
   PmtTensor latent = run->tracks[run->result_track]->latent;
   pmt_runner_report (runner, PMT_STAGE_DECODE, 0, 0, PMT_NO_TENSOR);
-  PmtTensor picture = run->request->latent_only ? PMT_NO_TENSOR : pmt_vae_decode (&run->ctx, run->vae, latent);
+  PmtTensor picture = run->request->latent_only ? PMT_NO_TENSOR : decode (runner, latent);
   gboolean ok = pmt_runner_check (run, error);
   if (ok && !runner->dry) {
     ok = fill_result (runner, latent, picture, result, error);

@@ -70,7 +70,7 @@ pmt_run_encode (PmtRun *run, const float *pixels, PmtTensor *moments, GError **e
   if (picture.data && !run->ctx.dry)
     for (int64_t i = 0; i < pmt_tensor_size (picture); i++)
       picture.data[i] = 2.0f * pixels[i] - 1.0f;
-  PmtTensor out = pmt_vae_encode (&run->ctx, run->vae, picture);
+  PmtTensor out = runner->tiled ? pmt_vae_encode_tiled (&run->ctx, run->vae, picture) : pmt_vae_encode (&run->ctx, run->vae, picture);
   gboolean ok = pmt_runner_check (run, error);
   if (ok) {
     *moments = pmt_run_keep (run, out, error);

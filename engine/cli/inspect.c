@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/cli/cli.h"
 #include "engine/weights/model.h"
@@ -25,6 +26,23 @@ print_component (JsonObject *component)
   putchar ('\n');
 }
 
+/* SD 2 files do not say what they predict; the first run tells. */
+static void
+print_prediction (JsonObject *report)
+{
+  const char *prediction = json_object_get_string_member_with_default (report, "prediction_type", NULL);
+
+  if (prediction)
+    printf ("%-12s %s\n", "prediction", strcmp (prediction, "unknown") == 0 ? "unknown, probed at first run" : prediction);
+}
+
+static void
+print_list (JsonArray *list, const char *label)
+{
+  for (guint i = 0; i < json_array_get_length (list); i++)
+    printf ("%-12s %s\n", label, json_array_get_string_element (list, i));
+}
+
 static void
 print_report (JsonObject *report)
 {
@@ -32,15 +50,18 @@ print_report (JsonObject *report)
   JsonArray *problems = json_object_get_array_member (report, "problems");
 
   print_text (report, "path", "path");
+  print_text (report, "container", "container");
   print_text (report, "kind", "kind");
+  print_text (report, "form", "form");
+  print_text (report, "what", "what");
   print_text (report, "family", "family");
   print_text (report, "label", "name");
   print_text (report, "use", "use");
-  print_text (report, "prediction_type", "prediction");
+  print_prediction (report);
   for (guint i = 0; i < json_array_get_length (components); i++)
     print_component (json_array_get_object_element (components, i));
-  for (guint i = 0; i < json_array_get_length (problems); i++)
-    printf ("%-12s %s\n", "problem", json_array_get_string_element (problems, i));
+  print_list (json_object_get_array_member (report, "needs"), "needs");
+  print_list (problems, "problem");
   if (json_array_get_length (problems) == 0)
     printf ("%-12s none\n", "problems");
 }

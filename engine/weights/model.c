@@ -5,6 +5,7 @@
 
 #include "engine/weights/derive.h"
 #include "engine/weights/kinds.h"
+#include "engine/weights/part.h"
 #include "engine/weights/prediction.h"
 #include "engine/weights/source_files.h"
 #include "engine/weights/tensor_file.h"
@@ -25,6 +26,7 @@ struct PmtModelFiles {
     JsonObject *config; /* NULL = the model has no such component */
     PmtWeights *weights; /* opened at first use */
     PmtUnetUse use;
+    gboolean replaced; /* comes from a file of its own */
   } component[PMT_N_COMPONENTS];
 };
 
@@ -458,6 +460,65 @@ pmt_model_files_force_zeros (const PmtModelFiles *files)
   return files->force_zeros;
 }
 
+/* ---- replaced parts --------------------------------------------------------------------------------------------------- */
+
+/* TRUE when a UNet or VAE with this config can stand in for the model's. */
+static gboolean
+fits_in (const PmtModelFiles *files, PmtComponent component, const char *path, JsonObject *config, PmtUnetUse *use, GError **error)
+{
+  JsonObject *unet = files->component[PMT_COMPONENT_UNET].config;
+  PmtUnetTraits traits;
+  int latent = 4, wanted = 4;
+
+  if (component == PMT_COMPONENT_UNET) {
+    if (!config_traits (config, &traits, error) || pmt_family_refuse (pmt_family_detect (&traits), &traits, path, error))
+      return FALSE;
+    const PmtFamily *family = pmt_family_detect (&traits);
+    *use = pmt_unet_use (traits.in_channels, traits.latent_channels);
+    if (family == files->family)
+      return TRUE;
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is a UNet for %s, and the model '%s' is %s; use a %s model with it.", path,
+                 family->label, files->path, files->family->label, family->label);
+    return FALSE;
+  }
+  if (!pmt_config_int (config, "latent_channels", 4, &latent, error)
+      || (unet && !pmt_config_int (unet, "out_channels", 4, &wanted, error)))
+    return FALSE;
+  if (latent == wanted)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+               "The VAE '%s' has %d latent channels where the model '%s' needs %d; use a VAE made for such models.", path, latent,
+               files->path, wanted);
+  return FALSE;
+}
+
+gboolean
+pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const char *path, GError **error)
+{
+  g_autoptr (JsonObject) config = NULL;
+  PmtUnetUse use = PMT_UNET_PLAIN;
+
+  if (component != PMT_COMPONENT_UNET && component != PMT_COMPONENT_VAE) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A model's %s cannot be replaced; only its UNet and its VAE can.",
+                 components[component].folder);
+    return FALSE;
+  }
+  PmtWeights *weights = pmt_weights_open_part (path, components[component].names, files->family, &config, NULL, error);
+  if (!weights)
+    return FALSE;
+  if (!fits_in (files, component, path, config, &use, error)) {
+    pmt_weights_free (weights);
+    return FALSE;
+  }
+  pmt_weights_free (files->component[component].weights);
+  g_clear_pointer (&files->component[component].config, json_object_unref);
+  files->component[component].weights = weights;
+  files->component[component].config = g_steal_pointer (&config);
+  files->component[component].use = use;
+  files->component[component].replaced = TRUE;
+  return TRUE;
+}
+
 /* ---- identity --------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -509,6 +570,14 @@ pmt_model_files_hash (PmtModelFiles *files, GError **error)
         hash_file (sum, opened->pdata[k]);
     }
     hash_text_file (sum, pmt_config_path (files->scheduler));
+  }
+  for (int i = 0; i < PMT_N_COMPONENTS; i++) {
+    if (!files->component[i].replaced)
+      continue;
+    const GPtrArray *own = pmt_weights_files (files->component[i].weights);
+    g_checksum_update (sum, (const guchar *) components[i].folder, -1);
+    for (guint k = 0; k < own->len; k++)
+      hash_file (sum, own->pdata[k]);
   }
   return g_strdup (g_checksum_get_string (sum));
 }

@@ -42,6 +42,11 @@ PmtUnetUse pmt_model_files_use (const PmtModelFiles *files, PmtComponent unet);
 int pmt_model_files_native_size (const PmtModelFiles *files);       /* pixels */
 int pmt_model_files_attention_divisor (const PmtModelFiles *files); /* image pixels per cell */
 
+/* Takes a UNet or VAE from elsewhere in place of the model's own (a VAE file, a UNet-only file, another checkpoint, a component's folder): to
+ * be called right after opening, before weights are asked for. PMT_ERROR_UNSUPPORTED where it does not fit the model, in one sentence; the
+ * model is then as it was. The hash counts it. */
+gboolean pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const char *path, GError **error);
+
 /* Opened at first use. NULL on failure, also when the model lacks the component (the message says so). */
 PmtWeights *pmt_model_files_weights (PmtModelFiles *files, PmtComponent component, GError **error);
 JsonObject *pmt_model_files_config (PmtModelFiles *files, PmtComponent component, GError **error);

@@ -413,9 +413,22 @@ def test_tokens(cli):
     assert told["count"] == 3 and told["limit"] == 18 and told["cut"] == 0 and len(told["ids"]) == 20, told
     assert [t["symbol"] for t in told["tokens"]] == ["a</w>", "red</w>", "circle</w>"], told
     assert told["ids"][1:4] == [t["id"] for t in told["tokens"]]
+    told = cli.json("tokens", "--model", TINY, "--prompt", "red " * 30, "--long-prompts", "truncate")
+    assert told["count"] == 30 and told["cut"] == 12 and told["chunks"] == 1, told
     told = cli.json("tokens", "--model", TINY, "--prompt", "red " * 30)
-    assert told["count"] == 30 and told["cut"] == 12, told
+    assert told["cut"] == 0 and told["counts"] == [18, 12] and told["ends"] == [4 * 18] and len(told["ids"]) == 40, told
     assert "3 of 18 tokens" in cli.good("tokens", "--model", TINY, "--prompt", "a red circle").stdout.decode()
+    hut = DATA / "prompts" / "learned" / "hut.safetensors"
+    text = "a (red:1.5) BREAK <HUT>, <lora:x:1>"
+    told = cli.json("tokens", "--model", TINY, "--prompt", text, "--embedding", hut)
+    assert told["words"] == ["<hut>"] and told["counts"] == [2, 2] and told["ends"] == [text.index("<HUT>")], told
+    assert [text[t["begin"]:t["end"]] for t in told["tokens"]] == ["a", "red", "<HUT>", ","], told
+    assert [t["weight"] for t in told["tokens"]] == [1, 1.5, 1, 1] and told["tokens"][2]["id"] >= 534
+    assert cli.json("tokens", "--model", TINY, "--prompt", text, "--prompt-syntax", "plain")["chunks"] == 2
+    shown = cli.good("tokens", "--model", TINY, "--prompt", text).stdout.decode()
+    assert "× 1.5" in shown and "chunk 2" in shown, shown
+    cli.bad("tokens", "--model", TINY, "--prompt", "a", "--embedding", DATA / "rng.json", say=["rng.json"])
+    cli.bad("tokens", "--model", TINY, "--prompt", "a", "--long-prompts", "fold", say=["long-prompts", "chunks"])
 
 
 def test_inspect(cli):
@@ -425,6 +438,17 @@ def test_inspect(cli):
     assert "problems     none" in cli.good("inspect", TINY).stdout.decode()
     Path(cli.path("old.ckpt")).write_bytes(b"\x80\x02}q\x00.")
     assert cli.json("inspect", cli.path("old.ckpt"))["problems"]
+    # header only: what the file is, what it goes with; data that is 40 GB of nothing
+    for shape, tensor, said in (([1, 768], "emb_params", ["kind         embedding", "Stable Diffusion 1.x", "needs        a Stable Diffusion 1.x model"]),
+                                ([1 << 21, 4800], "x.lora_down.weight", ["kind         lora", "problems     none"])):
+        size = 4 * shape[0] * shape[1]
+        head = json.dumps({tensor: {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}).encode()
+        with open(cli.path("big.safetensors"), "wb") as file:
+            file.write(len(head).to_bytes(8, "little") + head)
+            file.truncate(8 + len(head) + size)
+        start = time.monotonic()
+        shown = cli.good("inspect", cli.path("big.safetensors")).stdout.decode()
+        assert time.monotonic() - start < 1 and all(s in shown for s in said), shown
 
 
 def test_prompts_in_other_scripts_and_locales(cli):

@@ -242,6 +242,43 @@ test_part (gconstpointer user)
   files_remove (folder);
 }
 
+/* A VAE or UNet file in place of a checkpoint's own: found, fitting, counted by the hash; what does not fit changes nothing. */
+static void
+test_replace (void)
+{
+  g_autofree char *folder = files_folder (), *path = list_write ("sd1-checkpoint", folder, "model.safetensors"),
+                  *vae = list_write ("vae-diffusers-old", folder, "vae.safetensors"),
+                  *unet = list_write ("sd1-unet-lcm", folder, "lcm.safetensors"), *xl = list_write ("sdxl-unet-diffusers", folder, "xl.safetensors"),
+                  *text = list_write ("text-clip-l", folder, "text.safetensors");
+  g_autoptr (GError) error = NULL;
+  PmtModelFiles *files = pmt_model_files_open (path, &error);
+
+  g_assert_no_error (error);
+  g_autofree char *before = pmt_model_files_hash (files, &error);
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_VAE, vae, &error));
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, unet, &error));
+  g_assert_no_error (error);
+  g_autofree char *after = pmt_model_files_hash (files, &error);
+  g_assert_cmpstr (before, !=, after);
+  PmtWeights *weights = pmt_model_files_weights (files, PMT_COMPONENT_VAE, &error);
+  g_assert_cmpuint (compare_vae ("vae-diffusers-old", weights, pmt_model_files_config (files, PMT_COMPONENT_VAE, &error)), ==, VAE);
+  weights = pmt_model_files_weights (files, PMT_COMPONENT_UNET, &error);
+  g_assert_cmpuint (compare_unet ("sd1-unet-lcm", weights, pmt_model_files_config (files, PMT_COMPONENT_UNET, &error)), ==, 687);
+
+  g_assert_false (pmt_model_files_replace (files, PMT_COMPONENT_UNET, xl, &error));
+  files_assert_error (error, PMT_ERROR_UNSUPPORTED, "a UNet for Stable Diffusion XL", path);
+  g_clear_error (&error);
+  g_assert_false (pmt_model_files_replace (files, PMT_COMPONENT_VAE, text, &error));
+  files_assert_error (error, PMT_ERROR_UNSUPPORTED, "a text encoder alone", "give a VAE");
+  g_clear_error (&error);
+  g_assert_false (pmt_model_files_replace (files, PMT_COMPONENT_TEXT, text, &error));
+  files_assert_error (error, PMT_ERROR_INPUT, "text_encoder", NULL);
+  g_autofree char *same = pmt_model_files_hash (files, &error);
+  g_assert_cmpstr (after, ==, same);
+  pmt_model_files_free (files);
+  files_remove (folder);
+}
+
 static void
 add_all (const char *group, gconstpointer table, size_t n, size_t size, GTestDataFunc run)
 {
@@ -258,5 +295,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   add_all ("model", models, G_N_ELEMENTS (models), sizeof *models, test_model);
   add_all ("part", parts, G_N_ELEMENTS (parts), sizeof *parts, test_part);
+  g_test_add_func ("/lists/replace", test_replace);
   return g_test_run ();
 }

@@ -264,6 +264,12 @@ read_clip_skip (const char *text, JsonObject *recipe, GError **error)
   return TRUE;
 }
 
+JsonArray *
+pmt_extra_embeddings_read (char **texts, GError **error)
+{
+  return read_each ("--embedding", texts, read_embedding, error);
+}
+
 gboolean
 pmt_extra_options_read (const PmtExtraOptions *options, JsonObject *recipe, GError **error)
 {

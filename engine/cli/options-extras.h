@@ -16,5 +16,8 @@ void pmt_extra_options_add (GArray *entries, PmtExtraOptions *options);
 /* Adds the recipe's fields; files are named by absolute paths. PMT_ERROR_INPUT naming the option. */
 gboolean pmt_extra_options_read (const PmtExtraOptions *options, JsonObject *recipe, GError **error);
 
+/* The recipe's "embeddings" out of repeated --embedding (NULL = none). NULL + error. */
+JsonArray *pmt_extra_embeddings_read (char **texts, GError **error);
+
 /* Pictures that a job file names, relative to its folder, become absolute paths. */
 void pmt_extra_files_resolve (JsonObject *recipe, const char *folder);

@@ -2,82 +2,110 @@
 #include <stdio.h>
 
 #include "engine/cli/cli.h"
-#include "engine/sample/model.h"
+#include "engine/cli/options-extras.h"
+#include "engine/job/tokens.h"
+#include "pentimento/protocol.h"
+
+typedef struct Options {
+  char *model, *prompt, *syntax, *long_prompts, **embeddings;
+  gboolean json;
+} Options;
 
 static void
-print_json (const PmtTokenizer *tokenizer, const PmtTokens *tokens, const int *ids, int length, int cut)
+print_text (JsonObject *answer)
 {
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  JsonObject *object = json_object_new ();
-  JsonArray *padded = json_array_new (), *list = json_array_new ();
+  JsonArray *tokens = json_object_get_array_member (answer, "tokens");
+  const gint64 chunks = json_object_get_int_member (answer, "chunks"), cut = json_object_get_int_member (answer, "cut");
+  gint64 chunk = 0;
 
-  for (int i = 0; i < length; i++)
-    json_array_add_int_element (padded, ids[i]);
-  for (int i = 0; i < tokens->n_tokens; i++) {
-    const PmtToken *token = &tokens->token[i];
-    const char *symbol = pmt_tokenizer_symbol (tokenizer, token->id);
-    JsonObject *entry = json_object_new ();
-
-    json_object_set_int_member (entry, "id", token->id);
-    json_object_set_string_member (entry, "symbol", symbol ? symbol : "");
-    json_object_set_int_member (entry, "begin", token->begin);
-    json_object_set_int_member (entry, "end", token->end);
-    json_object_set_int_member (entry, "word", token->word);
-    json_array_add_object_element (list, entry);
+  for (guint i = 0; i < json_array_get_length (tokens); i++) {
+    JsonObject *token = json_array_get_object_element (tokens, i);
+    const gint64 place = json_object_get_int_member (token, "chunk");
+    const double weight = json_object_get_double_member (token, "weight");
+    for (; chunk < place; chunk++)
+      printf ("------ chunk %" G_GINT64_FORMAT "\n", chunk + 2);
+    printf ("%6" G_GINT64_FORMAT " %s", json_object_get_int_member (token, "id"), json_object_get_string_member (token, "symbol"));
+    if (weight != 1)
+      printf ("  × %g", weight);
+    puts (place < 0 ? "  (cut)" : "");
   }
-  json_object_set_string_member (object, "text", tokens->text);
-  json_object_set_int_member (object, "count", tokens->n_tokens);
-  json_object_set_int_member (object, "limit", length - 2);
-  json_object_set_int_member (object, "cut", cut);
-  json_object_set_array_member (object, "ids", padded);
-  json_object_set_array_member (object, "tokens", list);
-  json_node_take_object (node, object);
-  pmt_cli_print_json (node);
+  printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " tokens", json_object_get_int_member (answer, "count"),
+          json_object_get_int_member (answer, "limit") * chunks);
+  if (chunks > 1)
+    printf (" in %" G_GINT64_FORMAT " chunks", chunks);
+  puts (cut ? ", the rest is cut" : "");
+}
+
+/* The part of a recipe that says how a prompt is read. */
+static PmtJob *
+make_job (const Options *options, GError **error)
+{
+  JsonObject *recipe = json_object_new ();
+  PmtJob *job = NULL;
+
+  json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
+  json_object_set_string_member (recipe, "task", "generate");
+  json_object_set_string_member (recipe, "prompt", options->prompt);
+  if (options->syntax)
+    json_object_set_string_member (recipe, "prompt-syntax", options->syntax);
+  if (options->long_prompts)
+    json_object_set_string_member (recipe, "long-prompts", options->long_prompts);
+  JsonArray *words = pmt_extra_embeddings_read (options->embeddings, error);
+  if (words) {
+    json_object_set_array_member (recipe, "embeddings", words);
+    job = pmt_job_parse (recipe, error);
+  }
+  json_object_unref (recipe);
+  return job;
+}
+
+static gboolean
+show (const Options *options, GError **error)
+{
+  PmtJob *job = make_job (options, error);
+  PmtModel *model = job ? pmt_model_open (options->model, error) : NULL;
+  JsonObject *answer = model ? pmt_job_tokens (job, model, TRUE, error) : NULL;
+
+  if (answer && options->json) {
+    g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+    json_node_set_object (node, answer);
+    pmt_cli_print_json (node);
+  } else if (answer) {
+    print_text (answer);
+  }
+  pmt_job_free (job);
+  pmt_model_unref (model);
+  const gboolean good = answer != NULL;
+  g_clear_pointer (&answer, json_object_unref);
+  return good;
 }
 
 static gboolean
 run (int argc, char **argv, GError **error)
 {
-  g_autofree char *path = NULL, *prompt = NULL;
-  g_autofree int *ids = NULL;
-  gboolean json = FALSE;
+  Options o = { NULL };
   const GOptionEntry entries[] = {
-    { "model", 0, 0, G_OPTION_ARG_FILENAME, &path, "Whose vocabulary (default: the bundled model's)", "PATH" },
-    { "prompt", 0, 0, G_OPTION_ARG_FILENAME, &prompt, "The text", "TEXT" },
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON: ids as the text encoder gets them, and each token of the text", NULL },
+    { "model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "Whose vocabulary (default: the bundled model's)", "PATH" },
+    { "prompt", 0, 0, G_OPTION_ARG_FILENAME, &o.prompt, "The text", "TEXT" },
+    { "prompt-syntax", 0, 0, G_OPTION_ARG_FILENAME, &o.syntax, "What brackets mean, as in generate", "ID" },
+    { "long-prompts", 0, 0, G_OPTION_ARG_FILENAME, &o.long_prompts, "What becomes of a long prompt, as in generate", "ID" },
+    { "embedding", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.embeddings, "Learned word (textual inversion); may be repeated", "FILE[=WORD]" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &o.json, "Print JSON: ids as the text encoder gets them, and each token of the text", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  PmtModel *model;
-  PmtTokenizer *tokenizer;
-  PmtTokens tokens = { 0 };
-  int length, cut;
+  gboolean good = pmt_cli_parse (&pmt_command_tokens, NULL, NULL, entries, argc, argv, NULL, 0, error);
 
-  if (!pmt_cli_parse (&pmt_command_tokens, NULL, NULL, entries, argc, argv, NULL, 0, error))
-    return FALSE;
-  if (!prompt) {
+  if (good && !o.prompt) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "No text was given; add --prompt TEXT.");
-    return FALSE;
+    good = FALSE;
   }
-  model = pmt_model_open (path, error);
-  if (!model)
-    return FALSE;
-  tokenizer = pmt_model_tokenizer (model, error);
-  if (tokenizer) {
-    length = pmt_tokenizer_length (tokenizer);
-    ids = g_new0 (int, length);
-    cut = pmt_tokenizer_encode_padded (tokenizer, prompt, length, ids, &tokens);
-    if (json)
-      print_json (tokenizer, &tokens, ids, length, cut);
-    else {
-      for (int i = 0; i < tokens.n_tokens; i++)
-        printf ("%6d %s%s\n", tokens.token[i].id, pmt_tokenizer_symbol (tokenizer, tokens.token[i].id),
-                i >= length - 2 ? "  (cut)" : "");
-      printf ("%d of %d tokens%s\n", tokens.n_tokens, length - 2, cut ? ", the rest is cut" : "");
-    }
-    pmt_tokens_clear (&tokens);
-  }
-  pmt_model_unref (model);
-  return tokenizer != NULL;
+  good = good && pmt_cli_check_utf8 ("--prompt", o.prompt, error) && show (&o, error);
+  g_free (o.model);
+  g_free (o.prompt);
+  g_free (o.syntax);
+  g_free (o.long_prompts);
+  g_strfreev (o.embeddings);
+  return good;
 }
 
 const PmtCommand pmt_command_tokens = { "tokens", "Show how a text is cut into tokens.", run };

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "engine/base/datadir.h"
+#include "engine/job/tokens.h"
 #include "engine/sample/lists.h"
 #include "engine/weights/model.h"
+#include "pentimento/protocol.h"
 
 typedef struct Question {
   PmtConnection *connection;
@@ -66,35 +68,51 @@ answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
   return TRUE;
 }
 
+/* The message has a recipe's own fields. */
+static PmtJob *
+prompt_job (const JsonObject *header, GError **error)
+{
+  static const char *const fields[] = { "prompt", "prompt-syntax", "long-prompts", "embeddings" };
+  JsonObject *recipe = json_object_new ();
+  PmtJob *job;
+
+  json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
+  json_object_set_string_member (recipe, "task", "generate");
+  for (gsize i = 0; i < G_N_ELEMENTS (fields); i++) {
+    JsonNode *node = json_object_get_member ((JsonObject *) header, fields[i]);
+    if (node)
+      json_object_set_member (recipe, fields[i], json_node_copy (node));
+  }
+  job = pmt_job_parse (recipe, error);
+  json_object_unref (recipe);
+  return job;
+}
+
 static gboolean
 answer_tokens (const Question *question, PmtModelCache *cache, GError **error)
 {
-  const char *path, *prompt;
-  PmtModel *model;
-  PmtTokenizer *tokenizer;
-  PmtTokens tokens = { 0 };
-  PmtMessage *answer;
-  int limit;
+  const char *path;
+  PmtModel *model = NULL;
+  PmtJob *job = NULL;
+  JsonObject *counted = NULL;
 
-  if (!pmt_message_string (question->message->header, "model", "", &path, error) ||
-      !pmt_message_string (question->message->header, "prompt", "", &prompt, error))
-    return FALSE;
-  model = pmt_model_cache_get (cache, path, error);
-  if (!model)
-    return FALSE;
-  tokenizer = pmt_model_tokenizer (model, error);
-  if (tokenizer) {
-    pmt_tokenizer_encode (tokenizer, prompt, &tokens);
-    limit = pmt_tokenizer_length (tokenizer) - 2;
-    answer = pmt_message_new ("tokens", question->message->id);
-    json_object_set_int_member (answer->header, "count", tokens.n_tokens);
-    json_object_set_int_member (answer->header, "limit", limit);
-    json_object_set_int_member (answer->header, "cut", MAX (0, tokens.n_tokens - limit));
+  if (pmt_message_string (question->message->header, "model", "", &path, error) && (job = prompt_job (question->message->header, error)) &&
+      (model = pmt_model_cache_get (cache, path, error)))
+    counted = pmt_job_tokens (job, model, FALSE, error);
+  if (counted) {
+    PmtMessage *answer = pmt_message_new ("tokens", question->message->id);
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
+    json_object_iter_init_ordered (&iter, counted);
+    while (json_object_iter_next_ordered (&iter, &name, &node))
+      json_object_set_member (answer->header, name, json_node_copy (node));
     pmt_connection_send (question->connection, answer);
-    pmt_tokens_clear (&tokens);
+    json_object_unref (counted);
   }
+  pmt_job_free (job);
   pmt_model_unref (model);
-  return tokenizer != NULL;
+  return counted != NULL;
 }
 
 static void

@@ -218,8 +218,14 @@ def test_lists_and_tokens(program):
         models = client.ask({"type": "models", "id": 3})["models"]
         assert models and models[0]["path"] == "" and models[0]["family"], models
         few = client.ask({"type": "tokens", "id": 4, "prompt": "a red circle"})
-        many = client.ask({"type": "tokens", "id": 5, "prompt": "a red circle " * 60})
+        many = client.ask({"type": "tokens", "id": 5, "prompt": "a red circle " * 60, "long-prompts": "truncate"})
         assert few["cut"] == 0 and few["count"] >= 3 and many["cut"] == many["count"] - many["limit"] > 0
+        assert few["chunks"] == 1 and few["ends"] == [] and few["counts"] == [few["count"]] and len(few["text-encoders"]) == 1
+        chunks = client.ask({"type": "tokens", "id": 6, "prompt": "a red circle " * 60})
+        assert chunks["cut"] == 0 and chunks["chunks"] >= 2 and sum(chunks["counts"]) == chunks["count"] == many["count"], chunks
+        assert len(chunks["ends"]) == chunks["chunks"] - 1 and chunks["ends"][0] > 0
+        wrong = client.ask({"type": "tokens", "id": 7, "prompt": "a", "long-prompts": "fold"})
+        assert wrong["type"] == "error" and "long-prompts" in wrong["message"], wrong
 
 
 def test_question_is_answered_while_a_job_runs(program):

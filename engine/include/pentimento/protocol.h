@@ -19,7 +19,10 @@
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id stops stepping and decodes its present estimate
  *   models | methods | samplers {}    answers of the same type
- *   tokens     {model?, prompt}       answers tokens {count, limit, cut}
+ *   tokens     {model?, prompt, prompt-syntax?, long-prompts?, embeddings?: as in a recipe}
+ *                                     answers tokens {count, limit: tokens of a chunk, cut, chunks, counts: [tokens of each chunk],
+ *                                     ends: [byte of the prompt where each further chunk begins], words: [learned words in it],
+ *                                     text-encoders: [{count, limit, cut, chunks}]}
  *   bye        {}                     the engine closes the connection; so does end of file, which also cancels this client's job
  *
  * engine -> client

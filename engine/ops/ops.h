@@ -38,6 +38,24 @@ PmtTensor pmt_quick_gelu (PmtContext *ctx, PmtTensor x); /* x * sigmoid(1.702 x)
 /* x [.., 2C] = [a | gate] -> a * gelu(gate), [.., C] (Shazeer 2020; the gate is the second half). */
 PmtTensor pmt_geglu (PmtContext *ctx, PmtTensor x);
 
+/* Functions of small added networks, by torch.nn's names and constants. */
+typedef enum {
+  PMT_ACTIVATE_LEAKY_RELU, /* slope 0.01 below 0 */
+  PMT_ACTIVATE_ELU,
+  PMT_ACTIVATE_HARD_SWISH,
+  PMT_ACTIVATE_HARD_SIGMOID,
+  PMT_ACTIVATE_TANH,
+  PMT_ACTIVATE_SIGMOID,
+  PMT_ACTIVATE_SOFTPLUS,
+  PMT_ACTIVATE_MISH,
+  PMT_ACTIVATE_SOFTSIGN,
+  PMT_ACTIVATE_RELU6,
+  PMT_ACTIVATE_SELU,
+  PMT_N_ACTIVATES
+} PmtActivate;
+PmtTensor pmt_activate (PmtContext *ctx, PmtTensor x, PmtActivate function);
+const char *pmt_activate_name (PmtActivate function); /* torch.nn's class in lower case: "leakyrelu" */
+
 PmtTensor pmt_add (PmtContext *ctx, PmtTensor a, PmtTensor b);          /* equal shapes */
 PmtTensor pmt_add_rows (PmtContext *ctx, PmtTensor x, PmtTensor v);     /* x [N, .., C] + v [N, C] at every position */
 PmtTensor pmt_scale (PmtContext *ctx, PmtTensor x, float factor);

@@ -6,7 +6,22 @@ pmt_result_clear (PmtResult *result)
 {
   g_free (result->image);
   g_free (result->latent);
+  g_strfreev (result->notes);
   *result = (PmtResult) { 0 };
+}
+
+void
+pmt_run_note (PmtRun *run, const char *format, ...)
+{
+  PmtRunner *runner = (PmtRunner *) run;
+  va_list args;
+  if (runner->dry)
+    return;
+  if (!runner->notes)
+    runner->notes = g_ptr_array_new_with_free_func (g_free);
+  va_start (args, format);
+  g_ptr_array_add (runner->notes, g_strdup_vprintf (format, args));
+  va_end (args);
 }
 
 static float *
@@ -33,6 +48,10 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   result->latent_channels = run->latent_channels;
   result->vae_tiled = runner->tiled && pmt_vae_tiling_helps (pmt_vae_config (run->vae), run->latent_height, run->latent_width);
   result->steps_done = runner->steps_done;
+  if (runner->notes) {
+    g_ptr_array_add (runner->notes, NULL);
+    result->notes = (char **) g_ptr_array_free (g_steal_pointer (&runner->notes), FALSE);
+  }
   result->prompt_tokens_cut = runner->prompt_tokens_cut;
   result->negative_tokens_cut = run->negative_tokens_cut;
   result->prediction = run->schedule->config.prediction;

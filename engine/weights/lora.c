@@ -6,7 +6,7 @@
 
 #include "engine/weights/kinds.h"
 #include "engine/weights/lora_parts.h"
-#include "engine/weights/pickle.h"
+#include "engine/weights/tensor_file.h"
 
 /* ---- the file --------------------------------------------------------------------------------------------------------- */
 
@@ -28,34 +28,14 @@ find_file (const char *path, GError **error)
   return NULL;
 }
 
+/* Files whose names tell another base, or a kind of change that is not known here, are refused by pmt_kind_require. */
 static PmtSafetensors *
-open_file (const char *path, GError **error)
+open_file (const char *path, const PmtLoraModel *model, GError **error)
 {
   g_autofree char *file = find_file (path, error);
-  if (!file)
+  if (!file || !pmt_kind_require (file, PMT_KIND_LORA, model->path, model->family, NULL, error))
     return NULL;
-  if (pmt_content_of (file) == PMT_CONTENT_PICKLE) {
-    pmt_pickle_refuse (file, error);
-    return NULL;
-  }
-  return pmt_safetensors_open (file, error);
-}
-
-/* Kinds of changes that are known by name only. */
-static const char *
-foreign_kind (const PmtSafetensors *file)
-{
-  static const struct {
-    const char *ending, *kind;
-  } kinds[] = {
-    { ".oft_blocks", "OFT" }, { ".oft_diag", "OFT" }, { ".oft_R.weight", "OFT" }, { ".a1.weight", "GLoRA" }, { ".on_input", "IA3" },
-    { ".boft_R", "BOFT" },    { ".vera_lambda_b", "VeRA" },
-  };
-  for (guint i = 0; i < pmt_safetensors_count (file); i++)
-    for (size_t k = 0; k < G_N_ELEMENTS (kinds); k++)
-      if (g_str_has_suffix (pmt_safetensors_at (file, i)->name, kinds[k].ending))
-        return kinds[k].kind;
-  return NULL;
+  return pmt_tensor_file_open (file, error);
 }
 
 /* ---- what a file was made for ------------------------------------------------------------------------------------------ */
@@ -82,29 +62,20 @@ static char *
 guess_base (const PmtSafetensors *file)
 {
   static const struct {
-    int64_t width;
-    const char *label;
-  } widths[] = { { 768, "Stable Diffusion 1.x" }, { 1024, "Stable Diffusion 2.x" }, { 2048, "Stable Diffusion XL" },
-                 { 1280, "the Stable Diffusion XL refiner" } };
-  static const struct {
     const char *part, *label;
-  } signs[] = { { "double_blocks", "Flux" },     { "single_transformer_blocks", "Flux" }, { "single_blocks", "Flux" },
-                { "joint_blocks", "Stable Diffusion 3" }, { "lora_te2_", "Stable Diffusion XL" },
-                { "text_encoder_2.", "Stable Diffusion XL" } };
+  } signs[] = { { "double_blocks", "Flux" }, { "single_transformer_blocks", "Flux" }, { "single_blocks", "Flux" },
+                { "joint_blocks", "Stable Diffusion 3" } };
+  const PmtFamily *base = pmt_kind_of_tensors (file).base;
   const int64_t width = text_width (file);
-  const char *stated = pmt_safetensors_metadata (file, "modelspec.architecture");
-  for (size_t i = 0; i < G_N_ELEMENTS (widths); i++)
-    if (width == widths[i].width)
-      return g_strdup_printf ("%s (text of width %d)", widths[i].label, (int) width);
+  if (base && strcmp (base->id, "custom") != 0)
+    return g_strdup (base->label);
   if (width > 0)
     return g_strdup_printf ("a model with text of width %d", (int) MIN (width, G_MAXINT));
   for (guint i = 0; i < pmt_safetensors_count (file); i++)
     for (size_t k = 0; k < G_N_ELEMENTS (signs); k++)
       if (strstr (pmt_safetensors_at (file, i)->name, signs[k].part))
         return g_strdup (signs[k].label);
-  if (!stated)
-    stated = pmt_safetensors_metadata (file, "ss_base_model_version");
-  return stated && g_utf8_validate (stated, -1, NULL) ? g_strdup_printf ("\"%.60s\"", stated) : g_strdup ("a model of another kind");
+  return g_strdup ("a model of another kind");
 }
 
 static void
@@ -117,7 +88,7 @@ refuse_shape (const PmtLora *lora, const PmtLoraModel *model, const PmtLoraModul
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
                "The LoRA '%s' was made for %s, and the model '%s' is %s (text of width %d; the change '%s' does not fit its weight of %s); "
                "choose a LoRA for this model, or the model that it was made for.",
-               lora->path, base, model->path, model->label, model->context_width, module->stem, shape->str);
+               lora->path, base, model->path, model->family->label, model->context_width, module->stem, shape->str);
 }
 
 static gboolean
@@ -126,26 +97,11 @@ check_matches (const PmtLora *lora, const PmtLoraModel *model, guint n_matched, 
   const guint n_unmatched = lora->unmatched->len - 1, n = n_matched + n_unmatched;
   if (n_matched > n_unmatched)
     return TRUE;
-  if (n_matched == 0) {
-    const char *foreign = foreign_kind (lora->file);
-    const PmtKind kind = pmt_kind_detect (lora->file);
-    if (foreign) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "'%s' holds changes of the kind %s, which this version cannot apply; use a LoRA, LoCon, DoRA, LoHa or LoKr file.",
-                   lora->path, foreign);
-      return FALSE;
-    }
-    if (kind != PMT_KIND_LORA && kind != PMT_KIND_UNKNOWN) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s and not a LoRA; give it where such a file belongs, or choose a LoRA.",
-                   lora->path, pmt_kind_label (kind));
-      return FALSE;
-    }
-  }
   g_autofree char *base = guess_base (lora->file);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
                "%u of the %u tensors in the LoRA '%s' belong to nothing in the model '%s', which is %s, for example '%s'; it seems to be made "
                "for %s: choose a LoRA for this model.",
-               n_unmatched, n, lora->path, model->path, model->label, n_unmatched ? (char *) lora->unmatched->pdata[0] : "", base);
+               n_unmatched, n, lora->path, model->path, model->family->label, n_unmatched ? (char *) lora->unmatched->pdata[0] : "", base);
   return FALSE;
 }
 
@@ -396,12 +352,12 @@ read_all (Reading *r, GError **error)
 PmtLora *
 pmt_lora_open (const char *path, const PmtLoraModel *model, GError **error)
 {
-  PmtSafetensors *file = open_file (path, error);
+  PmtSafetensors *file = open_file (path, model, error);
   if (!file)
     return NULL;
   PmtLora *lora = g_new0 (PmtLora, 1);
   lora->file = file;
-  lora->path = g_strdup (path);
+  lora->path = g_strdup (pmt_safetensors_path (file));
   lora->modules = g_ptr_array_new_with_free_func (free_module);
   lora->patches = g_array_new (FALSE, FALSE, sizeof (PmtLoraPatch));
   lora->unmatched = g_ptr_array_new_with_free_func (g_free);
@@ -462,6 +418,13 @@ pmt_lora_changes (const PmtLora *lora, guint weight)
       high = middle;
   }
   return FALSE;
+}
+
+gboolean
+pmt_lora_has_shape (const PmtLora *lora, guint weight, int rank, const int64_t *dim)
+{
+  const PmtLoraWeight *w = &lora->weights[weight];
+  return w->rank == rank && memcmp (w->dim, dim, (size_t) rank * sizeof *dim) == 0;
 }
 
 guint

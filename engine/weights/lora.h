@@ -8,6 +8,7 @@
 #pragma once
 
 #include "engine/base/cancel.h"
+#include "engine/weights/families.h"
 #include "engine/weights/source.h"
 
 typedef enum { PMT_LORA_UNET, PMT_LORA_TEXT, PMT_LORA_TEXT_2, PMT_LORA_N_PARTS } PmtLoraPart;
@@ -28,7 +29,8 @@ typedef struct PmtLoraModel {
   int layers_per_block, levels; /* of the UNet: LDM numbers blocks through */
   int context_width;            /* of the UNet's text */
   bool refiner;                 /* its one text encoder is the second one of its family */
-  const char *path, *label;     /* "Stable Diffusion 1.x" */
+  const char *path;
+  const PmtFamily *family;
 } PmtLoraModel;
 
 typedef struct PmtLora PmtLora;
@@ -45,6 +47,8 @@ const char *const *pmt_lora_unmatched (const PmtLora *lora);
 
 /* Which of the model's weights it changes: TRUE when there is a change to the i-th one that was given. */
 gboolean pmt_lora_changes (const PmtLora *lora, guint weight);
+/* Whether the i-th weight was given with this shape (a model's networks for filling and editing have other first layers). */
+gboolean pmt_lora_has_shape (const PmtLora *lora, guint weight, int rank, const int64_t *dim);
 /* How many modules of a part it changes. */
 guint pmt_lora_count (const PmtLora *lora, PmtLoraPart part);
 

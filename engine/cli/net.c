@@ -61,6 +61,8 @@ residual_add (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *
   *x = sum;
 }
 
+static const char *const unet_inputs[] = { "sample", "timestep", "encoder_hidden_states", "timestep_cond", "text_embeds", "time_ids", NULL };
+
 /* Reads all residuals; any other tensor that the network does not take is an error. */
 static gboolean
 read_residuals (Net *net, const PmtUnetConfig *config, Residuals *residuals, GError **error)
@@ -74,7 +76,7 @@ read_residuals (Net *net, const PmtUnetConfig *config, Residuals *residuals, GEr
     char *end = NULL;
     guint64 index;
 
-    if (strcmp (name, "sample") == 0 || strcmp (name, "timestep") == 0 || strcmp (name, "encoder_hidden_states") == 0)
+    if (g_strv_contains (unet_inputs, name))
       continue;
     if (strcmp (name, MID_RESIDUAL) == 0) {
       if (!pmt_net_check (net->in, tensor, 4, any, error))
@@ -85,8 +87,8 @@ read_residuals (Net *net, const PmtUnetConfig *config, Residuals *residuals, GEr
     index = g_str_has_prefix (name, RESIDUAL) ? g_ascii_strtoull (name + strlen (RESIDUAL), &end, 10) : 0;
     if (!end || end == name + strlen (RESIDUAL) || *end != '\0' || index >= (guint64) skips || index >= MOST_SKIPS) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "The network takes no tensor \"%s\"; it takes sample, timestep, encoder_hidden_states, " RESIDUAL "0 to %d and "
-                   MID_RESIDUAL ".", name, skips - 1);
+                   "The network takes no tensor \"%s\"; it takes sample, timestep, encoder_hidden_states, timestep_cond, text_embeds, time_ids, "
+                   RESIDUAL "0 to %d and " MID_RESIDUAL ".", name, skips - 1);
       return FALSE;
     }
     if (!pmt_net_check (net->in, tensor, 4, any, error))
@@ -94,6 +96,21 @@ read_residuals (Net *net, const PmtUnetConfig *config, Residuals *residuals, GEr
     residuals->skip[index] = pmt_net_read (&net->ctx, net->in, tensor);
   }
   return TRUE;
+}
+
+/* A matrix with one line for each row; PMT_NO_TENSOR when it is not there. The network itself says what width it takes. */
+static gboolean
+read_added (Net *net, const char *name, int64_t rows, PmtTensor *added, GError **error)
+{
+  const PmtSafetensor *tensor = pmt_safetensors_lookup (net->in, name);
+  const int64_t shape[2] = { rows, -1 };
+
+  if (!tensor)
+    return TRUE;
+  if (!pmt_net_check (net->in, tensor, 2, shape, error))
+    return FALSE;
+  *added = pmt_net_read (&net->ctx, net->in, tensor);
+  return !pmt_context_take_error (&net->ctx, error);
 }
 
 static gboolean
@@ -119,7 +136,9 @@ run_unet (Net *net, GError **error)
   config = pmt_model_unet_config (net->model, choice);
   if (!pmt_net_check (net->in, sample, 4, (const int64_t[]) { -1, config->in_channels, -1, -1 }, error) ||
       !pmt_net_check (net->in, hidden, 3, (const int64_t[]) { sample->dim[0], -1, config->cross_attention_dim }, error) ||
-      !read_residuals (net, config, residuals, error))
+      !read_residuals (net, config, residuals, error) || !read_added (net, "timestep_cond", sample->dim[0], &input.timestep_cond, error) ||
+      !read_added (net, "text_embeds", sample->dim[0], &input.text_embeds, error) ||
+      !read_added (net, "time_ids", sample->dim[0], &input.time_ids, error))
     return FALSE;
   timesteps = pmt_net_read_timesteps (net->in, sample->dim[0], error);
   unet = timesteps ? pmt_model_unet (net->model, choice, net->ctx.cancel, error) : NULL;
@@ -190,10 +209,24 @@ run_vae_decode (Net *net, GError **error)
 }
 
 static gboolean
-run_text (Net *net, GError **error)
+add_penultimate (Net *net, PmtClipText *text, const int32_t *ids, const PmtSafetensor *shape, GError **error)
+{
+  const int layers = pmt_clip_text_config (text)->layers;
+  g_autofree char *name = g_strdup_printf ("hidden_states.%d", layers - 1);
+  PmtClipTextOutput output;
+
+  if (pmt_model_text_use (net->model).skip == 0)
+    return TRUE;
+  output = pmt_clip_text_forward (&net->ctx, text, ids, shape->dim[0], shape->dim[1], 1, false);
+  return !pmt_context_take_error (&net->ctx, error) && pmt_net_add (&net->out, name, output.hidden, error);
+}
+
+/* Text encoder `k` of the model. With SDXL also hidden_states.N, the layer before the last as transformers numbers it. */
+static gboolean
+run_text_at (Net *net, int k, GError **error)
 {
   const PmtSafetensor *tensor = pmt_net_find_any (net->in, (const char *const[]) { "input_ids", NULL }, error);
-  const PmtClipTextConfig *config = pmt_model_text_config (net->model);
+  const PmtClipTextConfig *config = pmt_model_text_config_at (net->model, k);
   g_autofree int32_t *ids = NULL;
   PmtClipTextOutput output;
   PmtClipText *text;
@@ -218,12 +251,31 @@ run_text (Net *net, GError **error)
     }
     ids[i] = (int32_t) values.data[i];
   }
-  text = pmt_model_text (net->model, net->ctx.cancel, error);
+  text = pmt_model_text_at (net->model, k, net->ctx.cancel, error);
   if (!text)
     return FALSE;
   output = pmt_clip_text_forward (&net->ctx, text, ids, tensor->dim[0], tensor->dim[1], 0, true);
   return !pmt_context_take_error (&net->ctx, error) && pmt_net_add (&net->out, "last_hidden_state", output.hidden, error) &&
-         pmt_net_add (&net->out, config->projection ? "text_embeds" : "pooler_output", output.pooled, error);
+         pmt_net_add (&net->out, config->projection ? "text_embeds" : "pooler_output", output.pooled, error) &&
+         add_penultimate (net, text, ids, tensor, error);
+}
+
+static gboolean
+run_text (Net *net, GError **error)
+{
+  return run_text_at (net, 0, error);
+}
+
+static gboolean
+run_text_2 (Net *net, GError **error)
+{
+  const int last = pmt_model_n_texts (net->model) - 1;
+
+  if (pmt_model_text_component (net->model, last) == PMT_COMPONENT_TEXT_2)
+    return run_text_at (net, last, error);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The model '%s' has one text encoder and no second one; take the network text.",
+               pmt_model_path (net->model));
+  return FALSE;
 }
 
 static const struct {
@@ -236,6 +288,7 @@ static const struct {
   { "vae-encode", run_vae_encode },
   { "vae-decode", run_vae_decode },
   { "text", run_text },
+  { "text2", run_text_2 },
   { "controlnet", NULL, pmt_net_controlnet },
   { "t2i-adapter", NULL, pmt_net_t2i_adapter },
   { "image-encoder", NULL, pmt_net_image_encoder },
@@ -252,7 +305,7 @@ run_net (const char *name, const char *model, const char *in, const char *out, G
   while (i < G_N_ELEMENTS (nets) && strcmp (nets[i].name, name) != 0)
     i++;
   if (i == G_N_ELEMENTS (nets)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no network '%s'; there are unet, vae-encode, vae-decode, text, controlnet, "
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no network '%s'; there are unet, vae-encode, vae-decode, text, text2, controlnet, "
                  "t2i-adapter and image-encoder.", name);
     return FALSE;
   }
@@ -294,11 +347,12 @@ run (int argc, char **argv, GError **error)
 
   if (!pmt_cli_parse (&pmt_command_net, "NAME",
                       "Tensors are NCHW and named as in diffusers:\n"
-                      "  unet        sample, timestep, encoder_hidden_states [, down_block_additional_residuals.N,\n"
-                      "              mid_block_additional_residual] -> sample\n"
+                      "  unet        sample, timestep, encoder_hidden_states [, text_embeds and time_ids (SDXL), timestep_cond (LCM),\n"
+                      "              down_block_additional_residuals.N, mid_block_additional_residual] -> sample\n"
                       "  vae-encode  sample (picture, -1..1) -> latent_dist.mean, latent_dist.logvar\n"
                       "  vae-decode  z (not scaled) -> sample\n"
                       "  text        input_ids -> last_hidden_state, pooler_output (text_embeds with a projection)\n"
+                      "  text2       the same with SDXL's second text encoder\n"
                       "  controlnet  sample, timestep, encoder_hidden_states, controlnet_cond (picture, 0..1) [, text_embeds,\n"
                       "              time_ids, conditioning_scale, guess_mode] -> down_block_res_samples.N, mid_block_res_sample\n"
                       "  t2i-adapter x (picture, 0..1) -> features.N\n"

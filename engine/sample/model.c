@@ -264,6 +264,12 @@ pmt_model_n_texts (const PmtModel *model)
   return model->n_texts;
 }
 
+PmtComponent
+pmt_model_text_component (const PmtModel *model, int k)
+{
+  return model->text_component[k];
+}
+
 const PmtClipTextConfig *
 pmt_model_text_config_at (const PmtModel *model, int k)
 {

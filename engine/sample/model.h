@@ -50,6 +50,7 @@ const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);
  * is then its first here. */
 const PmtClipTextConfig *pmt_model_text_config (const PmtModel *model);
 int pmt_model_n_texts (const PmtModel *model); /* 1 or 2 */
+PmtComponent pmt_model_text_component (const PmtModel *model, int k); /* PMT_COMPONENT_TEXT or PMT_COMPONENT_TEXT_2 */
 const PmtClipTextConfig *pmt_model_text_config_at (const PmtModel *model, int k);
 PmtTextUse pmt_model_text_use (const PmtModel *model);
 /* Numbers that the UNet is told about the picture: 6 (height and width before scaling, top and left of the crop, height and width), 5 with

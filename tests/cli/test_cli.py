@@ -344,6 +344,25 @@ def test_image_encoder_agrees_with_transformers(cli):
             say=["no image encoder"])
 
 
+def test_networks_of_other_families_agree_with_diffusers(cli):
+    families = DATA / "families"
+    for model, name in (("sdxl", "unet"), ("sdxl", "text"), ("sdxl", "text2"), ("lcm", "unet")):
+        stored = read_safetensors(families / f"io-{model}-{name}.safetensors")
+        wanted = {k[4:]: v for k, v in stored.items() if k.startswith("out.")}
+        got = net(cli, families / model, name, {k: v for k, v in stored.items() if not k.startswith("out.")})
+        assert set(got) == set(wanted), (model, name, set(got))
+        for key, tensor in wanted.items():
+            far = distance(values(got[key]), values(tensor))
+            assert got[key][1] == tensor[1] and far < 1e-4, (model, name, key, far)
+    stored = read_safetensors(families / "io-sdxl-unet.safetensors")
+    for drop, say in (("time_ids", "0 time ids"), ("text_embeds", "pooled text of 0")):
+        write_safetensors(cli.path("bad-in.safetensors"), {k: v for k, v in stored.items() if k != drop and not k.startswith("out.")})
+        cli.bad("net", "unet", "--model", families / "sdxl", "--in", cli.path("bad-in.safetensors"), "--out",
+                cli.path("bad-out.safetensors"), say=[say])
+    cli.bad("net", "text2", "--model", OWN / "model", "--in", families / "io-sdxl-text.safetensors", "--out",
+            cli.path("bad-out.safetensors"), say=["one text encoder"])
+
+
 def test_networks_refuse_what_does_not_fit(cli):
     stored = read_safetensors(OWN / "io-unet-residuals.safetensors")
     good = {k: v for k, v in stored.items() if not k.startswith("out.")}

@@ -114,6 +114,28 @@ def build(root, name):
     return m
 
 
+@torch.no_grad()
+def keep_networks(root, models, versions):
+    """Single networks on given tensors, the expected values under "out."."""
+    torch.manual_seed(60)
+
+    def keep(name, tensors):
+        save_file({k: v.detach().contiguous() for k, v in tensors.items()}, root / f"io-{name}.safetensors", metadata=versions)
+    xl, lcm = models["sdxl"], models["lcm"]
+    x = {"sample": torch.randn(2, 4, 6, 8), "timestep": torch.tensor([3.0, 741.0]), "encoder_hidden_states": torch.randn(2, 5, 28)}
+    added = {"text_embeds": torch.randn(2, 10), "time_ids": torch.tensor([[48.0, 64, 0, 0, 48, 64], [100, 90, 3, 4, 50, 60]])}
+    keep("sdxl-unet", {**x, **added, "out.sample": xl["unet"](**x, added_cond_kwargs=added).sample})
+    x = {"sample": torch.randn(1, 4, 6, 8), "timestep": torch.tensor([499.0]), "encoder_hidden_states": torch.randn(1, 5, 16),
+         "timestep_cond": torch.randn(1, 32)}
+    keep("lcm-unet", {**x, "out.sample": lcm["unet"](**x).sample})
+    ids = torch.tensor([[270, 3, 4, 100, 271, 271], [270, 271, 0, 0, 0, 0]])
+    for name, encoder in (("text", xl["text_encoder"]), ("text2", xl["text_encoder_2"])):
+        answer = encoder(ids, output_hidden_states=True)
+        pooled = {"out.text_embeds": answer.text_embeds} if name == "text2" else {"out.pooler_output": answer.pooler_output}
+        keep("sdxl-" + name, {"input_ids": ids, "out.last_hidden_state": answer.last_hidden_state,
+                              "out.hidden_states.2": answer.hidden_states[2], **pooled})
+
+
 def make_scheduler(c, m):
     cls, extra = SAMPLERS[c["sampler"]]
     keys = cls.__init__.__wrapped__.__code__.co_varnames
@@ -192,6 +214,7 @@ def main():
         run(c, models, picture, mask, made)
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
     save_file(made, root / "runs.safetensors", metadata=versions)
+    keep_networks(root, models, versions)
     (root / "runs.json").write_text(json.dumps({"made_with": versions, "cases": cases}, indent=1) + "\n")
 
 

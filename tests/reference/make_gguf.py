@@ -31,6 +31,12 @@ def main():
     conv = random.standard_normal((8, 4, 3, 3)).astype(np.float32)
     writer.add_tensor(FIRST, conv)
     expected[FIRST] = conv
+    # as ComfyUI's converter does it: flattened to whole blocks, the shape it had noted under a key
+    flat = random.standard_normal((3, 64)).astype(np.float32)
+    packed = gguf.quants.quantize(flat, gguf.GGMLQuantizationType.Q8_0)
+    writer.add_array("comfy.gguf.orig_shape.flat", [4, 2, 8, 3])
+    writer.add_tensor("flat", packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    expected["flat"] = np.ascontiguousarray(gguf.quants.dequantize(packed, gguf.GGMLQuantizationType.Q8_0), dtype=np.float32).reshape(4, 2, 8, 3)
     blocks = random.integers(0, 256, (2, 144), dtype=np.uint8)
     writer.add_tensor("quant.q4_k", blocks, raw_dtype=gguf.GGMLQuantizationType.Q4_K)
     writer.write_header_to_file()

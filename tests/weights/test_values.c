@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Text encoders in OpenCLIP's names against diffusers' conversion of the same files (make_name_lists.py): joined projections cut in three
+/* Values against other programs' readings of the same files. Text encoders in OpenCLIP's names against diffusers' conversion of the same files (make_name_lists.py): joined projections cut in three
  * and the turned text projection, to the bit, whole and in pieces; and GGUF files against the gguf package (make_gguf.py). */
 #include <string.h>
 
@@ -122,7 +122,7 @@ test_gguf (void)
     }
     readable++;
   }
-  g_assert_cmpuint (readable, ==, 9);
+  g_assert_cmpuint (readable, ==, 10);
   g_assert_cmpstr (pmt_safetensors_metadata (file, "general.architecture"), ==, "sd1");
 
   /* a format whose values cannot be read is named, and does not keep the file from being opened */

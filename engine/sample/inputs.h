@@ -15,7 +15,8 @@ typedef struct PmtControl {
   bool guess;         /* ControlNet only: on the prompt's half only, weaker towards the outer blocks */
 } PmtControl;
 
-/* A picture that stands beside the prompt (IP-Adapter, Ye et al. 2023). */
+/* A picture that stands beside the prompt (IP-Adapter, Ye et al. 2023). Those of one adapter with the same encoder, strength and times share
+ * one attention; others have one each. At strength 0 the networks are loaded and change nothing. */
 typedef struct PmtReference {
   const char *model;   /* the adapter's file */
   const char *encoder; /* folder or file of its CLIP image encoder; NULL = looked for beside the adapter and in the model's folder */

@@ -47,8 +47,8 @@ add_weights (File *file, PmtNet net, const PmtWeightPool *pool, GArray *weights)
 static void *
 file_open (PmtModel *model, const char *path, GError **error)
 {
-  const PmtUnetConfig *config = pmt_model_unet_config (model, false);
-  PmtUnet *unet = pmt_model_unet_dry (model, false, error);
+  const PmtUnetConfig *config = pmt_model_unet_config (model, PMT_UNET_MAIN);
+  PmtUnet *unet = pmt_model_unet_dry (model, PMT_UNET_MAIN, error);
   if (!unet)
     return NULL;
   g_autoptr (GArray) weights = g_array_new (FALSE, FALSE, sizeof (PmtLoraWeight));

@@ -8,7 +8,7 @@
 /* A set is an extra of the model: that keeps it between runs, counts its memory, fills it when the others are loaded, and lets it go. */
 typedef struct WeightSet {
   PmtModel *model;
-  bool fill_unet;
+  PmtUnetChoice unet;
   const PmtWeightSetClass *class;
   void *user;
   GArray *refs[PMT_N_NETS]; /* PmtWeightRef; NULL for a network that the model lacks */
@@ -18,10 +18,10 @@ typedef struct WeightSet {
 
 /* One network's weights; NULL without error where there is none. */
 static PmtWeightPool *
-pool_of (PmtModel *model, PmtNet net, bool fill, bool dry, const PmtCancel *cancel, GError **error)
+pool_of (PmtModel *model, PmtNet net, PmtUnetChoice choice, bool dry, const PmtCancel *cancel, GError **error)
 {
   if (net == PMT_NET_UNET) {
-    PmtUnet *unet = dry ? pmt_model_unet_dry (model, fill, error) : pmt_model_unet (model, fill, cancel, error);
+    PmtUnet *unet = dry ? pmt_model_unet_dry (model, choice, error) : pmt_model_unet (model, choice, cancel, error);
     return unet ? pmt_unet_weights (unet) : NULL;
   }
   const int k = net - PMT_NET_TEXT;
@@ -34,7 +34,7 @@ pool_of (PmtModel *model, PmtNet net, bool fill, bool dry, const PmtCancel *canc
 PmtWeightPool *
 pmt_run_pool (PmtRun *run, PmtNet net, GError **error)
 {
-  return pool_of (run->model, net, run->fill, !run->unet || run->ctx.dry, run->request->cancel, error);
+  return pool_of (run->model, net, run->unet_choice, !run->unet || run->ctx.dry, run->request->cancel, error);
 }
 
 static void *
@@ -51,7 +51,7 @@ fill_net (WeightSet *set, PmtNet net, const PmtCancel *cancel, GError **error)
   const GArray *refs = set->refs[net];
   if (!refs || refs->len == 0)
     return TRUE;
-  PmtWeightPool *pool = pool_of (set->model, net, set->fill_unet, false, cancel, error);
+  PmtWeightPool *pool = pool_of (set->model, net, set->unet, false, cancel, error);
   set->overlay[net] = pool ? pmt_overlay_new (pool, (const PmtWeightRef *) (const void *) refs->data, (int) refs->len, error) : NULL;
   if (!set->overlay[net])
     return FALSE;
@@ -114,7 +114,7 @@ list_changes (WeightSet *set, GError **error)
 {
   for (int net = 0; net < PMT_N_NETS; net++) {
     GError *failed = NULL;
-    const PmtWeightPool *pool = pool_of (set->model, (PmtNet) net, set->fill_unet, true, NULL, &failed);
+    const PmtWeightPool *pool = pool_of (set->model, (PmtNet) net, set->unet, true, NULL, &failed);
     if (failed) {
       g_propagate_error (error, failed);
       return FALSE;
@@ -132,20 +132,19 @@ int
 pmt_run_weight_set (PmtRun *run, const PmtWeightSetClass *class, const char *key, void *user, GError **error)
 {
   PmtRunner *runner = (PmtRunner *) run;
-  const bool fill = run->fill;
   if (runner->n_sets == PMT_WEIGHT_SETS) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "More than %d sets of changed weights are asked for at once; leave some methods out.",
                  PMT_WEIGHT_SETS);
     return 0;
   }
-  g_autofree char *name = g_strdup_printf ("%s %s\n%s", class->what, fill ? "fill" : "plain", key);
+  g_autofree char *name = g_strdup_printf ("%s %d\n%s", class->what, (int) run->unet_choice, key);
   WeightSet *set = pmt_run_extra (run, &set_class, name, error);
   if (!set)
     return 0;
   set->user = user; /* this run's; the one that made it is gone */
   if (!set->class) {
     set->class = class;
-    set->fill_unet = fill;
+    set->unet = run->unet_choice;
     if (!list_changes (set, error))
       return 0;
   }

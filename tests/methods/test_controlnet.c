@@ -94,6 +94,31 @@ test_range (void)
   tear_down (s);
 }
 
+/* The same network twice at half strength says what it says once, to rounding, and is in memory once. */
+static void
+test_twice (void)
+{
+  GError *error = NULL;
+  Setup *s = set_up (sd, "cn-bgr");
+  PmtCost one_cost, two_cost;
+  pmt_run_cost (&s->request, &one_cost, &error);
+  g_assert_no_error (error);
+  PmtResult one = runs_do (&s->request);
+  s->control.strength = 0.5;
+  PmtControl both[2] = { s->control, s->control };
+  s->request.controls = both;
+  s->request.n_controls = 2;
+  pmt_run_cost (&s->request, &two_cost, &error);
+  g_assert_no_error (error);
+  PmtResult two = runs_do (&s->request);
+  g_assert_cmpfloat (runs_distance (two.latent, one.latent, runs_latent_size (&one)), <, 1e-4);
+  g_assert_cmpuint (two_cost.weight_bytes, ==, one_cost.weight_bytes);
+  g_assert_cmpfloat (two_cost.flops, >, one_cost.flops);
+  pmt_result_clear (&one);
+  pmt_result_clear (&two);
+  tear_down (s);
+}
+
 /* Guess mode leaves the unconditional half alone: at guidance 0 only that half counts. */
 static void
 test_guess (void)
@@ -241,6 +266,7 @@ main (int argc, char **argv)
   control_runs_add_cases (false);
   g_test_add_func ("/controlnet/strength", test_strength);
   g_test_add_func ("/controlnet/range", test_range);
+  g_test_add_func ("/controlnet/twice", test_twice);
   g_test_add_func ("/controlnet/guess", test_guess);
   g_test_add_func ("/controlnet/other-base", test_other_base);
   g_test_add_func ("/controlnet/numbers", test_numbers);

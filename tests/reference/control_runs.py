@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import transformers
 from diffusers import (AutoencoderKL, ControlNetModel, DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
-                       MultiAdapter, StableDiffusionAdapterPipeline, StableDiffusionControlNetImg2ImgPipeline,
+                       HeunDiscreteScheduler, MultiAdapter, PNDMScheduler, StableDiffusionAdapterPipeline, StableDiffusionControlNetImg2ImgPipeline,
                        StableDiffusionControlNetInpaintPipeline, StableDiffusionControlNetPipeline,
                        StableDiffusionXLAdapterPipeline, StableDiffusionXLControlNetPipeline, T2IAdapter, UNet2DConditionModel)
 from safetensors.torch import load_file, save_file
@@ -30,7 +30,8 @@ XL = dict(block_out_channels=[4, 8, 8], down_block_types=[D, X, X], attention_he
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
             "prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 1}
 SCHEDULERS = {"ddim": (DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}), "euler": (EulerDiscreteScheduler, {}),
-              "euler-a": (EulerAncestralDiscreteScheduler, {})}
+              "euler-a": (EulerAncestralDiscreteScheduler, {}), "heun": (HeunDiscreteScheduler, {}),
+              "pndm": (PNDMScheduler, {"skip_prk_steps": True})}
 
 # name: (class, config, how it is stored)
 NETS = {
@@ -63,6 +64,9 @@ CASES = [
     {"name": "cn-square", "sampler": "euler", "width": 48, "height": 48, "controls": [control("cn-bgr", "colours")]},
     {"name": "cn-two", "sampler": "euler-a", "controls": [control("cn-ldm"), control("cn-bgr", "colours", 0.5)]},
     {"name": "cn-range", "steps": 6, "controls": [control("cn-ldm", start=0.3, end=0.8), control("cn-bgr", "colours", 0.7, end=0.5)]},
+    # samplers that evaluate more often than once a step: the range is of evaluations
+    {"name": "cn-heun", "sampler": "heun", "controls": [control("cn-ldm", start=0.2, end=0.6)]},
+    {"name": "cn-pndm", "sampler": "pndm", "controls": [control("cn-bgr", "colours", start=0.2, end=0.8)]},
     {"name": "cn-guess", "sampler": "euler", "guidance": 4.0, "controls": [control("cn-ldm", strength=0.9, guess=True)]},
     {"name": "cn-guess-two", "controls": [control("cn-ldm", guess=True), control("cn-bgr", "colours", 0.5, guess=True)]},
     {"name": "cn-guess-no-guidance", "guidance": 1.0, "controls": [control("cn-bgr", "colours", guess=True)]},

@@ -160,6 +160,27 @@ inspect_model (Report *report, PmtModelFiles *files)
   json_object_set_string_member (report->object, "tokenizer", pmt_model_files_tokenizer (files) ? "its own" : "built in");
 }
 
+static gboolean
+holds (const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  return g_file_test (path, G_FILE_TEST_IS_REGULAR);
+}
+
+/* A tokenizer's folder has one of two forms. */
+static void
+inspect_tokenizers (Report *report, PmtModelFiles *files)
+{
+  static const PmtComponent texts[] = { PMT_COMPONENT_TEXT, PMT_COMPONENT_TEXT_2 };
+  gboolean zero;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (texts); i++) {
+    const char *folder = pmt_model_files_tokenizer_for (files, texts[i], &zero);
+    if (folder && !holds (folder, "tokenizer.json") && !(holds (folder, "vocab.json") && holds (folder, "merges.txt")))
+      add_sentence (report->problems, "The folder '%s' holds neither tokenizer.json nor vocab.json with merges.txt; download them too.", folder);
+  }
+}
+
 /* Every component by itself: one that is damaged does not hide the others. */
 static void
 inspect_components (Report *report, PmtModelFiles *files)
@@ -209,6 +230,7 @@ inspect_folder (Report *report, const char *path)
     return;
   }
   inspect_model (report, files);
+  inspect_tokenizers (report, files);
   inspect_components (report, files);
   pmt_model_files_free (files);
 }

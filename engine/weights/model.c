@@ -94,7 +94,16 @@ static gboolean
 adopt_unet (PmtModelFiles *files, PmtComponent which, GError **error)
 {
   PmtUnetTraits traits;
+  const char *class;
 
+  if (!pmt_config_string (files->component[which].config, "_class_name", "UNet2DConditionModel", &class, error))
+    return FALSE;
+  if (strcmp (class, "UNet2DConditionModel") != 0) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+                 "The network of '%s' is a %s, which is another architecture than this version runs; use a Stable Diffusion 1.x, 2.x or XL model.",
+                 files->path, class);
+    return FALSE;
+  }
   if (!config_traits (files->component[which].config, &traits, error))
     return FALSE;
   const PmtFamily *family = pmt_family_detect (&traits);
@@ -186,6 +195,13 @@ open_folder (PmtModelFiles *files, GError **error)
   if (!files->component[PMT_COMPONENT_UNET].config && !files->component[PMT_COMPONENT_VAE].config
       && !files->component[PMT_COMPONENT_TEXT].config) {
     g_autofree char *own = g_build_filename (files->path, "config.json", NULL);
+    const char *class = NULL;
+    if (index && pmt_config_string (index, "_class_name", NULL, &class, NULL) && class) {
+      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+                   "'%s' is a model for diffusers' %s without a UNet, which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL model.",
+                   files->path, class);
+      return FALSE;
+    }
     gboolean part = g_file_test (own, G_FILE_TEST_EXISTS);
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
                  part ? "The folder '%s' is one part of a model; give the folder above it."

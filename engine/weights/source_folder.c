@@ -51,19 +51,43 @@ find_variant (const char *folder, const char *stem, const char *variant, gboolea
   return path;
 }
 
-/* "fp16" of "STEM.fp16.safetensors"; NULL for other names. Shards are not variants. */
+/* What stands between `before` and `after` in a name; NULL when it is not of that form. Newly allocated. */
+static char *
+between (const char *name, const char *stem, const char *before, const char *after)
+{
+  size_t n = strlen (stem), m = strlen (before), length = strlen (name), tail = strlen (after);
+  if (length <= n + m + tail || strncmp (name, stem, n) != 0 || strncmp (name + n, before, m) != 0 || !g_str_has_suffix (name, after))
+    return NULL;
+  return g_strndup (name + n + m, length - n - m - tail);
+}
+
+static gboolean
+is_shard (const char *name, const char *stem)
+{
+  return g_str_has_prefix (name, stem) && strstr (name, "-of-") && g_str_has_suffix (name, ".safetensors");
+}
+
+/* "fp16" of "STEM.fp16.safetensors", or of an index of such a variant; NULL for other names. */
 static char *
 variant_of (const char *name, const char *stem)
 {
-  size_t n = strlen (stem), length = strlen (name), tail = strlen (".safetensors");
-  if (length <= n + 1 + tail || strncmp (name, stem, n) != 0 || name[n] != '.' || !g_str_has_suffix (name, ".safetensors"))
+  static const char *const forms[][2] = { { ".", ".safetensors.index.json" }, { ".safetensors.index.", ".json" },
+                                          { ".safetensors.", ".index.json" }, { ".", ".safetensors" } };
+  if (is_shard (name, stem))
     return NULL;
-  return g_strndup (name + n + 1, length - n - 1 - tail);
+  for (guint i = 0; i < G_N_ELEMENTS (forms); i++) {
+    char *variant = between (name, stem, forms[i][0], forms[i][1]);
+    if (variant && !strchr (variant, '.'))
+      return variant;
+    g_free (variant);
+  }
+  return NULL;
 }
 
 typedef struct Listing {
   GPtrArray *variants;
   char *pickle; /* a pickled file's path */
+  gboolean shards; /* parts of a split file */
 } Listing;
 
 static gboolean
@@ -85,8 +109,10 @@ list_folder (const char *folder, const char *stem, Listing *listing, GError **er
   while ((name = g_dir_read_name (dir))) {
     static const char *const pickles[] = { ".bin", ".ckpt", ".pt", ".pth" };
     char *variant = variant_of (name, stem);
-    if (variant)
-      g_ptr_array_add (listing->variants, variant);
+    if (variant && !g_ptr_array_find_with_equal_func (listing->variants, variant, g_str_equal, NULL))
+      g_ptr_array_add (listing->variants, g_steal_pointer (&variant));
+    g_free (variant);
+    listing->shards = listing->shards || is_shard (name, stem);
     for (guint i = 0; i < G_N_ELEMENTS (pickles) && !listing->pickle; i++)
       if (g_str_has_suffix (name, pickles[i]))
         listing->pickle = g_build_filename (folder, name, NULL);
@@ -104,7 +130,10 @@ listing_clear (Listing *listing)
 static void
 nothing_found (const Listing *listing, const char *folder, const char *stem, const char *variant, GError **error)
 {
-  if (listing->pickle)
+  if (listing->shards && !variant)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
+                 "Folder '%s' holds the parts of a split file without their index, '%s.safetensors.index.json'; download it too.", folder, stem);
+  else if (listing->pickle)
     pmt_pickle_refuse (listing->pickle, error);
   else if (listing->variants->len > 1 && !variant)
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,

@@ -3,6 +3,8 @@
  * weights: a file of many gigabytes takes no longer than its header. */
 #include <string.h>
 
+#include <unistd.h>
+
 #include "engine/weights/kinds.h"
 #include "engine/weights/model.h"
 #include "tests/weights/lists.h"
@@ -301,6 +303,22 @@ test_folders (void)
   files_remove (folder);
 }
 
+/* A download that broke off: the header is whole, the data is not. */
+static void
+test_cut_short (void)
+{
+  g_autofree char *folder = files_folder (), *path = list_write ("sdxl-checkpoint", folder, "sdxl.safetensors");
+  g_autoptr (GError) error = NULL;
+  PmtKindInfo info;
+
+  g_assert_cmpint (truncate (path, (off_t) 3 << 30), ==, 0);
+  g_assert_false (pmt_kind_of_file (path, &info, &error));
+  files_assert_error (error, PMT_ERROR_FORMAT, path, "cut short; get a fresh copy of it");
+  g_autoptr (JsonObject) report = pmt_model_files_inspect (path, NULL);
+  g_assert_cmpstr (json_array_get_string_element (json_object_get_array_member (report, "problems"), 0), ==, error->message);
+  files_remove (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -309,5 +327,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kinds/signs", test_signs);
   g_test_add_func ("/kinds/require", test_require);
   g_test_add_func ("/kinds/folders", test_folders);
+  g_test_add_func ("/kinds/cut-short", test_cut_short);
   return g_test_run ();
 }

@@ -111,6 +111,14 @@ test_folder (void)
   g_assert_null (pmt_model_files_weights (files, PMT_COMPONENT_UNET_FILL, &error));
   files_assert_error (error, PMT_ERROR_NOT_FOUND, "unet_fill", box.folder);
   pmt_model_files_free (files);
+  g_autofree char *tokenizer = g_build_filename (box.folder, "tokenizer", NULL), *problem = problem_of (box.folder, NULL);
+  g_assert_nonnull (strstr (problem, "neither tokenizer.json nor vocab.json"));
+  files_write (tokenizer, "vocab.json", "{}", -1);
+  g_autofree char *half = problem_of (box.folder, NULL);
+  g_assert_cmpstr (half, ==, problem);
+  files_write (tokenizer, "merges.txt", "", -1);
+  assert_problem_free (box.folder);
+  files_write (tokenizer, "tokenizer.json", "{}", -1);
   assert_problem_free (box.folder);
   box_clear (&box);
 }
@@ -221,6 +229,7 @@ typedef struct Refusal {
 
 static const Refusal refusals[] = {
   { "/model/refused/upscaler", "{\"cross_attention_dim\":1024,\"in_channels\":7}", "x4 upscaler" },
+  { "/model/refused/video", "{\"_class_name\":\"UNetSpatioTemporalConditionModel\",\"in_channels\":8}", "a UNetSpatioTemporalConditionModel" },
   { "/model/refused/distilled", "{\"cross_attention_dim\":768,\"mid_block_type\":null}", "distilled" },
   { "/model/refused/channels", "{\"cross_attention_dim\":768,\"in_channels\":6}", "6 input channels" },
   { "/model/refused/type", "{\"cross_attention_dim\":\"wide\"}", "'cross_attention_dim'" },
@@ -333,6 +342,10 @@ test_bad_paths (void)
   files_assert_error (nothing, PMT_ERROR_NOT_FOUND, nowhere, NULL);
   g_assert_null (pmt_model_files_open (bare, &empty));
   files_assert_error (empty, PMT_ERROR_NOT_FOUND, bare, "model_index.json");
+  g_autoptr (GError) flux = NULL;
+  files_write (bare, "model_index.json", "{\"_class_name\":\"FluxPipeline\",\"transformer\":[\"diffusers\",\"FluxTransformer2DModel\"]}", -1);
+  g_assert_null (pmt_model_files_open (bare, &flux));
+  files_assert_error (flux, PMT_ERROR_UNSUPPORTED, bare, "FluxPipeline");
   files_write (component, "config.json", "{}", -1);
   g_assert_null (pmt_model_files_open (component, &part));
   files_assert_error (part, PMT_ERROR_NOT_FOUND, component, "folder above");

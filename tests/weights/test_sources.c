@@ -100,6 +100,8 @@ test_variants (void)
     { { STEM ".safetensors" }, "fp16", -1, PMT_ERROR_NOT_FOUND, STEM ".fp16.safetensors" },
     { { "model.safetensors" }, NULL, -1, PMT_ERROR_NOT_FOUND, STEM ".safetensors" },
     { { STEM ".bin" }, NULL, -1, PMT_ERROR_UNSUPPORTED, "pickled" },
+    { { STEM "-00001-of-00002.safetensors", STEM "-00002-of-00002.safetensors" }, NULL, -1, PMT_ERROR_NOT_FOUND, STEM ".safetensors.index.json" },
+    { { STEM ".fp16-00001-of-00002.safetensors" }, NULL, -1, PMT_ERROR_NOT_FOUND, "without their index" },
     { { STEM ".bin", STEM ".fp16.safetensors" }, NULL, 1, 0, NULL },
   };
 
@@ -136,6 +138,9 @@ static const ShardCase shard_cases[] = {
   { "/shards/fp16-a", STEM ".fp16.safetensors.index.json", "{\"weight_map\":{\"a\":\"" ONE "\",\"b\":\"" TWO "\"}}", 0, NULL },
   { "/shards/fp16-b", STEM ".safetensors.index.fp16.json", "{\"weight_map\":{\"a\":\"" ONE "\",\"b\":\"" TWO "\"}}", 0, NULL },
   { "/shards/fp16-c", STEM ".safetensors.fp16.index.json", "{\"weight_map\":{\"a\":\"" ONE "\",\"b\":\"" TWO "\"}}", 0, NULL },
+  { "/shards/bf16-a", STEM ".bf16.safetensors.index.json", "{\"weight_map\":{\"a\":\"" ONE "\",\"b\":\"" TWO "\"}}", 0, NULL },
+  { "/shards/bf16-b", STEM ".safetensors.index.bf16.json", "{\"weight_map\":{\"a\":\"" ONE "\",\"b\":\"" TWO "\"}}", 0, NULL },
+  { "/shards/bf16-c", STEM ".safetensors.bf16.index.json", "{\"weight_map\":{\"a\":\"" ONE "\",\"b\":\"" TWO "\"}}", 0, NULL },
   { "/shards/wrong-shard", PLAIN_INDEX, "{\"weight_map\":{\"a\":\"" TWO "\"}}", PMT_ERROR_FORMAT, "tensor 'a'" },
   { "/shards/missing-shard", PLAIN_INDEX, "{\"weight_map\":{\"a\":\"c.safetensors\"}}", PMT_ERROR_NOT_FOUND, "'c.safetensors'" },
   { "/shards/slash", PLAIN_INDEX, "{\"weight_map\":{\"a\":\"x/" ONE "\"}}", PMT_ERROR_FORMAT, "not a plain file name" },

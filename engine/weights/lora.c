@@ -274,6 +274,9 @@ add_patch (Reading *r, const PmtLoraModule *m, const PmtLoraTarget *target, bool
   const PmtLoraWeight *weight = &r->model->weights[index];
   const int64_t rows = weight->dim[0], all = rows * target->all;
   bool fits;
+  /* Lengths of columns run over all slices of a joined module, and each slice is changed on its own. */
+  if (target->all > 1 && has (m, PMT_LORA_DORA) && first_dim (m->tensor[PMT_LORA_DORA]) != all)
+    return FALSE;
   if (bias) {
     const PmtSafetensor *t = m->tensor[has (m, PMT_LORA_DIFF_BIAS) ? PMT_LORA_DIFF_BIAS : PMT_LORA_UP_BIAS];
     fits = t->count == (uint64_t) all;

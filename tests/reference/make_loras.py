@@ -399,7 +399,9 @@ def main():
         targets = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "proj_in"]
         parts["unet"].add_adapter(LoraConfig(r=3, lora_alpha=5, target_modules=targets, init_lora_weights=False, **more,
                                              **({"alpha_pattern": {"conv1": 2}} if not more else {})), adapter_name="x")
-        state = {k: half(v * 0.4) for k, v in get_peft_model_state_dict(parts["unet"], adapter_name="x").items()}
+        g = torch.Generator().manual_seed(4)
+        state = {k: half(torch.randn(v.shape, generator=g) * 0.2)
+                 for k, v in sorted(get_peft_model_state_dict(parts["unet"], adapter_name="x").items())}
         meta = {"r": 3, "lora_alpha": 5, "target_modules": targets, **more, **({"alpha_pattern": {"conv1": 2}} if not more else {})}
         parts["unet"].unload_lora()
         write(root, name, {"unet." + k: v for k, v in state.items()},

@@ -205,6 +205,86 @@ test_method_texts (void)
   pmt_result_clear (&r);
 }
 
+static char *
+write_file (const char *name, const PmtSafetensorOut *tensors, guint n)
+{
+  char *path = g_build_filename (g_get_tmp_dir (), name, NULL);
+  GError *error = NULL;
+  pmt_safetensors_write (path, tensors, n, NULL, &error);
+  g_assert_no_error (error);
+  return path;
+}
+
+/* ---- two encoders ------------------------------------------------------------------------------------------------------ */
+
+/* Row `id` of the token table of an SDXL text encoder. */
+static float *
+token_row (const char *part, int id, int64_t *width)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("PMT_TEST_DATA"), "families", "sdxl", part, "model.safetensors", NULL);
+  GError *error = NULL;
+  PmtSafetensors *file = pmt_safetensors_open (path, &error);
+  g_assert_no_error (error);
+  const PmtSafetensor *t = NULL;
+  for (guint i = 0; i < pmt_safetensors_count (file) && !t; i++)
+    if (g_str_has_suffix (pmt_safetensors_at (file, i)->name, "token_embedding.weight"))
+      t = pmt_safetensors_at (file, i);
+  g_assert_nonnull (t);
+  *width = t->dim[1];
+  float *row = g_new (float, *width);
+  pmt_safetensors_read_f32 (file, t, (uint64_t) (id * *width), (uint64_t) *width, row, &error);
+  g_assert_no_error (error);
+  pmt_safetensors_free (file);
+  return row;
+}
+
+/* A learned word of SDXL whose vectors are those of an ordinary word stands for that word, to the bit: in weights, in both prompts, and
+ * in a second chunk; and a file for one encoder is refused. */
+static void
+test_two_encoders (void)
+{
+  PmtModel *xl = runs_model ("../families/sdxl");
+  GError *error = NULL;
+  PmtTokenizer *tokenizer = pmt_model_tokenizer (xl, &error);
+  g_assert_no_error (error);
+  const int id = pmt_tokenizer_id (tokenizer, "red</w>");
+  g_assert_cmpint (id, >=, 0);
+  int64_t first_width, second_width;
+  g_autofree float *first = token_row ("text_encoder", id, &first_width), *second = token_row ("text_encoder_2", id, &second_width);
+  const PmtSafetensorOut pair[] = { { "clip_l", PMT_DTYPE_F32, 2, { 1, first_width }, first },
+                                    { "clip_g", PMT_DTYPE_F32, 2, { 1, second_width }, second } };
+  g_autofree char *name = g_strdup_printf ("pmt-xl-%d.safetensors", (int) getpid ()), *path = write_file (name, pair, 2);
+  const PmtLearnedWord word = { path, "Scarlet" };
+  PmtRequest q = runs_request (&runs, xl);
+  q.guidance = 5;
+  q.steps = 2;
+  q.prompt = "a (red:1.3) circle BREAK a red house";
+  q.negative = "red";
+  PmtResult ordinary = runs_do (&q);
+  q.words = &word;
+  q.n_words = 1;
+  q.prompt = "a (scarlet:1.3) circle BREAK a SCARLET house";
+  q.negative = "scarlet";
+  PmtResult learned = runs_do (&q);
+  runs_assert_equal (&ordinary, &learned);
+  q.prompt = "a scarlet circle BREAK a SCARLET house";
+  PmtResult plain = runs_do (&q);
+  runs_assert_differ (&ordinary, &plain);
+  pmt_result_clear (&ordinary);
+  pmt_result_clear (&learned);
+  pmt_result_clear (&plain);
+
+  const PmtLearnedWord single = { red, NULL };
+  PmtResult r;
+  q.words = &single;
+  g_assert_false (pmt_run (&q, &r, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "has two; choose an embedding made for SDXL, with clip_l and clip_g."));
+  g_clear_error (&error);
+  g_unlink (path);
+  pmt_model_unref (xl);
+}
+
 /* ---- refusals ----------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -218,16 +298,6 @@ refused (const PmtLearnedWord *list, int n, const char *prompt, PmtError code, c
   g_assert_false (pmt_run (&q, &r, &error));
   g_assert_error (error, PMT_ERROR, (int) code);
   g_assert_cmpstr (error->message, ==, sentence);
-}
-
-static char *
-write_file (const char *name, const PmtSafetensorOut *tensors, guint n)
-{
-  char *path = g_build_filename (g_get_tmp_dir (), name, NULL);
-  GError *error = NULL;
-  pmt_safetensors_write (path, tensors, n, NULL, &error);
-  g_assert_no_error (error);
-  return path;
 }
 
 static void
@@ -336,6 +406,7 @@ main (int argc, char **argv)
   g_test_add_func ("/prompts/lengths", test_lengths);
   g_test_add_func ("/prompts/no-weight", test_no_weight);
   g_test_add_func ("/prompts/method-texts", test_method_texts);
+  g_test_add_func ("/prompts/two-encoders", test_two_encoders);
   g_test_add_func ("/prompts/wrong-files", test_wrong_files);
   g_test_add_func ("/prompts/pickle", test_pickle);
   g_test_add_func ("/prompts/same-word", test_same_word);

@@ -158,7 +158,7 @@ static void
 test_other_base (void)
 {
   Setup *s = set_up (sd, "cn-xl"), *t = set_up (xl, "cn-ldm");
-  REFUSE (&s->request, PMT_ERROR_UNSUPPORTED, "cn-xl", "is a ControlNet for", "4, 8, 8", "text of 32", "controls/sd", "8, 16, 16", "text of 16");
+  REFUSE (&s->request, PMT_ERROR_UNSUPPORTED, "cn-xl", "is a ControlNet for", "4, 8, 8", "text of 32", "controls/sd", "8, 8, 8", "text of 16");
   REFUSE (&t->request, PMT_ERROR_UNSUPPORTED, "cn-ldm", "is a ControlNet for", "controls/xl", "4, 8, 8");
   tear_down (s);
   tear_down (t);

@@ -22,7 +22,7 @@ from make_runs import LENGTH, write_tokenizer
 PROMPT, NEGATIVE = "a red circle left of a blue house", "blurry"
 X, D, XU, U = "CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"
 HINTS = [4, 4, 8, 8]
-SD = dict(block_out_channels=[8, 16, 16], down_block_types=[X, X, D], attention_head_dim=[2, 4, 2], cross_attention_dim=16,
+SD = dict(block_out_channels=[8, 8, 8], down_block_types=[X, X, D], attention_head_dim=[2, 4, 2], cross_attention_dim=16,
           norm_num_groups=4, layers_per_block=1)
 XL = dict(block_out_channels=[4, 8, 8], down_block_types=[D, X, X], attention_head_dim=[1, 2, 4], cross_attention_dim=32,
           norm_num_groups=4, layers_per_block=1, transformer_layers_per_block=[1, 1, 2], use_linear_projection=True,
@@ -43,10 +43,10 @@ NETS = {
     "cn-xl-small": (ControlNetModel, {**XL, "down_block_types": [D, D, D], "mid_block_type": "UNetMidBlock2D",
                                       "transformer_layers_per_block": [0, 0, 0], "conditioning_embedding_out_channels": HINTS},
                     "file"),
-    "t2i": (T2IAdapter, dict(channels=[8, 16, 16], num_res_blocks=2, downscale_factor=8, adapter_type="full_adapter"), "folder"),
-    "t2i-light-grey": (T2IAdapter, dict(in_channels=1, channels=[8, 16], num_res_blocks=2, downscale_factor=8,
+    "t2i": (T2IAdapter, dict(channels=[8, 8, 8], num_res_blocks=2, downscale_factor=8, adapter_type="full_adapter"), "folder"),
+    "t2i-light-grey": (T2IAdapter, dict(in_channels=1, channels=[8, 8], num_res_blocks=2, downscale_factor=8,
                                         adapter_type="light_adapter"), "original"),
-    "t2i-four": (T2IAdapter, dict(in_channels=1, channels=[8, 16, 16, 16], num_res_blocks=1, downscale_factor=8,
+    "t2i-four": (T2IAdapter, dict(in_channels=1, channels=[8, 8, 8, 8], num_res_blocks=1, downscale_factor=8,
                                   adapter_type="full_adapter"), "file"),
     "t2i-xl": (T2IAdapter, dict(channels=[4, 8, 8, 8], num_res_blocks=1, downscale_factor=16, adapter_type="full_adapter_xl"),
                "folder"),

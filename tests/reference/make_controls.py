@@ -20,39 +20,39 @@ HINTS = dict(conditioning_embedding_out_channels=[4, 4, 8, 8])
 # name: (config, rows, height, width, tokens, timesteps, scale); sizes are the latent's, the picture has eight times as many pixels
 CONTROLNETS = {
     # Stable Diffusion 1.x in small
-    "controlnet-sd1": (dict(block_out_channels=[8, 8, 12, 12], down_block_types=[X, X, X, D], attention_head_dim=4,
+    "controlnet-sd1": (dict(block_out_channels=[4, 8, 8, 8], down_block_types=[X, X, X, D], attention_head_dim=4,
                             cross_attention_dim=12, norm_num_groups=4, **HINTS), 2, 6, 4, 5, [981.0, 3.0], 1.0),
     # 2.x: linear projections, heads per level; channels the other way round, sides that no halving divides
-    "controlnet-sd2-bgr": (dict(block_out_channels=[8, 16, 16], down_block_types=[X, X, D], attention_head_dim=[2, 4, 2],
+    "controlnet-sd2-bgr": (dict(block_out_channels=[4, 8, 12], down_block_types=[X, X, D], attention_head_dim=[2, 4, 2],
                                 cross_attention_dim=10, norm_num_groups=4, use_linear_projection=True, layers_per_block=1,
                                 controlnet_conditioning_channel_order="bgr", **HINTS), 1, 3, 5, 4, [500.5], 0.6),
     # SDXL's three builds: added conditions, depth per level; attention without blocks; no attention at all
-    "controlnet-xl": (dict(block_out_channels=[8, 8, 16], down_block_types=[D, X, X], attention_head_dim=[2, 4, 8],
+    "controlnet-xl": (dict(block_out_channels=[4, 8, 8], down_block_types=[D, X, X], attention_head_dim=[1, 4, 8],
                            cross_attention_dim=16, norm_num_groups=4, use_linear_projection=True, layers_per_block=1,
                            transformer_layers_per_block=[1, 2, 3], addition_embed_type="text_time", addition_time_embed_dim=6,
                            projection_class_embeddings_input_dim=46, **HINTS), 2, 5, 7, 6, [17.0, 640.0], 1.3),
-    "controlnet-xl-mid": (dict(block_out_channels=[8, 8, 16], down_block_types=[D, X, X], attention_head_dim=[2, 4, 8],
+    "controlnet-xl-mid": (dict(block_out_channels=[4, 8, 8], down_block_types=[D, X, X], attention_head_dim=[1, 4, 8],
                                cross_attention_dim=16, norm_num_groups=4, use_linear_projection=True, layers_per_block=1,
                                transformer_layers_per_block=[0, 0, 1], addition_embed_type="text_time", addition_time_embed_dim=6,
                                projection_class_embeddings_input_dim=46, **HINTS), 1, 4, 6, 6, [17.0], 1.0),
-    "controlnet-xl-small": (dict(block_out_channels=[8, 8, 16], down_block_types=[D, D, D], attention_head_dim=[2, 4, 8],
+    "controlnet-xl-small": (dict(block_out_channels=[4, 8, 8], down_block_types=[D, D, D], attention_head_dim=[1, 4, 8],
                                  mid_block_type="UNetMidBlock2D", cross_attention_dim=16, norm_num_groups=4,
                                  use_linear_projection=True, layers_per_block=1, transformer_layers_per_block=[0, 0, 0],
                                  addition_embed_type="text_time", addition_time_embed_dim=6,
                                  projection_class_embeddings_input_dim=46, **HINTS), 1, 4, 6, 6, [999.0], 1.0),
     # "shuffle": means over the grid; other widths of the picture's own layers, two of them, so a picture twice as large
-    "controlnet-pool": (dict(block_out_channels=[8, 16], down_block_types=[X, D], attention_head_dim=2, cross_attention_dim=8,
+    "controlnet-pool": (dict(block_out_channels=[4, 8], down_block_types=[X, D], attention_head_dim=2, cross_attention_dim=8,
                              norm_num_groups=4, layers_per_block=2, global_pool_conditions=True, flip_sin_to_cos=False, freq_shift=1,
                              conditioning_embedding_out_channels=[4, 6]), 2, 7, 5, 3, [400.0, 20.0], 0.8),
 }
 
 # name: (config, rows, height, width of the picture)
 ADAPTERS = {
-    "t2i-full": (dict(channels=[8, 16, 16, 16], num_res_blocks=2, downscale_factor=8, adapter_type="full_adapter"), 2, 24, 40),
-    "t2i-full-grey": (dict(in_channels=1, channels=[8, 12, 12, 20], num_res_blocks=2, downscale_factor=8,
+    "t2i-full": (dict(channels=[4, 8, 8, 8], num_res_blocks=2, downscale_factor=8, adapter_type="full_adapter"), 2, 24, 40),
+    "t2i-full-grey": (dict(in_channels=1, channels=[4, 8, 8, 12], num_res_blocks=2, downscale_factor=8,
                            adapter_type="full_adapter"), 1, 64, 24),
-    "t2i-xl": (dict(channels=[8, 12, 16, 16], num_res_blocks=2, downscale_factor=16, adapter_type="full_adapter_xl"), 1, 48, 32),
-    "t2i-xl-grey": (dict(in_channels=1, channels=[8, 12, 16, 16], num_res_blocks=1, downscale_factor=16,
+    "t2i-xl": (dict(channels=[4, 8, 12, 12], num_res_blocks=2, downscale_factor=16, adapter_type="full_adapter_xl"), 1, 48, 32),
+    "t2i-xl-grey": (dict(in_channels=1, channels=[4, 8, 12, 12], num_res_blocks=1, downscale_factor=16,
                          adapter_type="full_adapter_xl"), 1, 32, 48),
     "t2i-light": (dict(channels=[8, 16, 24], num_res_blocks=4, downscale_factor=8, adapter_type="light_adapter"), 1, 40, 24),
     "t2i-light-grey": (dict(in_channels=1, channels=[8, 16], num_res_blocks=2, downscale_factor=8,

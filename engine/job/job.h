@@ -76,6 +76,8 @@ typedef struct PmtJob {
   PmtPrediction prediction;
   char *refiner; /* path; "" = none */
   double refiner_start;
+  PmtVaeTiling tiling;
+  char *taesd; /* path; "" = none */
   int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
   PmtRegionRequest region; /* fill, edit; canvas_width 0 = the image's */
   gboolean has_selection;  /* fill, edit: region.selection was in the recipe; otherwise the mask's bounds are taken */

@@ -14,6 +14,12 @@ static const PmtParamChoice long_prompts[] = {
   { "truncate", N_("Cut off") },
   { NULL, NULL },
 };
+static const PmtParamChoice tilings[] = {
+  { "auto", N_("Where memory is short") },
+  { "on", N_("Always") },
+  { "off", N_("Never") },
+  { NULL, NULL },
+};
 static const PmtParamChoice predictions[] = {
   { "auto", N_("As the model says") },
   { "epsilon", N_("Noise") },
@@ -40,7 +46,11 @@ static const PmtParamChoice predictions[] = {
   { "refiner", N_("_Refiner"), N_("A second model of the same latents (SDXL) that finishes; empty: none."), PMT_PARAM_STRING,       \
     .text = "" },                                                                                                                   \
   { "refiner-start", N_("Refiner fro_m"), N_("Part of the noise levels after which the refiner goes on."), PMT_PARAM_DOUBLE,         \
-    0.01, 0.99, 0.8 }
+    0.01, 0.99, 0.8 },                                                                                                              \
+  { "vae-tiling", N_("_Tiles"), N_("Whether the autoencoder works in tiles, which takes less memory."), PMT_PARAM_CHOICE,           \
+    .text = "auto", .choices = tilings },                                                                                           \
+  { "taesd", N_("Tin_y autoencoder"), N_("File of a tiny autoencoder (TAESD) that decodes instead: quicker, less exact."),          \
+    PMT_PARAM_STRING, .text = "" }
 
 #define COMMON(strength_default, strength_help)                                                                                     \
   { "prompt", N_("_Prompt"), N_("What the picture shows, in words."), PMT_PARAM_STRING, .text = "" },                               \

@@ -166,6 +166,8 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
     job->prediction = (PmtPrediction) (pmt_param_number (values, "prediction") - 1);
   job->refiner = g_strdup (pmt_param_text (values, "refiner"));
   job->refiner_start = pmt_param_number (values, "refiner-start");
+  job->tiling = (PmtVaeTiling) pmt_param_number (values, "vae-tiling");
+  job->taesd = g_strdup (pmt_param_text (values, "taesd"));
   job->seed = (gint64) pmt_param_number (values, "seed");
   job->variants = (int) pmt_param_number (values, "variants");
   job->colour_match = job->task == PMT_TASK_FILL && pmt_param_number (values, "colour-match") != 0;
@@ -205,6 +207,7 @@ pmt_job_free (PmtJob *job)
   g_free (job->model);
   g_free (job->model_hash);
   g_free (job->refiner);
+  g_free (job->taesd);
   g_free (job->prompt);
   g_free (job->negative);
   g_free (job);

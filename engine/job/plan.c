@@ -272,6 +272,8 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .mask = job->task == PMT_TASK_EDIT ? NULL : plan->mask, /* an edit is made of all that is seen, and then laid in */
     .edit = job->task == PMT_TASK_EDIT,
     .image_guidance = job->image_guidance,
+    .vae_tiling = job->tiling,
+    .taesd = job->taesd[0] ? job->taesd : NULL,
     .prompt_syntax = job->syntax,
     .long_prompts = job->long_prompts,
     .prediction = job->has_prediction ? &job->prediction : NULL,

@@ -61,6 +61,8 @@ static const char *const predictions[] = {
   [PMT_PREDICT_EPSILON] = "epsilon", [PMT_PREDICT_V] = "v_prediction", [PMT_PREDICT_SAMPLE] = "sample"
 };
 
+static const char *const tilings[] = { [PMT_VAE_TILING_AUTO] = "auto", [PMT_VAE_TILING_ON] = "on", [PMT_VAE_TILING_OFF] = "off" };
+
 JsonObject *
 pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guint64 seed)
 {
@@ -91,6 +93,9 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
   json_object_set_string_member (recipe, "long-prompts", job->long_prompts == PMT_LONG_CHUNKS ? "chunks" : "truncate");
   if (job->has_prediction)
     json_object_set_string_member (recipe, "prediction", predictions[job->prediction]);
+  json_object_set_string_member (recipe, "vae-tiling", tilings[job->tiling]);
+  if (job->taesd[0])
+    json_object_set_string_member (recipe, "taesd", job->taesd);
   if (job->refiner[0]) {
     json_object_set_string_member (recipe, "refiner", job->refiner);
     json_object_set_double_member (recipe, "refiner-start", job->refiner_start);

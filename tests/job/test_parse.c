@@ -46,6 +46,31 @@ test_defaults (void)
   pmt_job_free (job);
 }
 
+/* What decides how a picture is made, beside what is in it: read, and written into the recipe's request. */
+static void
+test_ways (void)
+{
+  GError *error = NULL;
+  PmtJob *job = parse ("{\"pentimento\": 1, \"task\": \"generate\"}", &error);
+
+  g_assert_no_error (error);
+  g_assert_true (job->syntax == PMT_SYNTAX_A1111 && job->long_prompts == PMT_LONG_CHUNKS && !job->has_prediction && job->eta < 0);
+  g_assert_true (job->tiling == PMT_VAE_TILING_AUTO);
+  g_assert_cmpstr (job->taesd, ==, "");
+  g_assert_cmpstr (job->refiner, ==, "");
+  pmt_job_free (job);
+  job = parse ("{\"pentimento\": 1, \"task\": \"generate\", \"prompt-syntax\": \"plain\", \"long-prompts\": \"truncate\","
+               " \"prediction\": \"v_prediction\", \"refiner\": \"/r\", \"refiner-start\": 0.6, \"vae-tiling\": \"on\", \"taesd\": \"/t\"}",
+               &error);
+  g_assert_no_error (error);
+  g_assert_true (job->syntax == PMT_SYNTAX_PLAIN && job->long_prompts == PMT_LONG_TRUNCATE);
+  g_assert_true (job->has_prediction && job->prediction == PMT_PREDICT_V && job->refiner_start == 0.6);
+  g_assert_true (job->tiling == PMT_VAE_TILING_ON);
+  g_assert_cmpstr (job->refiner, ==, "/r");
+  g_assert_cmpstr (job->taesd, ==, "/t");
+  pmt_job_free (job);
+}
+
 static void
 test_everything (void)
 {
@@ -126,6 +151,11 @@ static const struct {
   { "generate", "\"threads\": -1", "threads", PMT_ERROR_INPUT },
   { "generate", "\"threads\": 2.5", "threads", PMT_ERROR_INPUT },
   { "generate", "\"image\": 3", "image", PMT_ERROR_INPUT },
+  { "generate", "\"prompt-syntax\": \"a1111\"", "prompt-syntax", PMT_ERROR_INPUT },
+  { "generate", "\"long-prompts\": true", "long-prompts", PMT_ERROR_INPUT },
+  { "generate", "\"prediction\": \"noise\"", "prediction", PMT_ERROR_INPUT },
+  { "generate", "\"refiner-start\": 1", "refiner-start", PMT_ERROR_INPUT },
+  { "generate", "\"vae-tiling\": \"yes\"", "vae-tiling", PMT_ERROR_INPUT },
   { "fill", "\"colour-match\": 1", "colour-match", PMT_ERROR_INPUT },
   { "fill", "\"region\": []", "region", PMT_ERROR_INPUT },
   { "fill", "\"region\": {\"canvas\": [3]}", "region.canvas", PMT_ERROR_INPUT },
@@ -213,6 +243,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/job/parse/defaults", test_defaults);
+  g_test_add_func ("/job/parse/ways", test_ways);
   g_test_add_func ("/job/parse/everything", test_everything);
   g_test_add_func ("/job/parse/refusals", test_refusals);
   g_test_add_func ("/job/parse/internal-methods-are-refused", test_internal_methods_are_refused);

@@ -29,6 +29,8 @@
  *   hello      {protocol, engine: "version", build: "id", cpu, threads}
  *   queued     {ahead: n}             another client's job is running; sent once
  *   progress   {stage: "load"|"text"|"encode"|"sample"|"decode", step, of, fraction: 0..1, eta: seconds or null, variant, variants}
+ *              with a new estimate also preview: {width, height}, and the payload is that picture: width * height * 3 bytes, RGB, sRGB,
+ *              one pixel for one or more of the latent's; stretch it over the picture
  *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill, edit: before each result, size of its box
  *   result     {variant, variants, seed, box: [x, y, w, h] in picture pixels, width, height, channels: 4, dtype: "f32",
  *               notes: [sentences], recipe: {…}} + payload
@@ -48,6 +50,7 @@
  *   long-prompts     "chunks" (default) | "truncate"
  *   prediction       "auto" (default) | "epsilon" | "v_prediction" | "sample": where the model's files don't say it or are wrong
  *   refiner, refiner-start   path of a second model of the same latents (SDXL) and the part of the noise levels at which it takes over
+ *   vae-tiling       "auto" (default: where memory is short) | "on" | "off";  taesd: path of a tiny autoencoder that decodes instead
  *   size             [w, h] of the run in pixels; for fill and edit optional (chosen from the region)
  *   region           fill, edit: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),

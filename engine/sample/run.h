@@ -17,6 +17,8 @@ typedef struct PmtProgress {
   double fraction;       /* of the whole run, 0..1, never falling; loading counts as 0 */
   double eta;            /* seconds left, < 0 while unknown */
   PmtTensor latent;      /* sample stage: the present clean estimate [1, h, w, c] for previews, else PMT_NO_TENSOR */
+  const uint8_t *preview; /* with a new estimate: [preview_height, preview_width, 3] RGB of it (preview.h), else NULL; valid in the call */
+  int preview_width, preview_height;
 } PmtProgress;
 
 typedef struct PmtMethodUse {

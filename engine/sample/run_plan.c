@@ -252,6 +252,8 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   const int factor = pmt_vae_factor (pmt_model_vae_config (run->model));
   run->latent_width = q->width / factor;
   run->latent_height = q->height / factor;
+  if (!runner->dry && q->progress && !pmt_preview_map (run->model, &runner->preview_map, error))
+    return FALSE;
   run->schedule = pmt_schedule_new (pmt_model_schedule (run->model), error);
   const double strength = q->denoising_start == 0 && (q->image || q->latent) && !q->edit ? q->strength : 1.0;
   run->grid = run->schedule ? q->sampler->grid (run->schedule, q->steps, strength, error) : NULL;
@@ -272,6 +274,7 @@ pmt_runner_close (PmtRunner *runner)
   g_free (runner->values);
   g_clear_pointer (&runner->extras, g_ptr_array_unref);
   g_clear_pointer (&runner->notes, g_ptr_array_unref);
+  g_free (runner->preview);
   g_free (run->methods);
   g_free (run->states);
   for (int i = 0; i < run->n_tracks; i++) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/sample/extra.h"
+#include "engine/sample/preview.h"
 #include "engine/sample/run.h"
 
 /* What run_prompt.c keeps: learned words, and the length of prompts. */
@@ -31,6 +32,8 @@ typedef struct PmtRunner {
   int evaluations;
 
   PmtProgress progress;
+  PmtPreviewMap preview_map;
+  uint8_t *preview;
   double flops; /* of the whole run, from the dry one; 0 in a dry run */
   gint64 begun, told; /* monotonic microseconds: first work, last report */
 } PmtRunner;

@@ -36,6 +36,24 @@ task_free (Task *task)
   g_free (task);
 }
 
+/* Without memory for it, the message goes without a picture. */
+static void
+add_preview (PmtMessage *message, const PmtProgress *progress)
+{
+  size_t size = 3 * (size_t) progress->preview_width * (size_t) progress->preview_height;
+  void *copy = malloc (size);
+  JsonObject *preview;
+
+  if (!copy)
+    return;
+  memcpy (copy, progress->preview, size);
+  preview = json_object_new ();
+  json_object_set_int_member (preview, "width", progress->preview_width);
+  json_object_set_int_member (preview, "height", progress->preview_height);
+  json_object_set_object_member (message->header, "preview", preview);
+  pmt_message_take_payload (message, copy, size);
+}
+
 static void
 on_progress (void *user, const PmtProgress *progress, int variant, int variants)
 {
@@ -60,6 +78,8 @@ on_progress (void *user, const PmtProgress *progress, int variant, int variants)
     json_object_set_null_member (message->header, "eta");
   json_object_set_int_member (message->header, "variant", variant);
   json_object_set_int_member (message->header, "variants", variants);
+  if (progress->preview)
+    add_preview (message, progress);
   pmt_connection_send (task->connection, message);
 }
 

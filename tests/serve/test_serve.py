@@ -155,6 +155,11 @@ def test_generate(program):
         assert max(values[0::4]) - min(values[0::4]) > 0.05, "a flat picture"
         fractions = [m["fraction"] for m in progress]
         assert fractions == sorted(fractions) and {"sample", "decode"} <= {m["stage"] for m in progress}, fractions
+        drawn = [m for m in progress if "preview" in m]
+        assert len(drawn) == recipe()["steps"] and {m["stage"] for m in drawn} == {"sample"}, [m.get("preview") for m in progress]
+        assert all(m["preview"] == {"width": 16, "height": 16} and len(m["payload"]) == 16 * 16 * 3 for m in drawn)
+        assert len(set(drawn[-1]["payload"])) > 8, "a flat preview"
+        assert all(not m["payload"] for m in progress if "preview" not in m)
         assert result[0]["recipe"]["seed"] == 7 and result[0]["recipe"]["model-hash"] and result[0]["recipe"]["engine"]
         assert seen[-1]["peak-bytes"] > 0 and seen[-1]["seconds"] > 0
 

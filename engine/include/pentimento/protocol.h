@@ -50,6 +50,7 @@
  *   long-prompts     "chunks" (default) | "truncate"
  *   prediction       "auto" (default) | "epsilon" | "v_prediction" | "sample": where the model's files don't say it or are wrong
  *   refiner, refiner-start   path of a second model of the same latents (SDXL) and the part of the noise levels at which it takes over
+ *   vae-tiling       "auto" (default: where memory is short) | "on" | "off";  taesd: path of a tiny autoencoder that decodes instead
  *   size             [w, h] of the run in pixels; for fill and edit optional (chosen from the region)
  *   region           fill, edit: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),

@@ -29,7 +29,7 @@ typedef struct PmtProductKernels {
   int depth, unit;   /* most values of k in a block, a multiple of unit; values of k that are multiplied together */
   size_t value_size, stride; /* bytes */
   void (*convert) (const float *x, void *y, size_t n); /* to the left side's type; up to the next multiple of unit filled with 0 */
-  void (*pack) (const float *w, int64_t n, int64_t k, void *packed);
+  void (*pack) (const float *w, int64_t n, int64_t k, void *packed); /* one panel: n at most columns */
   void (*unpack) (const void *packed, int64_t n, int64_t k, float *w);
   /* c [rows, columns] = (first: bias or 0; else c) + a b, with b one panel from a multiple of depth on; k a multiple of unit. */
   void (*tile) (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias);

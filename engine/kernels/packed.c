@@ -41,10 +41,29 @@ pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
   return (size_t) ((n + kernels->columns - 1) / kernels->columns) * panel_bytes (kernels, k);
 }
 
+typedef struct Filling {
+  const PmtPacked *packed;
+  const float *w;
+} Filling;
+
+static void
+fill_panels (void *user, size_t begin, size_t end)
+{
+  const Filling *f = user;
+  const PmtPacked *packed = f->packed;
+  const int64_t columns = packed->kernels->columns;
+  const size_t panel = panel_bytes (packed->kernels, packed->k);
+  for (int64_t i = (int64_t) begin; i < (int64_t) end; i++)
+    packed->kernels->pack (f->w + i * columns * packed->k, MIN (columns, packed->n - i * columns), packed->k,
+                           (char *) packed->data + (size_t) i * panel);
+}
+
 void
 pmt_packed_fill (PmtPacked *packed, const float *w)
 {
-  packed->kernels->pack (w, packed->n, packed->k, packed->data);
+  Filling filling = { packed, w };
+  const int64_t columns = packed->kernels->columns;
+  pmt_parallel_for (NULL, (size_t) ((packed->n + columns - 1) / columns), 1, fill_panels, &filling);
 }
 
 void

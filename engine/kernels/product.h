@@ -3,6 +3,7 @@
  * columns stays in registers while k runs. Each value is a sum in the order of k, whatever tile it falls into. */
 #pragma once
 
+#include <glib.h>
 #include <string.h>
 
 #include "engine/kernels/kernels.h"
@@ -100,15 +101,19 @@ convert_f32 (const float *x, void *y, size_t n)
   memcpy (y, x, n * sizeof (float));
 }
 
-/* w [n, k] -> [n / TILE_COLUMNS panels][k][TILE_COLUMNS]; columns beyond n are 0. */
+/* w [n, k], n at most TILE_COLUMNS -> one panel [k][TILE_COLUMNS]; columns beyond n are 0. A strip of k at a time, so that the lines of w
+ * that it reads stay in cache. */
 static void
 pack_f32 (const float *w, int64_t n, int64_t k, void *packed)
 {
+  enum { STRIP = 16 };
   float *out = packed;
-  for (int64_t j = 0; j < n; j += TILE_COLUMNS)
-    for (int64_t i = 0; i < k; i++)
-      for (int64_t c = j; c < j + TILE_COLUMNS; c++)
-        *out++ = c < n ? w[c * k + i] : 0;
+  if (n < TILE_COLUMNS)
+    memset (out, 0, (size_t) k * TILE_COLUMNS * sizeof (float));
+  for (int64_t i = 0; i < k; i += STRIP)
+    for (int64_t c = 0; c < n; c++)
+      for (int64_t s = i; s < MIN (k, i + STRIP); s++)
+        out[s * TILE_COLUMNS + c] = w[c * k + s];
 }
 
 static void
@@ -171,18 +176,21 @@ convert_bf16 (const float *x, void *y, size_t n)
   }
 }
 
-/* w [n, k] -> [panels][pairs of k][TILE_COLUMNS][2]; what is beyond n or k is 0. */
+/* w [n, k], n at most TILE_COLUMNS -> one panel [pairs of k][TILE_COLUMNS][2]; what is beyond n or k is 0. */
 static void
 pack_bf16 (const float *w, int64_t n, int64_t k, void *packed)
 {
-  uint16_t *out = packed;
-  for (int64_t j = 0; j < n; j += TILE_COLUMNS)
-    for (int64_t i = 0; i < k; i += 2, out += 2 * TILE_COLUMNS) {
-      float pairs[2 * TILE_COLUMNS] = { 0 };
-      for (int64_t c = j; c < MIN (n, j + TILE_COLUMNS); c++)
-        for (int64_t h = 0; h < 2 && i + h < k; h++)
-          pairs[(c - j) * 2 + h] = w[c * k + i + h];
-      convert_bf16 (pairs, out, 2 * TILE_COLUMNS);
+  enum { STRIP = 32 };
+  uint32_t *out = packed;
+  uint32_t pairs[STRIP / 2];
+  for (int64_t i = 0; i < k; i += STRIP)
+    for (int64_t c = 0; c < TILE_COLUMNS; c++) {
+      const int64_t count = MIN (STRIP, k - i);
+      memset (pairs, 0, sizeof pairs);
+      if (c < n)
+        convert_bf16 (w + c * k + i, pairs, (size_t) count);
+      for (int64_t p = 0; p < (count + 1) / 2; p++)
+        out[(i / 2 + p) * TILE_COLUMNS + c] = pairs[p];
     }
 }
 

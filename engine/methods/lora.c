@@ -131,14 +131,13 @@ list (void *user, PmtNet net, const PmtWeightPool *pool, GArray *refs)
 }
 
 static gboolean
-fill (void *user, PmtNet net, const PmtWeightPool *pool, PmtWeightRef ref, PmtTensor out, const PmtCancel *cancel, GError **error)
+fill (void *user, PmtNet net, const PmtWeightPool *pool, PmtWeightRef ref, const float *own, float *values, const PmtCancel *cancel, GError **error)
 {
   const State *state = user;
-  const float *own = pmt_weight_pool_tensor (pool, ref).data;
   for (guint i = 0; i < state->uses->len; i++) {
     const Use *use = &g_array_index (state->uses, Use, i);
     const guint index = strength_of (use, net) != 0 ? changed_index (use->file, net, pool, ref) : 0;
-    if (index && !pmt_lora_apply (use->file->lora, index - 1, strength_of (use, net), own, out.data, cancel, error))
+    if (index && !pmt_lora_apply (use->file->lora, index - 1, strength_of (use, net), own, values, cancel, error))
       return FALSE;
   }
   return TRUE;

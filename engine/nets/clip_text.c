@@ -116,7 +116,7 @@ pmt_clip_text_new (const PmtClipTextConfig *config, PmtWeights *weights, const P
 {
   PmtClipText *text = g_new0 (PmtClipText, 1);
   text->config = *config;
-  text->pool = pmt_weight_pool_new ("text encoder");
+  text->pool = pmt_weight_pool_new ("text encoder", config->precision);
   text->tokens = pmt_weight_pool_declare (text->pool, "text_model.embeddings", "token_embedding.weight", PMT_LAYOUT_PLAIN,
                                           PMT_SHAPE2 (config->vocab_size, config->hidden));
   text->positions = pmt_weight_pool_declare (text->pool, "text_model.embeddings", "position_embedding.weight", PMT_LAYOUT_PLAIN,

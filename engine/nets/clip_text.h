@@ -11,6 +11,7 @@
 typedef enum { PMT_ACT_QUICK_GELU, PMT_ACT_GELU } PmtActivation;
 
 typedef struct PmtClipTextConfig {
+  PmtPrecision precision; /* of products; no key of config.json: the model's owner sets it, f32 otherwise */
   int vocab_size, max_positions;
   int hidden, intermediate, layers, heads;
   PmtActivation activation;

@@ -49,9 +49,9 @@ declare (PmtClipVision *vision, const char *top)
   g_autofree char *embeddings = g_strconcat (top, "embeddings", NULL);
   g_autofree char *pre = g_strconcat (top, "pre_layrnorm", NULL); /* spelled so in every file */
   g_autofree char *post = g_strconcat (top, "post_layernorm", NULL);
-  vision->pool = pmt_weight_pool_new ("image encoder");
+  vision->pool = pmt_weight_pool_new ("image encoder", PMT_PRECISION_F32);
   vision->class = pmt_weight_pool_declare (vision->pool, embeddings, "class_embedding", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (c->hidden));
-  vision->patch = pmt_weight_pool_declare (vision->pool, embeddings, "patch_embedding.weight", PMT_LAYOUT_OHWI,
+  vision->patch = pmt_weight_pool_declare_product (vision->pool, embeddings, "patch_embedding.weight", PMT_LAYOUT_OHWI,
                                            PMT_SHAPE4 (c->hidden, 3, c->patch, c->patch));
   vision->positions = pmt_weight_pool_declare (vision->pool, embeddings, "position_embedding.weight", PMT_LAYOUT_PLAIN,
                                                PMT_SHAPE2 (grid * grid + 1, c->hidden));
@@ -194,6 +194,12 @@ size_t
 pmt_clip_vision_weight_bytes (const PmtClipVision *vision)
 {
   return pmt_weight_pool_bytes (vision->pool);
+}
+
+const PmtWeightPool *
+pmt_clip_vision_weights (const PmtClipVision *vision)
+{
+  return vision->pool;
 }
 
 /* One pass */

@@ -62,7 +62,7 @@ pmt_controlnet_new (const PmtControlNetConfig *config, PmtWeights *weights, cons
 {
   PmtControlNet *net = g_new0 (PmtControlNet, 1);
   net->config = *config;
-  net->pool = pmt_weight_pool_new ("ControlNet");
+  net->pool = pmt_weight_pool_new ("ControlNet", config->unet.precision);
   declare_all (net);
   if (weights && !pmt_controlnet_load (net, weights, cancel, error)) {
     pmt_controlnet_free (net);

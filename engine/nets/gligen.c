@@ -190,7 +190,7 @@ pmt_gligen_open (const char *path, const PmtUnetConfig *unet, GError **error)
     return NULL;
   PmtGligen *g = g_new0 (PmtGligen, 1);
   g->weights = weights;
-  g->pool = pmt_weight_pool_new ("GLIGEN");
+  g->pool = pmt_weight_pool_new ("GLIGEN", PMT_PRECISION_F32);
   if (find_prefix (weights, path, &prefix, error) && declare_objects (g, path, prefix, unet, error)
       && declare_fusers (g, path, prefix, unet, error))
     return g;
@@ -222,6 +222,12 @@ size_t
 pmt_gligen_weight_bytes (const PmtGligen *gligen)
 {
   return pmt_weight_pool_bytes (gligen->pool);
+}
+
+const PmtWeightPool *
+pmt_gligen_weights (const PmtGligen *gligen)
+{
+  return gligen->pool;
 }
 
 int

@@ -168,7 +168,7 @@ pmt_hypernetwork_new (const char *path, GError **error)
     return NULL;
   PmtHypernetwork *hyper = g_new0 (PmtHypernetwork, 1);
   hyper->path = g_strdup (path);
-  hyper->pool = pmt_weight_pool_new ("hypernetwork");
+  hyper->pool = pmt_weight_pool_new ("hypernetwork", PMT_PRECISION_F32);
   hyper->mlps = g_array_new (FALSE, FALSE, sizeof (Mlp));
   if (!read_structure (hyper, file, error))
     g_clear_pointer (&hyper, pmt_hypernetwork_free);

@@ -16,7 +16,8 @@
 
 typedef struct ResamplerLayer {
   PmtNorm norm_states, norm_latents, ff_norm;
-  PmtDense q, kv, out, ff_in, ff_out;
+  PmtDense q, out, ff_in, ff_out;
+  PmtWeightRef kv; /* read in halves, so it is not packed for products */
 } ResamplerLayer;
 
 typedef struct Site {
@@ -129,7 +130,7 @@ declare_layer (PmtWeightPool *pool, const PmtIpAdapterConfig *c, int index)
   layer.norm_states = pmt_norm_declare (pool, prefix, "0.norm1", c->hidden);
   layer.norm_latents = pmt_norm_declare (pool, prefix, "0.norm2", c->hidden);
   layer.q = pmt_dense_declare (pool, prefix, "0.to_q", c->hidden, c->inner, false);
-  layer.kv = pmt_dense_declare (pool, prefix, "0.to_kv", c->hidden, 2 * c->inner, false);
+  layer.kv = pmt_weight_pool_declare (pool, prefix, "0.to_kv.weight", PMT_LAYOUT_PLAIN, PMT_SHAPE2 (2 * c->inner, c->hidden));
   layer.out = pmt_dense_declare (pool, prefix, "0.to_out", c->inner, c->hidden, false);
   layer.ff_norm = pmt_norm_declare (pool, prefix, "1.0", c->hidden);
   layer.ff_in = pmt_dense_declare (pool, prefix, "1.1", c->hidden, c->ff, false);
@@ -217,7 +218,7 @@ pmt_ip_adapter_open (const char *path, GError **error)
   PmtIpAdapter *a = g_new0 (PmtIpAdapter, 1);
   a->path = g_strdup (path);
   a->weights = weights;
-  a->pool = pmt_weight_pool_new ("IP-Adapter");
+  a->pool = pmt_weight_pool_new ("IP-Adapter", PMT_PRECISION_F32);
   if (detect (&a->config, weights, path, error)) {
     declare_projection (a);
     if (declare_sites (a, error))
@@ -259,6 +260,12 @@ size_t
 pmt_ip_adapter_weight_bytes (const PmtIpAdapter *adapter)
 {
   return pmt_weight_pool_bytes (adapter->pool);
+}
+
+const PmtWeightPool *
+pmt_ip_adapter_weights (const PmtIpAdapter *adapter)
+{
+  return adapter->pool;
 }
 
 /* ---- what it fits ----------------------------------------------------------------------------------------------------- */
@@ -334,7 +341,7 @@ run_layer (PmtContext *ctx, const PmtIpAdapter *a, const ResamplerLayer *layer, 
   PmtTensor s = pmt_norm_run_layer (ctx, a->pool, &layer->norm_states, states, NORM_EPS);
   PmtTensor l = pmt_norm_run_layer (ctx, a->pool, &layer->norm_latents, x, NORM_EPS);
   PmtTensor q = pmt_dense_run (ctx, a->pool, &layer->q, l), both = pmt_tokens_join (ctx, s, l);
-  PmtTensor kv = pmt_weight (ctx, a->pool, layer->kv.w);
+  PmtTensor kv = pmt_weight (ctx, a->pool, layer->kv);
   if (pmt_context_failed (ctx))
     return PMT_NO_TENSOR;
   PmtTensor k = pmt_linear (ctx, both, pmt_tensor_rows (kv, 0, inner), PMT_NO_TENSOR);

@@ -7,17 +7,22 @@ const PmtAttentionNames pmt_attention_names_clip = { "q_proj", "k_proj", "v_proj
 static PmtWeightRef
 declare_part (PmtWeightPool *pool, const char *prefix, const char *name, const char *part, PmtWeightLayout layout, PmtShape shape)
 {
-  char *full = g_strconcat (name, ".", part, NULL);
-  PmtWeightRef ref = pmt_weight_pool_declare (pool, prefix, full, layout, shape);
-  g_free (full);
-  return ref;
+  g_autofree char *full = g_strconcat (name, ".", part, NULL);
+  return pmt_weight_pool_declare (pool, prefix, full, layout, shape);
+}
+
+static PmtWeightRef
+declare_product (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape)
+{
+  g_autofree char *full = g_strconcat (name, ".weight", NULL);
+  return pmt_weight_pool_declare_product (pool, prefix, full, layout, shape);
 }
 
 PmtDense
 pmt_dense_declare (PmtWeightPool *pool, const char *prefix, const char *name, int in, int out, bool bias)
 {
   PmtDense layer = { 0 };
-  layer.w = declare_part (pool, prefix, name, "weight", PMT_LAYOUT_PLAIN, PMT_SHAPE2 (out, in));
+  layer.w = declare_product (pool, prefix, name, PMT_LAYOUT_PLAIN, PMT_SHAPE2 (out, in));
   if (bias)
     layer.b = declare_part (pool, prefix, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
   return layer;
@@ -33,7 +38,7 @@ PmtConv
 pmt_conv_declare (PmtWeightPool *pool, const char *prefix, const char *name, int in, int out, int size, PmtConv2dParams params)
 {
   PmtConv layer = { 0 };
-  layer.w = declare_part (pool, prefix, name, "weight", PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, size, size));
+  layer.w = declare_product (pool, prefix, name, PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, size, size));
   layer.b = declare_part (pool, prefix, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
   layer.params = params;
   return layer;

@@ -93,7 +93,7 @@ pmt_t2i_new (const PmtT2iConfig *config, PmtWeights *weights, const PmtCancel *c
 {
   PmtT2iAdapter *net = g_new0 (PmtT2iAdapter, 1);
   net->config = *config;
-  net->pool = pmt_weight_pool_new ("T2I-Adapter");
+  net->pool = pmt_weight_pool_new ("T2I-Adapter", PMT_PRECISION_F32);
   if (config->type != PMT_T2I_LIGHT)
     net->conv_in = pmt_conv_declare (net->pool, config->original ? NULL : "adapter", "conv_in",
                                      config->in_channels * config->downscale * config->downscale, config->channels[0], 3, PMT_CONV_3X3);

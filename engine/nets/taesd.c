@@ -60,7 +60,7 @@ declare_conv (PmtTaesd *taesd, const char *name, int in, int out, bool bias, int
 {
   PmtConv conv = { .params = PMT_CONV_3X3 };
   conv.params.stride = stride;
-  conv.w = pmt_weight_pool_declare (taesd->pool, name, "weight", PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, 3, 3));
+  conv.w = pmt_weight_pool_declare_product (taesd->pool, name, "weight", PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, 3, 3));
   if (bias)
     conv.b = pmt_weight_pool_declare (taesd->pool, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
   return conv;
@@ -190,7 +190,7 @@ pmt_taesd_open (const char *path, int latent_channels, GError **error)
     return NULL;
   PmtTaesd *taesd = g_new0 (PmtTaesd, 1);
   taesd->weights = weights;
-  taesd->pool = pmt_weight_pool_new ("tiny autoencoder");
+  taesd->pool = pmt_weight_pool_new ("tiny autoencoder", PMT_PRECISION_F32);
   taesd->latent_channels = latent_channels;
   if (!declare (taesd, error))
     g_clear_pointer (&taesd, pmt_taesd_free);
@@ -222,6 +222,12 @@ size_t
 pmt_taesd_weight_bytes (const PmtTaesd *taesd)
 {
   return pmt_weight_pool_bytes (taesd->pool);
+}
+
+const PmtWeightPool *
+pmt_taesd_weights (const PmtTaesd *taesd)
+{
+  return taesd->pool;
 }
 
 bool

@@ -57,7 +57,7 @@ pmt_unet_new (const PmtUnetConfig *config, PmtWeights *weights, const PmtCancel 
 {
   PmtUnet *unet = g_new0 (PmtUnet, 1);
   unet->config = *config;
-  unet->pool = pmt_weight_pool_new ("UNet");
+  unet->pool = pmt_weight_pool_new ("UNet", config->precision);
   declare_all (unet);
   if (weights && !pmt_weight_pool_load (unet->pool, weights, cancel, error)) {
     pmt_unet_free (unet);

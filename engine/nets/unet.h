@@ -11,6 +11,7 @@
 #define PMT_UNET_MAX_LEVELS 8
 
 typedef struct PmtUnetConfig {
+  PmtPrecision precision; /* of products; no key of config.json: the model's owner sets it, f32 otherwise */
   int in_channels, out_channels;
   int n_levels;
   int block_out_channels[PMT_UNET_MAX_LEVELS];

@@ -19,7 +19,7 @@ pmt_vae_new (const PmtVaeConfig *config, PmtWeights *weights, const PmtCancel *c
   PmtVae *vae = g_new0 (PmtVae, 1);
   int z = config->latent_channels;
   vae->config = *config;
-  vae->pool = pmt_weight_pool_new ("autoencoder");
+  vae->pool = pmt_weight_pool_new ("autoencoder", config->precision);
   vae->encoder = pmt_vae_encoder_declare (vae->pool, config);
   vae->decoder = pmt_vae_decoder_declare (vae->pool, config);
   if (config->quant_conv)

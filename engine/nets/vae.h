@@ -12,6 +12,7 @@
 #define PMT_VAE_MAX_LATENTS 64
 
 typedef struct PmtVaeConfig {
+  PmtPrecision precision; /* of products; no key of config.json: the model's owner sets it, f32 otherwise */
   int in_channels, out_channels, latent_channels;
   int n_levels;
   int block_out_channels[PMT_VAE_MAX_LEVELS];

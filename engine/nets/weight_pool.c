@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/nets/weight_pool.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/kernels/packed.h"
+
 /* How much is read before the source's pages are given back: keeps the peak near packed size + this. */
 #define DROP_EVERY ((size_t) 256 << 20)
 
@@ -8,11 +13,14 @@ typedef struct Entry {
   char *name;
   PmtWeightLayout layout;
   PmtShape torch_shape;
-  PmtTensor tensor; /* packed shape; data NULL until loaded */
+  PmtTensor tensor; /* shape in the layout's order; data NULL until loaded */
+  PmtPacked packed; /* kernels NULL: not packed */
 } Entry;
 
 struct PmtWeightPool {
   const char *label;
+  PmtPrecision precision;
+  const PmtProductKernels *kernels; /* NULL: products read plain weights */
   GArray *entries;   /* Entry */
   GHashTable *index; /* name (owned by its entry) -> handle */
   size_t bytes;
@@ -22,24 +30,38 @@ struct PmtWeightPool {
 
 struct PmtOverlay {
   PmtArena *arena;
-  int n;             /* handles of the pool */
-  PmtTensor *tensor; /* [n + 1] by handle; data NULL where the pool's own is used */
+  int n;          /* handles of the pool */
+  Entry *entries; /* [n + 1] by handle; tensor.data NULL where the pool's own is used; names belong to the pool */
 };
 
 /* Stands for values that a dry context never reads. */
 static float no_values[16];
 
 static size_t
-padded_bytes (const PmtShape *shape)
+entry_bytes (const Entry *entry)
 {
-  return ((size_t) pmt_shape_size (shape) * sizeof (float) + 63) & ~(size_t) 63;
+  const PmtPacked *p = &entry->packed;
+  const size_t bytes = p->kernels ? pmt_packed_bytes (p->kernels, p->n, p->k) : (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float);
+  return (bytes + 63) & ~(size_t) 63;
+}
+
+static const Entry *
+entry_at (const PmtWeightPool *pool, PmtWeightRef ref)
+{
+  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
+  return &g_array_index (pool->entries, Entry, ref - 1);
 }
 
 PmtWeightPool *
-pmt_weight_pool_new (const char *label)
+pmt_weight_pool_new (const char *label, PmtPrecision precision)
 {
   PmtWeightPool *pool = g_new0 (PmtWeightPool, 1);
+  PmtCpuLevel level = PMT_CPU_PORTABLE;
+  pmt_cpu_select (&level, NULL); /* programs have asked before, and told the user what was wrong */
   pool->label = label;
+  pool->precision = precision;
+  pool->kernels = pmt_product_kernels (pmt_kernels_get (level), precision);
+  g_assert (pool->kernels || precision == PMT_PRECISION_F32);
   pool->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
   pool->index = g_hash_table_new (g_str_hash, g_str_equal);
   return pool;
@@ -58,8 +80,8 @@ pmt_weight_pool_free (PmtWeightPool *pool)
   g_free (pool);
 }
 
-PmtWeightRef
-pmt_weight_pool_declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape)
+static PmtWeightRef
+declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape, bool product)
 {
   Entry entry = { 0 };
   g_assert (!pool->arena);
@@ -71,35 +93,96 @@ pmt_weight_pool_declare (PmtWeightPool *pool, const char *prefix, const char *na
     g_assert (shape.rank == 4);
     entry.tensor.shape = PMT_SHAPE4 (shape.dim[0], shape.dim[2], shape.dim[3], shape.dim[1]);
   }
-  pool->bytes += padded_bytes (&shape);
+  if (product && pool->kernels)
+    entry.packed = (PmtPacked) { pool->kernels, pool->precision, shape.dim[0], pmt_shape_size (&shape) / shape.dim[0], NULL };
+  pool->bytes += entry_bytes (&entry);
   g_array_append_val (pool->entries, entry);
   gboolean fresh = g_hash_table_insert (pool->index, entry.name, GINT_TO_POINTER (pool->entries->len));
   g_assert (fresh);
   return (PmtWeightRef) pool->entries->len;
 }
 
-gboolean
-pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel *cancel, GError **error)
+PmtWeightRef
+pmt_weight_pool_declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape)
+{
+  return declare (pool, prefix, name, layout, shape, false);
+}
+
+PmtWeightRef
+pmt_weight_pool_declare_product (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape)
+{
+  return declare (pool, prefix, name, layout, shape, true);
+}
+
+/* Memory for one weight; what reads it is set up. */
+static bool
+entry_allocate (Entry *entry, PmtArena *arena, GError **error)
+{
+  entry->tensor.data = pmt_arena_alloc (arena, entry_bytes (entry), error);
+  entry->packed.data = entry->tensor.data;
+  return entry->tensor.data != NULL;
+}
+
+static void
+entry_write (Entry *entry, const float *values)
+{
+  if (entry->packed.kernels)
+    pmt_packed_fill (&entry->packed, values);
+  else
+    memcpy (entry->tensor.data, values, (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float));
+}
+
+/* As operations are given it. */
+static PmtTensor
+entry_tensor (const Entry *entry)
+{
+  PmtTensor tensor = entry->tensor;
+  tensor.packed = entry->packed.kernels ? &entry->packed : NULL;
+  return tensor;
+}
+
+/* `room` holds the largest packed weight's values. */
+static gboolean
+load_entry (PmtWeightPool *pool, Entry *entry, PmtWeights *weights, float *room, GError **error)
+{
+  if (!entry_allocate (entry, pool->arena, error))
+    return FALSE;
+  float *to = entry->packed.kernels ? room : entry->tensor.data;
+  if (!pmt_weights_read_packed (weights, entry->name, entry->layout, entry->torch_shape.rank, entry->torch_shape.dim, to, error))
+    return FALSE;
+  if (entry->packed.kernels)
+    entry_write (entry, room);
+  return TRUE;
+}
+
+/* An arena for the values of one weight on their way into packed form. */
+static PmtArena *
+loading_room (const PmtWeightPool *pool, float **room, GError **error)
+{
+  size_t most = 64;
+  for (guint i = 0; i < pool->entries->len; i++) {
+    const Entry *entry = &g_array_index (pool->entries, Entry, i);
+    if (entry->packed.kernels)
+      most = MAX (most, (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float));
+  }
+  PmtArena *arena = pmt_arena_new ("the weight that is being loaded", most + 64, error);
+  *room = arena ? pmt_arena_alloc (arena, most, error) : NULL;
+  return arena;
+}
+
+static gboolean
+load_all (PmtWeightPool *pool, PmtWeights *weights, float *room, const PmtCancel *cancel, GError **error)
 {
   size_t since_drop = 0;
-  g_assert (!pool->arena);
-  pool->arena = pmt_arena_new (pool->label, pool->bytes + 64, error);
-  if (!pool->arena)
-    return FALSE;
   for (guint i = 0; i < pool->entries->len; i++) {
     Entry *entry = &g_array_index (pool->entries, Entry, i);
-    size_t bytes = padded_bytes (&entry->torch_shape);
     if (pmt_cancelled (cancel)) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, "Loading the %s was cancelled.", pool->label);
       return FALSE;
     }
-    entry->tensor.data = pmt_arena_alloc (pool->arena, bytes, error);
-    if (!entry->tensor.data)
+    if (!load_entry (pool, entry, weights, room, error))
       return FALSE;
-    if (!pmt_weights_read_packed (weights, entry->name, entry->layout, entry->torch_shape.rank, entry->torch_shape.dim,
-                                  entry->tensor.data, error))
-      return FALSE;
-    since_drop += bytes;
+    since_drop += (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float);
     if (since_drop >= DROP_EVERY) {
       pmt_weights_drop_pages (weights);
       since_drop = 0;
@@ -107,6 +190,20 @@ pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel 
   }
   pmt_weights_drop_pages (weights);
   return TRUE;
+}
+
+gboolean
+pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel *cancel, GError **error)
+{
+  float *room;
+  g_assert (!pool->arena);
+  PmtArena *loading = loading_room (pool, &room, error);
+  if (!loading)
+    return FALSE;
+  pool->arena = room ? pmt_arena_new (pool->label, pool->bytes + 64, error) : NULL;
+  const gboolean good = pool->arena && load_all (pool, weights, room, cancel, error);
+  pmt_arena_free (loading);
+  return good;
 }
 
 bool
@@ -121,6 +218,15 @@ pmt_weight_pool_bytes (const PmtWeightPool *pool)
   return pool->bytes;
 }
 
+int64_t
+pmt_weight_pool_values (const PmtWeightPool *pool)
+{
+  int64_t values = 0;
+  for (guint i = 0; i < pool->entries->len; i++)
+    values += pmt_shape_size (&g_array_index (pool->entries, Entry, i).torch_shape);
+  return values;
+}
+
 int
 pmt_weight_pool_count (const PmtWeightPool *pool)
 {
@@ -130,8 +236,7 @@ pmt_weight_pool_count (const PmtWeightPool *pool)
 const char *
 pmt_weight_pool_name (const PmtWeightPool *pool, PmtWeightRef ref)
 {
-  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
-  return g_array_index (pool->entries, Entry, ref - 1).name;
+  return entry_at (pool, ref)->name;
 }
 
 PmtWeightRef
@@ -143,30 +248,30 @@ pmt_weight_pool_find (const PmtWeightPool *pool, const char *name)
 PmtShape
 pmt_weight_pool_shape (const PmtWeightPool *pool, PmtWeightRef ref, PmtWeightLayout *layout)
 {
-  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
-  const Entry *entry = &g_array_index (pool->entries, Entry, ref - 1);
   if (layout)
-    *layout = entry->layout;
-  return entry->torch_shape;
+    *layout = entry_at (pool, ref)->layout;
+  return entry_at (pool, ref)->torch_shape;
 }
 
-PmtTensor
-pmt_weight_pool_tensor (const PmtWeightPool *pool, PmtWeightRef ref)
+void
+pmt_weight_pool_read (const PmtWeightPool *pool, PmtWeightRef ref, float *values)
 {
-  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
-  return g_array_index (pool->entries, Entry, ref - 1).tensor;
+  const Entry *entry = entry_at (pool, ref);
+  g_assert (entry->tensor.data);
+  if (entry->packed.kernels)
+    pmt_packed_read (&entry->packed, values);
+  else
+    memcpy (values, entry->tensor.data, (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float));
 }
 
-/* Weight sets */
+/* ---- weight sets -------------------------------------------------------------------------------------------------------- */
 
 size_t
 pmt_overlay_bytes (const PmtWeightPool *pool, const PmtWeightRef *refs, int n)
 {
   size_t bytes = 0;
-  for (int i = 0; i < n; i++) {
-    PmtShape shape = pmt_weight_pool_shape (pool, refs[i], NULL);
-    bytes += padded_bytes (&shape);
-  }
+  for (int i = 0; i < n; i++)
+    bytes += entry_bytes (entry_at (pool, refs[i]));
   return bytes;
 }
 
@@ -179,16 +284,15 @@ pmt_overlay_new (const PmtWeightPool *pool, const PmtWeightRef *refs, int n, GEr
   PmtOverlay *overlay = g_new0 (PmtOverlay, 1);
   overlay->arena = arena;
   overlay->n = pmt_weight_pool_count (pool);
-  overlay->tensor = g_new0 (PmtTensor, overlay->n + 1);
+  overlay->entries = g_new0 (Entry, overlay->n + 1);
   for (int i = 0; i < n; i++) {
-    PmtTensor tensor = pmt_weight_pool_tensor (pool, refs[i]);
-    g_assert (!overlay->tensor[refs[i]].data);
-    tensor.data = pmt_arena_alloc (arena, padded_bytes (&tensor.shape), error);
-    if (!tensor.data) {
+    Entry *entry = &overlay->entries[refs[i]];
+    g_assert (!entry->tensor.data);
+    *entry = *entry_at (pool, refs[i]);
+    if (!entry_allocate (entry, arena, error)) {
       pmt_overlay_free (overlay);
       return NULL;
     }
-    overlay->tensor[refs[i]] = tensor;
   }
   return overlay;
 }
@@ -199,14 +303,15 @@ pmt_overlay_free (PmtOverlay *overlay)
   if (!overlay)
     return;
   pmt_arena_free (overlay->arena);
-  g_free (overlay->tensor);
+  g_free (overlay->entries);
   g_free (overlay);
 }
 
-PmtTensor
-pmt_overlay_tensor (const PmtOverlay *overlay, PmtWeightRef ref)
+void
+pmt_overlay_write (PmtOverlay *overlay, PmtWeightRef ref, const float *values)
 {
-  return ref > 0 && ref <= overlay->n && overlay->tensor[ref].data ? overlay->tensor[ref] : PMT_NO_TENSOR;
+  g_assert (ref > 0 && ref <= overlay->n && overlay->entries[ref].tensor.data);
+  entry_write (&overlay->entries[ref], values);
 }
 
 void
@@ -221,11 +326,10 @@ pmt_weight (PmtContext *ctx, const PmtWeightPool *pool, PmtWeightRef ref)
 {
   if (ref == PMT_NO_WEIGHT)
     return PMT_NO_TENSOR;
-  g_assert (ref > 0 && ref <= (PmtWeightRef) pool->entries->len);
-  PmtTensor tensor = g_array_index (pool->entries, Entry, ref - 1).tensor;
   const PmtOverlay *overlay = ctx->weight_set > 0 ? pool->set[ctx->weight_set - 1] : NULL;
-  if (overlay && overlay->tensor[ref].data)
-    return overlay->tensor[ref];
+  if (overlay && overlay->entries[ref].tensor.data)
+    return entry_tensor (&overlay->entries[ref]);
+  PmtTensor tensor = entry_tensor (entry_at (pool, ref));
   if (!tensor.data) {
     if (!ctx->dry) {
       pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "The %s was asked to compute before its weights were loaded; please report this.",

@@ -10,6 +10,7 @@
  * so taking an overlay out gives them back to the bit. */
 #pragma once
 
+#include "engine/kernels/kernels.h"
 #include "engine/tensor/context.h"
 #include "engine/weights/source.h"
 
@@ -19,8 +20,9 @@ typedef struct PmtWeightPool PmtWeightPool;
 typedef int32_t PmtWeightRef;
 #define PMT_NO_WEIGHT ((PmtWeightRef) 0)
 
-/* `label` (static string) names the network in messages. */
-PmtWeightPool *pmt_weight_pool_new (const char *label);
+/* `label` (static string) names the network in messages; `precision` is what its products compute in. Products' weights are packed for
+ * them where this CPU's level has kernels for that precision (kernels/packed.h), which bf16 needs (pmt_precision_check). */
+PmtWeightPool *pmt_weight_pool_new (const char *label, PmtPrecision precision);
 void pmt_weight_pool_free (PmtWeightPool *pool); /* NULL is fine */
 
 /* Adds a weight called "prefix.name" (prefix NULL or "": just name), of PyTorch shape `shape` and stored shape as `layout` says.
@@ -28,20 +30,25 @@ void pmt_weight_pool_free (PmtWeightPool *pool); /* NULL is fine */
 PmtWeightRef pmt_weight_pool_declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout,
                                       PmtShape shape);
 
+/* The same for a weight that is only ever the second input of pmt_linear or pmt_conv2d. */
+PmtWeightRef pmt_weight_pool_declare_product (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout,
+                                              PmtShape shape);
+
 /* Reads everything that was declared. `weights` is used during the call only. The first failure stops: a missing tensor, a wrong
  * shape (both named by the source), PMT_ERROR_MEMORY, PMT_ERROR_CANCELLED (polled between tensors). */
 gboolean pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel *cancel, GError **error);
 bool pmt_weight_pool_loaded (const PmtWeightPool *pool);
 
 size_t pmt_weight_pool_bytes (const PmtWeightPool *pool); /* packed size of all that is declared, loaded or not */
+int64_t pmt_weight_pool_values (const PmtWeightPool *pool); /* parameters of all that is declared */
 int pmt_weight_pool_count (const PmtWeightPool *pool);    /* handles run from 1 to this */
 const char *pmt_weight_pool_name (const PmtWeightPool *pool, PmtWeightRef ref);
 PmtWeightRef pmt_weight_pool_find (const PmtWeightPool *pool, const char *name); /* PMT_NO_WEIGHT when there is none */
 
 /* How a weight was declared: its PyTorch shape, and how the packed tensor lies. */
 PmtShape pmt_weight_pool_shape (const PmtWeightPool *pool, PmtWeightRef ref, PmtWeightLayout *layout);
-/* The packed tensor as loaded; its data is NULL before. */
-PmtTensor pmt_weight_pool_tensor (const PmtWeightPool *pool, PmtWeightRef ref);
+/* Copies a loaded weight's values as f32, in the order of its layout (rounded, if products in a lower precision read it). */
+void pmt_weight_pool_read (const PmtWeightPool *pool, PmtWeightRef ref, float *values);
 
 #define PMT_WEIGHT_SETS 8
 
@@ -53,8 +60,8 @@ PmtOverlay *pmt_overlay_new (const PmtWeightPool *pool, const PmtWeightRef *refs
 void pmt_overlay_free (PmtOverlay *overlay); /* NULL is fine */
 /* What pmt_overlay_new takes, from a pool that need not be loaded. */
 size_t pmt_overlay_bytes (const PmtWeightPool *pool, const PmtWeightRef *refs, int n);
-/* The values for `ref`, to be written before use; PMT_NO_TENSOR for a weight that the overlay does not have. */
-PmtTensor pmt_overlay_tensor (const PmtOverlay *overlay, PmtWeightRef ref);
+/* Sets the values for `ref`, one of the overlay's, from f32 in the order of the layout. Each has to be written before use. */
+void pmt_overlay_write (PmtOverlay *overlay, PmtWeightRef ref, const float *values);
 /* Puts an overlay of this pool in as weight set `set`, 1..PMT_WEIGHT_SETS; NULL takes out what is there. */
 void pmt_weight_pool_use (PmtWeightPool *pool, int set, const PmtOverlay *overlay);
 

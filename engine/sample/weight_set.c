@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/sample/weight_set.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/sample/runner.h"
@@ -45,6 +46,40 @@ set_open (PmtModel *model, const char *key, GError **error)
   return set;
 }
 
+static size_t
+values_of (const PmtWeightPool *pool, PmtWeightRef ref)
+{
+  const PmtShape shape = pmt_weight_pool_shape (pool, ref, NULL);
+  return (size_t) pmt_shape_size (&shape);
+}
+
+static size_t
+largest (const PmtWeightPool *pool, const GArray *refs)
+{
+  size_t most = 0;
+  for (guint i = 0; i < refs->len; i++)
+    most = MAX (most, values_of (pool, g_array_index (refs, PmtWeightRef, i)));
+  return most;
+}
+
+/* One weight, from its own values; `room` has place for two of the largest. */
+static gboolean
+fill_weight (WeightSet *set, PmtNet net, const PmtWeightPool *pool, PmtWeightRef ref, float *room, const PmtCancel *cancel, GError **error)
+{
+  const size_t n = values_of (pool, ref);
+  float *own = room, *values = room + n;
+  if (pmt_cancelled (cancel)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, "Applying the %s was cancelled.", set->class->what);
+    return FALSE;
+  }
+  pmt_weight_pool_read (pool, ref, own);
+  memcpy (values, own, n * sizeof (float));
+  if (!set->class->fill (set->user, net, pool, ref, own, values, cancel, error))
+    return FALSE;
+  pmt_overlay_write (set->overlay[net], ref, values);
+  return TRUE;
+}
+
 static gboolean
 fill_net (WeightSet *set, PmtNet net, const PmtCancel *cancel, GError **error)
 {
@@ -55,18 +90,14 @@ fill_net (WeightSet *set, PmtNet net, const PmtCancel *cancel, GError **error)
   set->overlay[net] = pool ? pmt_overlay_new (pool, (const PmtWeightRef *) (const void *) refs->data, (int) refs->len, error) : NULL;
   if (!set->overlay[net])
     return FALSE;
-  for (guint i = 0; i < refs->len; i++) {
-    PmtWeightRef ref = g_array_index (refs, PmtWeightRef, i);
-    PmtTensor own = pmt_weight_pool_tensor (pool, ref), out = pmt_overlay_tensor (set->overlay[net], ref);
-    if (pmt_cancelled (cancel)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, "Applying the %s was cancelled.", set->class->what);
-      return FALSE;
-    }
-    memcpy (out.data, own.data, (size_t) pmt_tensor_size (out) * sizeof (float));
-    if (!set->class->fill (set->user, net, pool, ref, out, cancel, error))
-      return FALSE;
-  }
-  return TRUE;
+  float *room = malloc (2 * largest (pool, refs) * sizeof (float));
+  gboolean good = room != NULL;
+  if (!good)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to apply the %s; close other programs.", set->class->what);
+  for (guint i = 0; i < refs->len && good; i++)
+    good = fill_weight (set, net, pool, g_array_index (refs, PmtWeightRef, i), room, cancel, error);
+  free (room);
+  return good;
 }
 
 static void

@@ -17,9 +17,10 @@ typedef struct PmtWeightSetClass {
   const char *what; /* "LoRA"; in messages */
   /* Which weights get other values, each once, as elements (PmtWeightRef) of `refs`. `pool` may hold no values. */
   void (*list) (void *user, PmtNet net, const PmtWeightPool *pool, GArray *refs);
-  /* The new values of one of them: `out` holds the loaded ones, packed, and is changed in place. */
-  gboolean (*fill) (void *user, PmtNet net, const PmtWeightPool *pool, PmtWeightRef ref, PmtTensor out, const PmtCancel *cancel,
-                    GError **error);
+  /* The new values of one of them. `own` and `values` both hold the loaded ones, f32 in the order of the weight's layout; `values` is changed in
+   * place. */
+  gboolean (*fill) (void *user, PmtNet net, const PmtWeightPool *pool, PmtWeightRef ref, const float *own, float *values,
+                    const PmtCancel *cancel, GError **error);
 } PmtWeightSetClass;
 
 /* From state_new only: the number of a set for this run, 1.., or 0 + error. `key` says all that the values depend on besides the model

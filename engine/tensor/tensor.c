@@ -42,7 +42,7 @@ pmt_tensor_rows (PmtTensor t, int64_t begin, int64_t count)
 {
   if (!t.data)
     return PMT_NO_TENSOR;
-  g_assert (t.shape.rank >= 1 && begin >= 0 && count >= 0 && begin <= t.shape.dim[0] - count);
+  g_assert (!t.packed && t.shape.rank >= 1 && begin >= 0 && count >= 0 && begin <= t.shape.dim[0] - count);
   int64_t row = 1;
   for (int i = 1; i < t.shape.rank; i++)
     row *= t.shape.dim[i];

@@ -96,6 +96,7 @@ typedef struct PmtMethod {
   const PmtParam *params;       /* table ending with id == NULL, or NULL */
   int order;                    /* hooks run in ascending order; equal ones as the build lists them */
   const char *const *conflicts; /* ids that cannot share a run; NULL-terminated, or NULL */
+  const char *const *replaces;  /* ids of methods that the request implies and that this one, asked for, does the work of; or NULL */
   bool internal;                /* used by tasks, not offered in lists */
   bool whole_batch;             /* its taps need all rows of an evaluation in one network call */
 

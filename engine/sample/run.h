@@ -140,6 +140,8 @@ struct PmtRun {
   PmtTrack **tracks;     /* made by pmt_run_add_track; the first one by the loop */
   int n_tracks;
   int result_track;      /* whose latent becomes the picture; 0 unless a method's plan says otherwise */
+  const char *prompt;         /* what `context` says: the request's prompt, unless a method's state_new puts another text here that lives
+                                 as long as its state (one of several prompts) */
   PmtTensor context;          /* [1, S, C] of the prompt, in `memory` */
   PmtTensor negative_context; /* [1, S, C]; PMT_NO_TENSOR unless a method encoded it */
   PmtTensor pooled, negative_pooled;     /* [1, P] that belong to these two; PMT_NO_TENSOR where the UNet takes none */
@@ -197,3 +199,8 @@ PmtRow *pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error);
 /* Runs the network on all of step->rows and fills their predictions (step arena). The loop's own means, for nested predictions: make a
  * PmtStep with rows of your own. */
 gboolean pmt_run_predict (PmtRun *run, PmtStep *step, GError **error);
+/* What the run predicts for the latent x [1, h, w, c] of a track, as in an evaluation at `at`: one "cond" row, all methods' branch hooks,
+ * the network, all combine hooks. x is as the sampler has it. Only at->i, n, grid_i, timestep and sigma count. `text` stands in for the
+ * track's prompt (NULL = that itself). The result is in the step arena; the track is left as it was. */
+gboolean pmt_run_evaluate (PmtRun *run, const PmtStep *at, int track, PmtTensor x, const PmtConditioning *text, PmtTensor *prediction,
+                           GError **error);

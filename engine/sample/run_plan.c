@@ -147,6 +147,18 @@ has_method (const PmtRun *run, const char *id)
   return false;
 }
 
+/* True when a method that was asked for starts the run in place of `id`. */
+static bool
+is_replaced (const PmtRequest *q, const char *id)
+{
+  for (int i = 0; i < q->n_methods; i++) {
+    const char *const *ids = q->methods[i].method->replaces;
+    if (ids && g_strv_contains (ids, id))
+      return true;
+  }
+  return false;
+}
+
 static gboolean
 check_conflicts (const PmtRun *run, GError **error)
 {
@@ -181,7 +193,7 @@ choose_methods (PmtRunner *runner, GError **error)
   }
   for (int i = 0; pmt_methods[i]; i++) {
     const PmtMethod *m = pmt_methods[i];
-    if (!m->implied || !m->implied (run) || has_method (run, m->id))
+    if (!m->implied || !m->implied (run) || has_method (run, m->id) || is_replaced (q, m->id))
       continue;
     PmtParamValues *own = &runner->values[i];
     pmt_param_values_init (own, m->params);
@@ -243,6 +255,7 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   PmtRun *run = &runner->run;
   const PmtRequest *q = run->request;
   run->model = q->model;
+  run->prompt = q->prompt;
   run->latent_channels = pmt_model_vae_config (run->model)->latent_channels;
   run->fill = q->fill && q->image && q->mask;
   run->unet_choice = pmt_request_unet (q);

@@ -140,7 +140,7 @@ pmt_runner_open_prompts (PmtRunner *runner, GError **error)
   PmtRun *run = &runner->run;
   const PmtRunnerPrompts *p = &runner->prompts;
 
-  if (!open_words (runner, error) || !count_chunks (run, run->request->prompt, error) ||
+  if (!open_words (runner, error) || !count_chunks (run, run->prompt, error) ||
       (has_negative (run) && !count_chunks (run, run->request->negative, error)))
     return FALSE;
   for (guint i = 0; p->expected && i < p->expected->len; i++)

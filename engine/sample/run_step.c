@@ -239,6 +239,19 @@ call_latents (PmtRun *run, PmtStep *step, PmtLatentStage stage, GError **error)
   return TRUE;
 }
 
+/* The methods' rows beside those that are there. */
+static gboolean
+branch (PmtRun *run, PmtStep *step, GError **error)
+{
+  for (int i = 0; i < run->n_methods; i++) {
+    const PmtMethod *m = run->methods[i];
+    if (m->branch && !(m->branch (run->states[i], run, step, error) && pmt_runner_check (run, error)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* From a track's rows to its prediction. */
 static gboolean
 combine (PmtRun *run, PmtStep *step, int track, GError **error)
 {
@@ -255,8 +268,30 @@ combine (PmtRun *run, PmtStep *step, int track, GError **error)
     if (m->combine && !(m->combine (run->states[i], run, step, track, error) && pmt_runner_check (run, error)))
       return FALSE;
   }
-  run->request->sampler->denoised (t->solver, step->grid_i, t->prediction.data, t->latent.data, t->denoised.data);
   return TRUE;
+}
+
+gboolean
+pmt_run_evaluate (PmtRun *run, const PmtStep *at, int track, PmtTensor x, const PmtConditioning *text, PmtTensor *prediction, GError **error)
+{
+  PmtTrack *t = run->tracks[track];
+  const PmtTrack before = *t;
+  PmtStep step = { .i = at->i, .n = at->n, .grid_i = at->grid_i, .timestep = at->timestep, .sigma = at->sigma };
+  t->latent = x;
+  t->prediction = pmt_tensor_new (&run->ctx, x.shape);
+  if (text) {
+    t->context = text->context;
+    t->pooled = text->pooled;
+  }
+  gboolean ok = pmt_runner_check (run, error) && pmt_run_add_row (run, &step, track, error) && branch (run, &step, error) &&
+                pmt_run_predict (run, &step, error) && combine (run, &step, track, error);
+  *prediction = t->prediction;
+  t->latent = before.latent;
+  t->prediction = before.prediction;
+  t->context = before.context;
+  t->pooled = before.pooled;
+  pmt_rows_clear (&step.rows);
+  return ok;
 }
 
 static gboolean
@@ -269,16 +304,16 @@ evaluate (PmtRun *run, PmtStep *step, GError **error)
   for (int k = 0; k < run->n_tracks; k++)
     if (!run->tracks[k]->passive && !pmt_run_add_row (run, step, k, error))
       return FALSE;
-  for (int i = 0; i < run->n_methods; i++) {
-    const PmtMethod *m = run->methods[i];
-    if (m->branch && !(m->branch (run->states[i], run, step, error) && pmt_runner_check (run, error)))
-      return FALSE;
-  }
-  if (!pmt_run_predict (run, step, error))
+  if (!branch (run, step, error) || !pmt_run_predict (run, step, error))
     return FALSE;
-  for (int k = 0; k < run->n_tracks; k++)
-    if (!run->tracks[k]->passive && !combine (run, step, k, error))
+  for (int k = 0; k < run->n_tracks; k++) {
+    PmtTrack *t = run->tracks[k];
+    if (t->passive)
+      continue;
+    if (!combine (run, step, k, error))
       return FALSE;
+    run->request->sampler->denoised (t->solver, step->grid_i, t->prediction.data, t->latent.data, t->denoised.data);
+  }
   for (int k = 0; k < run->n_tracks; k++) {
     PmtTrack *t = run->tracks[k];
     bool moved = t->passive;

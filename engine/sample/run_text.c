@@ -192,7 +192,7 @@ pmt_runner_text (PmtRunner *runner, GError **error)
   const PmtRequest *q = run->request;
   PmtConditioning prompt;
   pmt_runner_report (runner, PMT_STAGE_TEXT, 0, 0, PMT_NO_TENSOR);
-  if (!pmt_runner_open_prompts (runner, error) || !pmt_run_encode_text (run, q->prompt, &prompt, &runner->prompt_tokens_cut, error) ||
+  if (!pmt_runner_open_prompts (runner, error) || !pmt_run_encode_text (run, run->prompt, &prompt, &runner->prompt_tokens_cut, error) ||
       !make_time_ids (run, q->aesthetic_score, 6.0, &run->time_ids, error) ||
       !make_time_ids (run, q->negative_aesthetic_score, 2.5, &run->negative_time_ids, error))
     return FALSE;

@@ -46,3 +46,22 @@ pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError
   g_clear_pointer (&config, json_object_unref);
   return good && choice->sampler != NULL;
 }
+
+gboolean
+pmt_job_set_precision (const PmtJob *job, PmtModel *model, PmtModel *refiner, GError **error)
+{
+  PmtModel *const models[] = { model, refiner };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (models) && models[i]; i++) {
+    GError *failed = NULL;
+    PmtPrecision precision = job->precision >= 0 ? (PmtPrecision) job->precision : pmt_model_auto_precision (models[i], &failed);
+
+    if (failed) {
+      g_propagate_error (error, failed);
+      return FALSE;
+    }
+    if (!pmt_model_set_precision (models[i], precision, error))
+      return FALSE;
+  }
+  return TRUE;
+}

@@ -27,7 +27,9 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
     pmt_model_unref (model);
     return FALSE;
   }
-  good = pmt_job_plan_sizes (job, model, NULL, &plan, error) && pmt_job_extras_plan (job, NULL, &plan, error);
+  memset (&plan, 0, sizeof plan);
+  good = pmt_job_set_precision (job, model, refiner, error) && pmt_job_plan_sizes (job, model, NULL, &plan, error) &&
+         pmt_job_extras_plan (job, NULL, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);
     request.refiner = refiner;

@@ -85,6 +85,7 @@ typedef struct PmtJob {
   PmtMethodUse *methods;
   int n_methods;
   PmtJobExtras extras;
+  int precision; /* a PmtPrecision; -1 = what suits model and machine */
   int threads; /* 0 = all */
 } PmtJob;
 

@@ -3,6 +3,7 @@
 
 #include "engine/job/parse.h"
 #include "engine/job/private.h"
+#include "engine/kernels/packed.h"
 #include "pentimento/protocol.h"
 
 #define MOST_THREADS 1024
@@ -55,14 +56,19 @@ read_methods (PmtJob *job, JsonNode *node, GError **error)
 }
 
 static gboolean
-read_precision (JsonNode *node, GError **error)
+read_precision (PmtJob *job, JsonNode *node, GError **error)
 {
-  if (!pmt_parse_holds_string (node))
+  const char *wanted = pmt_parse_holds_string (node) ? json_node_get_string (node) : NULL;
+
+  if (!wanted)
     return pmt_parse_wrong (error, "precision", "a string");
-  if (strcmp (json_node_get_string (node), "f32") == 0 || strcmp (json_node_get_string (node), "auto") == 0)
-    return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "This engine computes in precision f32 and has no \"%s\"; use f32 or auto.",
-               json_node_get_string (node));
+  for (job->precision = PMT_PRECISIONS - 1; job->precision >= 0; job->precision--)
+    if (strcmp (wanted, pmt_precision_name ((PmtPrecision) job->precision)) == 0)
+      return TRUE;
+  if (strcmp (wanted, "auto") == 0)
+    return TRUE; /* -1 */
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "This engine computes in precision f32 or bf16 and has no \"%s\"; use one of them or auto.",
+               wanted);
   return FALSE;
 }
 
@@ -100,7 +106,7 @@ read_field (PmtJob *job, const char *name, JsonNode *node, gboolean *known, GErr
   if (strcmp (name, "methods") == 0)
     return read_methods (job, node, error);
   if (strcmp (name, "precision") == 0)
-    return read_precision (node, error);
+    return read_precision (job, node, error);
   if (strcmp (name, "threads") == 0) {
     if (!pmt_parse_holds_int (node) || json_node_get_int (node) < 0 || json_node_get_int (node) > MOST_THREADS)
       return pmt_parse_wrong (error, name, "a whole number from 0 (all cores) to 1024");
@@ -184,6 +190,7 @@ pmt_job_parse (JsonObject *recipe, GError **error)
 
   job->model = g_strdup ("");
   job->region.grow = job->region.feather = -1;
+  job->precision = -1;
   good = read_head (job, recipe, error);
   if (good) {
     pmt_param_values_init (&values, pmt_job_params (job->task));

@@ -12,6 +12,9 @@ typedef struct PmtJobChoice {
 } PmtJobChoice;
 gboolean pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError **error);
 
+/* Sets what the job's models compute in. `refiner` may be NULL. */
+gboolean pmt_job_set_precision (const PmtJob *job, PmtModel *model, PmtModel *refiner, GError **error);
+
 /* What one job comes to with its inputs: sizes, and the network's inputs. Clear it, on failure too. */
 typedef struct PmtJobPlan {
   PmtJobChoice choice;

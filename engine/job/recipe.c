@@ -2,6 +2,7 @@
 #include "engine/base/cpu.h"
 #include "engine/base/threads.h"
 #include "engine/job/private.h"
+#include "engine/kernels/packed.h"
 #include "pentimento/protocol.h"
 
 static JsonArray *
@@ -108,7 +109,7 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
   if (job->n_methods)
     json_object_set_array_member (recipe, "methods", methods_of (job));
   pmt_job_extras_recipe (job, plan, recipe);
-  json_object_set_string_member (recipe, "precision", "f32");
+  json_object_set_string_member (recipe, "precision", pmt_precision_name (pmt_model_precision (model)));
   json_object_set_int_member (recipe, "threads", pmt_threads ());
   json_object_set_string_member (recipe, "engine", PMT_VERSION);
   json_object_set_string_member (recipe, "cpu", pmt_cpu_name (level));

@@ -211,7 +211,8 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
     pmt_model_unref (model);
     return FALSE;
   }
-  good = pmt_job_plan_sizes (job, model, inputs, &plan, error) && check_noise (model, inputs, &plan, error) &&
+  memset (&plan, 0, sizeof plan);
+  good = pmt_job_set_precision (job, model, refiner, error) && pmt_job_plan_sizes (job, model, inputs, &plan, error) && check_noise (model, inputs, &plan, error) &&
          pmt_job_plan_pixels (job, model, inputs, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);

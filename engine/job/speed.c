@@ -5,6 +5,7 @@
 #include "engine/base/cpu.h"
 #include "engine/base/threads.h"
 #include "engine/job/private.h"
+#include "engine/kernels/packed.h"
 
 static char *
 speed_path (void)
@@ -19,8 +20,8 @@ speed_key (PmtModel *model)
   PmtCpuLevel level = PMT_CPU_PORTABLE;
 
   pmt_cpu_select (&level, NULL);
-  return g_strdup_printf ("%s %d %s %s %d", pmt_model_family (model), pmt_model_native_size (model), pmt_cpu_model (),
-                          pmt_cpu_name (level), pmt_threads ());
+  return g_strdup_printf ("%s %d %s %s %s %d", pmt_model_family (model), pmt_model_native_size (model), pmt_cpu_model (),
+                          pmt_cpu_name (level), pmt_precision_name (pmt_model_precision (model)), pmt_threads ());
 }
 
 static JsonObject *

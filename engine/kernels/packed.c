@@ -16,6 +16,14 @@ pmt_product_kernels (const PmtKernels *kernels, PmtPrecision precision)
   return kernels->product[precision];
 }
 
+bool
+pmt_precision_available (PmtPrecision precision)
+{
+  PmtCpuLevel level = PMT_CPU_PORTABLE;
+  pmt_cpu_select (&level, NULL); /* programs have asked before, and told the user what was wrong */
+  return precision == PMT_PRECISION_F32 || pmt_product_kernels (pmt_kernels_get (level), precision);
+}
+
 const char *
 pmt_precision_name (PmtPrecision precision)
 {

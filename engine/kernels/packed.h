@@ -19,6 +19,8 @@ typedef struct PmtPacked {
 
 /* NULL for PMT_PRECISION_F32 where products go through OpenBLAS, and where a precision is missing. */
 const PmtProductKernels *pmt_product_kernels (const PmtKernels *kernels, PmtPrecision precision);
+/* Whether this process can compute in it: f32 always, bf16 where the CPU level has its products. */
+bool pmt_precision_available (PmtPrecision precision);
 const char *pmt_precision_name (PmtPrecision precision); /* "f32", "bf16" */
 
 /* Memory for a weight of n outputs and k inputs; a multiple of 64. */

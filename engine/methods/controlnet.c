@@ -74,6 +74,7 @@ extra_open (PmtModel *model, const char *path, GError **error)
   if (!pmt_kind_require (path, PMT_KIND_CONTROLNET, pmt_model_path (model), family, NULL, error))
     return NULL;
   PmtWeights *weights = pmt_controlnet_open (path, pmt_model_unet_config (model, PMT_UNET_MAIN), &config, error);
+  config.unet.precision = pmt_model_precision (model);
   PmtControlNet *net = weights && check_fits (model, path, &config, error) ? pmt_controlnet_new (&config, NULL, NULL, error) : NULL;
   if (!net) {
     pmt_weights_free (weights);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/datadir.h"
+#include "engine/kernels/packed.h"
 #include "engine/sample/extra.h"
 #include "engine/weights/config.h"
 
@@ -150,26 +151,70 @@ pmt_model_ref (PmtModel *model)
   return model;
 }
 
+/* Networks, twins and extras. */
+static void
+free_networks (PmtModel *model)
+{
+  g_clear_pointer (&model->extras, pmt_extras_free); /* first: they may point into the networks */
+  for (int k = 0; k < PMT_N_UNETS; k++) {
+    pmt_unet_free (model->unet[k].net);
+    pmt_unet_free (model->unet[k].dry);
+    model->unet[k] = (Slot) { NULL, NULL };
+  }
+  pmt_vae_free (model->vae.net);
+  pmt_vae_free (model->vae.dry);
+  model->vae = (Slot) { NULL, NULL };
+  for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++) {
+    pmt_clip_text_free (model->text[k].net);
+    pmt_clip_text_free (model->text[k].dry);
+    model->text[k] = (Slot) { NULL, NULL };
+  }
+}
+
 void
 pmt_model_unref (PmtModel *model)
 {
   if (!model || --model->refs > 0)
     return;
-  pmt_extras_free (model->extras); /* first: they may point into the networks */
-  for (int k = 0; k < PMT_N_UNETS; k++) {
-    pmt_unet_free (model->unet[k].net);
-    pmt_unet_free (model->unet[k].dry);
-  }
-  pmt_vae_free (model->vae.net);
-  pmt_vae_free (model->vae.dry);
-  for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++) {
-    pmt_clip_text_free (model->text[k].net);
-    pmt_clip_text_free (model->text[k].dry);
+  free_networks (model);
+  for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++)
     pmt_tokenizer_free (model->tokenizer[k]);
-  }
   pmt_model_files_free (model->files);
   g_free (model->hash);
   g_free (model);
+}
+
+gboolean
+pmt_model_set_precision (PmtModel *model, PmtPrecision precision, GError **error)
+{
+  if (!pmt_precision_available (precision)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "This computer's processor cannot compute in %s; use precision f32 or auto.",
+                 pmt_precision_name (precision));
+    return FALSE;
+  }
+  if (precision == pmt_model_precision (model))
+    return TRUE;
+  free_networks (model);
+  model->extras = pmt_extras_new ();
+  for (int k = 0; k < PMT_N_UNETS; k++)
+    model->unet_config[k].precision = precision;
+  model->vae_config.precision = precision;
+  for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++)
+    model->text_config[k].precision = precision;
+  return TRUE;
+}
+
+PmtPrecision
+pmt_model_precision (const PmtModel *model)
+{
+  return model->unet_config[PMT_UNET_MAIN].precision;
+}
+
+PmtPrecision
+pmt_model_auto_precision (PmtModel *model, GError **error)
+{
+  PmtUnet *unet = pmt_precision_available (PMT_PRECISION_BF16) ? pmt_model_unet_dry (model, PMT_UNET_MAIN, error) : NULL;
+  return unet && pmt_weight_pool_values (pmt_unet_weights (unet)) >= 100 * 1000 * 1000 ? PMT_PRECISION_BF16 : PMT_PRECISION_F32;
 }
 
 PmtExtras *

@@ -39,6 +39,13 @@ const char *pmt_model_hash (const PmtModel *model);   /* quick hash: headers and
 int pmt_model_native_size (const PmtModel *model);    /* pixels: 512 for SD 1.x, 128 for the bundled model */
 int pmt_model_attention_divisor (const PmtModel *model); /* pixels per cell of the attention grid that methods address */
 int pmt_model_size_multiple (const PmtModel *model);  /* picture sides are multiples of this: 8 */
+/* What the networks' products compute in, f32 at first. Changing it lets loaded networks and extras go. PMT_ERROR_UNSUPPORTED where the
+ * processor lacks it. */
+gboolean pmt_model_set_precision (PmtModel *model, PmtPrecision precision, GError **error);
+PmtPrecision pmt_model_precision (const PmtModel *model);
+/* The fastest that is good enough: bf16, where there is such, for a UNet of 100 million parameters or more (their files are in 16 bits
+ * themselves), else f32. */
+PmtPrecision pmt_model_auto_precision (PmtModel *model, GError **error);
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
 /* False when the model's files don't say what the UNet predicts (a single file of SD 2): the schedule then holds a guess, until a run has
  * tried it out. */

@@ -211,6 +211,10 @@ choose_methods (PmtRunner *runner, GError **error)
       return FALSE;
     }
   }
+  /* Methods that compare rows get all of them, however few the request would like to have at a time. */
+  for (int i = 0; i < run->n_methods; i++)
+    if (run->methods[i]->whole_batch)
+      runner->rows_per_call = 0;
   return TRUE;
 }
 

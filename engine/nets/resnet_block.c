@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/nets/resnet_block.h"
 
+#include "engine/tensor/tape.h"
+
 PmtResnetBlock
 pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int in, int out, int time_width, int groups, float eps)
 {
@@ -18,9 +20,17 @@ pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int in, int out, in
   return block;
 }
 
-PmtTensor
-pmt_resnet_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtResnetBlock *block, PmtTensor x, PmtTensor time_silu)
+typedef struct Part {
+  const PmtWeightPool *pool;
+  const PmtResnetBlock *block;
+} Part;
+
+static PmtTensor
+run (PmtContext *ctx, const void *params, const PmtTensor *in)
 {
+  const PmtWeightPool *pool = ((const Part *) params)->pool;
+  const PmtResnetBlock *block = ((const Part *) params)->block;
+  PmtTensor x = in[0], time_silu = in[1];
   /* The frame is closed after each half, so that at any time only x, one half's input and its temporaries are alive. */
   PmtFrame frame = pmt_frame_open (ctx);
   PmtGroupNormParams norm = { .groups = block->groups, .eps = block->eps, .silu = true };
@@ -35,4 +45,11 @@ pmt_resnet_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtResnetBlock
   if (block->shortcut.w != PMT_NO_WEIGHT)
     x = pmt_dense_run (ctx, pool, &block->shortcut, x);
   return pmt_frame_close (ctx, frame, pmt_add (ctx, x, h));
+}
+
+PmtTensor
+pmt_resnet_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtResnetBlock *block, PmtTensor x, PmtTensor time_silu)
+{
+  const Part part = { pool, block };
+  return pmt_tape_checkpoint (ctx, run, &part, sizeof part, (PmtTensor[]) { x, time_silu }, 2);
 }

@@ -70,4 +70,7 @@ typedef struct PmtTaps {
   void (*attn) (void *user, PmtContext *ctx, PmtAttnStage stage, PmtAttnCall *call);
   bool (*resid_wants) (void *user, const PmtResidSite *site);                /* NULL = none */
   void (*resid) (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *x); /* *x [N, H, W, C]; may be replaced */
+  /* Asked after each layer: true = all that was looked for has been seen, and the network stops there with PMT_NO_TENSOR for its
+   * output and no error. NULL = it goes to its end. */
+  bool (*seen) (void *user);
 } PmtTaps;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/nets/transformer_block.h"
 
+#include "engine/tensor/tape.h"
+
 #define TRANSFORMER_NORM_EPS 1e-6f /* the group norm in front; unlike the resnets' 1e-5 */
 #define LAYER_NORM_EPS 1e-5f
 
@@ -64,17 +66,30 @@ call_tap (PmtContext *ctx, const PmtTaps *taps, unsigned wants, PmtAttnStage sta
     taps->attn (taps->user, ctx, stage, call);
 }
 
-/* x + attention(layer-normed x): fused where no tap looks between q k^T and the mixing of values, in three steps otherwise. */
+typedef struct Attend {
+  const PmtWeightPool *pool;
+  const PmtAttentionLayer *layer;
+  const PmtNorm *norm;
+  const PmtAttnSite *site; /* of this call, only read where there are taps */
+  const PmtTaps *taps;
+  unsigned wants;
+} Attend;
+
+/* x + attention(layer-normed x), on the context where there is one: fused where no tap looks between q k^T and the mixing of values, in three steps otherwise. */
 static PmtTensor
-attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *layer, const PmtNorm *norm, const PmtAttnSite *site,
-        PmtTensor x, PmtTensor context, const PmtTaps *taps)
+attend_part (PmtContext *ctx, const void *part_params, const PmtTensor *in)
 {
-  unsigned wants = taps && taps->attn && taps->attn_wants ? taps->attn_wants (taps->user, site) : 0;
+  const Attend *part = part_params;
+  const PmtWeightPool *pool = part->pool;
+  const PmtAttentionLayer *layer = part->layer;
+  const PmtTaps *taps = part->taps;
+  const unsigned wants = part->wants;
+  PmtTensor x = in[0], context = in[1];
   PmtAttentionParams params = { .heads = layer->heads };
-  PmtAttnCall call = { .site = site };
-  call.input = pmt_norm_run_layer (ctx, pool, norm, x, LAYER_NORM_EPS);
-  call.context = site->cross ? context : PMT_NO_TENSOR;
-  call.source_k = call.source_v = site->cross ? context : call.input;
+  PmtAttnCall call = { .site = part->site };
+  call.input = pmt_norm_run_layer (ctx, pool, part->norm, x, LAYER_NORM_EPS);
+  call.context = context;
+  call.source_k = call.source_v = context.data ? context : call.input;
   call_tap (ctx, taps, wants, PMT_ATTN_SOURCES, &call);
   call.q = pmt_dense_run (ctx, pool, &layer->q, call.input);
   call.k = pmt_dense_run (ctx, pool, &layer->k, call.source_k);
@@ -95,12 +110,38 @@ attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *lay
   return call.hidden;
 }
 
+/* What a tap keeps for a loss is on the tape, so what is tapped is not run again. */
 static PmtTensor
-feed_forward (PmtContext *ctx, const PmtWeightPool *pool, const PmtTransformerBlock *block, PmtTensor x)
+attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *layer, const PmtNorm *norm, const PmtAttnSite *site,
+        PmtTensor x, PmtTensor context, const PmtTaps *taps)
 {
+  const unsigned wants = taps && taps->attn && taps->attn_wants ? taps->attn_wants (taps->user, site) : 0;
+  const Attend part = { pool, layer, norm, site, taps, wants };
+  const PmtTensor in[] = { x, context };
+  return wants ? attend_part (ctx, &part, in) : pmt_tape_checkpoint (ctx, attend_part, &part, sizeof part, in, 2);
+}
+
+typedef struct Feed {
+  const PmtWeightPool *pool;
+  const PmtTransformerBlock *block;
+} Feed;
+
+static PmtTensor
+feed_part (PmtContext *ctx, const void *part, const PmtTensor *in)
+{
+  const PmtWeightPool *pool = ((const Feed *) part)->pool;
+  const PmtTransformerBlock *block = ((const Feed *) part)->block;
+  PmtTensor x = in[0];
   PmtTensor h = pmt_norm_run_layer (ctx, pool, &block->norm3, x, LAYER_NORM_EPS);
   h = pmt_geglu (ctx, pmt_dense_run (ctx, pool, &block->ff_in, h));
   return pmt_add (ctx, pmt_dense_run (ctx, pool, &block->ff_out, h), x);
+}
+
+static PmtTensor
+feed_forward (PmtContext *ctx, const PmtWeightPool *pool, const PmtTransformerBlock *block, PmtTensor x)
+{
+  const Feed part = { pool, block };
+  return pmt_tape_checkpoint (ctx, feed_part, &part, sizeof part, &x, 1);
 }
 
 PmtTensor

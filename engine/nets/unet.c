@@ -102,11 +102,11 @@ static PmtTensor
 run_up (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
 {
   PmtContext *ctx = pass->ctx;
-  for (int j = 0; j < level->n_layers; j++) {
+  for (int j = 0; j < level->n_layers && !pass->stopped; j++) {
     PmtUnetSkip skip = pass->skips[--pass->n_skips];
     skip.x = pmt_unet_tap (pass, skip.x, PMT_RESID_SKIP, i, pass->n_skips);
     x = pmt_unet_run_layer (pass, &level->layers[j], pmt_concat (ctx, x, skip.x));
-    if (j + 1 == level->n_layers) {
+    if (j + 1 == level->n_layers && !pass->stopped) {
       if (level->has_sampler) {
         /* The grid of the next skip; with sides that divide evenly that is twice the present one (formats.md 5.4). */
         const PmtShape *next = &pass->skips[pass->n_skips - 1].x.shape;
@@ -114,6 +114,7 @@ run_up (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
         x = pmt_conv_run (ctx, pass->pool, &level->sampler, x);
       }
       x = pmt_unet_tap (pass, x, PMT_RESID_UP, i, 0);
+      pmt_unet_ask (pass);
     }
     x = pmt_frame_close (ctx, skip.frame, x);
   }
@@ -130,8 +131,10 @@ pmt_unet_forward (PmtContext *ctx, PmtUnet *unet, const PmtUnetInput *input, con
 
   PmtFrame whole = pmt_frame_open (ctx);
   PmtTensor x = pmt_unet_encode (&pass, &unet->encoder, input, PMT_NO_TENSOR);
-  for (int i = 0; i < config->n_levels; i++)
+  for (int i = 0; i < config->n_levels && !pass.stopped; i++)
     x = run_up (&pass, &unet->up[i], i, x);
+  if (pass.stopped)
+    return pmt_frame_close (ctx, whole, PMT_NO_TENSOR);
   g_assert (pass.n_skips == 0);
 
   PmtGroupNormParams norm = { .groups = config->norm_groups, .eps = config->norm_eps, .silu = true };

@@ -56,5 +56,6 @@ typedef struct PmtUnetInput {
   PmtTensor time_ids;     /* [N, n] plain numbers, where the configuration has added conditions: P + n time_id_dim = added_dim */
 } PmtUnetInput;
 
-/* The model's raw output [N, h, w, out_channels] (epsilon, v or x0: the schedule knows). taps may be NULL. */
+/* The model's raw output [N, h, w, out_channels] (epsilon, v or x0: the schedule knows), or PMT_NO_TENSOR where taps->seen stopped it.
+ * taps may be NULL. */
 PmtTensor pmt_unet_forward (PmtContext *ctx, PmtUnet *unet, const PmtUnetInput *input, const PmtTaps *taps);

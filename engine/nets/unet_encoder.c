@@ -126,6 +126,13 @@ pmt_unet_tap (PmtUnetPass *pass, PmtTensor x, PmtResidKind kind, int level, int 
   return x;
 }
 
+void
+pmt_unet_ask (PmtUnetPass *pass)
+{
+  const PmtTaps *taps = pass->taps;
+  pass->stopped = pass->stopped || (taps && taps->seen && !pmt_context_failed (pass->ctx) && taps->seen (taps->user));
+}
+
 static void
 push_skip (PmtUnetPass *pass, PmtTensor x, PmtFrame frame)
 {
@@ -139,13 +146,14 @@ pmt_unet_run_layer (PmtUnetPass *pass, const PmtUnetLayer *layer, PmtTensor x)
   x = pmt_resnet_run (pass->ctx, pass->pool, &layer->resnet, x, pass->time_silu);
   if (layer->transformer)
     x = pmt_transformer_run (pass->ctx, pass->pool, layer->transformer, x, pass->context, pass->taps);
+  pmt_unet_ask (pass);
   return x;
 }
 
 static PmtTensor
 run_down (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
 {
-  for (int j = 0; j < level->n_layers; j++) {
+  for (int j = 0; j < level->n_layers && !pass->stopped; j++) {
     PmtFrame frame = pmt_frame_open (pass->ctx);
     x = pmt_unet_run_layer (pass, &level->layers[j], x);
     if (j + 1 == level->n_layers)
@@ -153,7 +161,7 @@ run_down (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
     x = pmt_frame_close (pass->ctx, frame, x);
     push_skip (pass, x, frame);
   }
-  if (level->has_sampler) {
+  if (level->has_sampler && !pass->stopped) {
     PmtFrame frame = pmt_frame_open (pass->ctx);
     x = pmt_conv_run (pass->ctx, pass->pool, &level->sampler, x);
     x = pmt_frame_close (pass->ctx, frame, pmt_unet_tap (pass, x, PMT_RESID_DOWNSAMPLED, i, 0));
@@ -173,7 +181,9 @@ run_mid (PmtUnetPass *pass, const PmtUnetEncoder *encoder, PmtTensor x)
     x = pmt_frame_close (ctx, frame, pmt_transformer_run (ctx, pass->pool, &encoder->mid_transformer, x, pass->context, pass->taps));
     x = pmt_resnet_run (ctx, pass->pool, &encoder->mid2, x, pass->time_silu);
   }
-  return pmt_frame_close (ctx, frame, pmt_unet_tap (pass, x, PMT_RESID_MID, 0, 0));
+  x = pmt_frame_close (ctx, frame, pmt_unet_tap (pass, x, PMT_RESID_MID, 0, 0));
+  pmt_unet_ask (pass);
+  return x;
 }
 
 bool
@@ -210,7 +220,7 @@ pmt_unet_encode (PmtUnetPass *pass, const PmtUnetEncoder *encoder, const PmtUnet
     x = pmt_add (ctx, x, hint);
   x = pmt_frame_close (ctx, first, x);
   push_skip (pass, x, first);
-  for (int i = 0; i < pass->config->n_levels; i++)
+  for (int i = 0; i < pass->config->n_levels && !pass->stopped; i++)
     x = run_down (pass, &encoder->down[i], i, x);
-  return run_mid (pass, encoder, x);
+  return pass->stopped ? x : run_mid (pass, encoder, x);
 }

@@ -58,6 +58,7 @@ typedef struct PmtUnetPass {
   PmtTensor time_silu; /* [N, 4 C0] */
   PmtUnetSkip skips[PMT_UNET_MAX_SKIPS];
   int n_skips;
+  bool stopped;        /* taps->seen said so: nothing more is run */
 } PmtUnetPass;
 
 /* True when `input` fits; otherwise fails the context with a sentence about "The `what`". */
@@ -67,6 +68,9 @@ bool pmt_unet_check_input (PmtContext *ctx, const char *what, const PmtUnetConfi
  * the skips left in `pass`. */
 PmtTensor pmt_unet_encode (PmtUnetPass *pass, const PmtUnetEncoder *encoder, const PmtUnetInput *input, PmtTensor hint);
 
+/* One layer, then whether to stop after it. */
 PmtTensor pmt_unet_run_layer (PmtUnetPass *pass, const PmtUnetLayer *layer, PmtTensor x);
+/* Sets pass->stopped when taps->seen says so. */
+void pmt_unet_ask (PmtUnetPass *pass);
 /* Shows x to who wants that site. */
 PmtTensor pmt_unet_tap (PmtUnetPass *pass, PmtTensor x, PmtResidKind kind, int level, int index);

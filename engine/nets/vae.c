@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/nets/vae.h"
 
-#include <math.h>
-
 #include "engine/nets/vae_parts.h"
 #include "engine/nets/vae_tiles.h"
 
@@ -76,13 +74,14 @@ check_channels (PmtContext *ctx, PmtTensor x, int channels, const char *what)
   return false;
 }
 
-/* The code below that is not made of operations has no gradient; saying so beats a wrong one. */
+/* Tiles are blended by hand: saying that they have no gradient beats a wrong one. */
 static bool
 check_not_differentiated (PmtContext *ctx, PmtTensor x)
 {
   if (!ctx->tape || x.node == 0)
     return true;
-  pmt_context_fail (ctx, PMT_ERROR_UNSUPPORTED, "The autoencoder's moments cannot be differentiated; differentiate through decoding.");
+  pmt_context_fail (ctx, PMT_ERROR_UNSUPPORTED,
+                    "An autoencoder that works in tiles cannot be differentiated; switch tiling off or make the picture smaller.");
   return false;
 }
 
@@ -136,18 +135,10 @@ encode (PmtContext *ctx, PmtVae *vae, PmtTensor pictures, bool tiled)
   const PmtTiling tiling = { .tile = cells * factor, .step = cells / 4 * 3 * factor, .blend = cells / 4, .channels = 2 * z, .up = 1,
                              .down = factor };
   tiled = tiled && pmt_vae_tiling_helps (config, pictures.shape.dim[1] / factor, pictures.shape.dim[2] / factor);
-  PmtTensor moments = tiled ? pmt_tiles_run (ctx, pictures, &tiling, vae, encode_part) : encode_part (vae, ctx, pictures);
-  if (!moments.data || !check_not_differentiated (ctx, moments))
+  if (tiled && !check_not_differentiated (ctx, pictures))
     return pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
-  if (!ctx->dry) {
-    int64_t positions = pmt_tensor_size (moments) / (2 * z);
-    for (int64_t i = 0; i < positions; i++) {
-      float *logvar = moments.data + i * 2 * z + z;
-      for (int c = 0; c < z; c++)
-        logvar[c] = fminf (fmaxf (logvar[c], -30.0f), 20.0f);
-    }
-  }
-  return pmt_frame_close (ctx, frame, moments);
+  PmtTensor moments = tiled ? pmt_tiles_run (ctx, pictures, &tiling, vae, encode_part) : encode_part (vae, ctx, pictures);
+  return pmt_frame_close (ctx, frame, pmt_moments_clamp (ctx, moments));
 }
 
 PmtTensor
@@ -162,13 +153,37 @@ pmt_vae_encode_tiled (PmtContext *ctx, PmtVae *vae, PmtTensor pictures)
   return encode (ctx, vae, pictures, true);
 }
 
+/* x times factor, plus shift, by channel: a product with a diagonal matrix, as an operation that a tape sees. */
+static PmtTensor
+by_channel (PmtContext *ctx, PmtTensor x, const float *factor, const float *shift)
+{
+  const int64_t z = pmt_tensor_dim (x, -1);
+  PmtTensor w = pmt_tensor_zeros (ctx, PMT_SHAPE2 (z, z)), b = pmt_tensor_new (ctx, PMT_SHAPE1 (z));
+  for (int64_t c = 0; c < z && b.data && !ctx->dry; c++) {
+    w.data[c * z + c] = factor[c];
+    b.data[c] = shift[c];
+  }
+  return pmt_linear (ctx, x, w, b);
+}
+
+/* pmt_vae_scale_latents where a tape looks on. */
+static PmtTensor
+scale (PmtContext *ctx, const PmtVaeConfig *config, PmtTensor z)
+{
+  float factor[PMT_VAE_MAX_LATENTS], shift[PMT_VAE_MAX_LATENTS];
+  for (int c = 0; c < config->latent_channels; c++) {
+    factor[c] = config->scaling_factor / config->std[c];
+    shift[c] = -(config->shift_factor + config->mean[c]) * factor[c];
+  }
+  return by_channel (ctx, z, factor, shift);
+}
+
 PmtTensor
 pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTensor noise, bool scaled)
 {
   const PmtVaeConfig *config = &vae->config;
   int z = config->latent_channels;
-  if (!check_channels (ctx, moments, 2 * z, "moments") || (noise.data && !check_channels (ctx, noise, z, "noise"))
-      || !check_not_differentiated (ctx, moments) || !check_not_differentiated (ctx, noise))
+  if (!check_channels (ctx, moments, 2 * z, "moments") || (noise.data && !check_channels (ctx, noise, z, "noise")))
     return PMT_NO_TENSOR;
   const int64_t *d = moments.shape.dim;
   PmtShape shape = PMT_SHAPE4 (d[0], d[1], d[2], z);
@@ -178,21 +193,13 @@ pmt_vae_sample (PmtContext *ctx, PmtVae *vae, PmtTensor moments, PmtTensor noise
                       pmt_shape_text (&shape, want, sizeof want), pmt_shape_text (&noise.shape, have, sizeof have));
     return PMT_NO_TENSOR;
   }
-  PmtTensor out = pmt_tensor_new (ctx, shape);
-  if (!out.data || ctx->dry)
+  PmtTensor out = pmt_moments_sample (ctx, moments, noise);
+  if (!out.data || !scaled)
     return out;
-  int64_t positions = pmt_shape_size (&shape) / z;
-  for (int64_t i = 0; i < positions; i++) {
-    const float *mean = moments.data + i * 2 * z, *logvar = mean + z;
-    for (int c = 0; c < z; c++) {
-      float value = mean[c];
-      if (noise.data)
-        value += expf (0.5f * logvar[c]) * noise.data[i * z + c];
-      out.data[i * z + c] = value;
-    }
-  }
-  if (scaled)
-    pmt_vae_scale_latents (config, out.data, positions);
+  if (ctx->tape && out.node != 0)
+    return scale (ctx, config, out);
+  if (!ctx->dry)
+    pmt_vae_scale_latents (config, out.data, pmt_tensor_size (out) / z);
   return out;
 }
 
@@ -207,19 +214,18 @@ pmt_vae_scale_latents (const PmtVaeConfig *config, float *latents, int64_t n)
     }
 }
 
-/* UNet latents into the autoencoder's: a product with a diagonal matrix where each channel has a spread of its own. */
+/* UNet latents into the autoencoder's. */
 static PmtTensor
 unscale (PmtContext *ctx, const PmtVaeConfig *config, PmtTensor latents)
 {
-  const int z = config->latent_channels;
   if (!config->has_mean_std && config->shift_factor == 0.0f)
     return pmt_scale (ctx, latents, 1.0f / config->scaling_factor);
-  PmtTensor factor = pmt_tensor_zeros (ctx, PMT_SHAPE2 (z, z)), shift = pmt_tensor_new (ctx, PMT_SHAPE1 (z));
-  for (int c = 0; c < z && shift.data && !ctx->dry; c++) {
-    factor.data[c * z + c] = config->std[c] / config->scaling_factor;
-    shift.data[c] = config->mean[c] + config->shift_factor;
+  float factor[PMT_VAE_MAX_LATENTS], shift[PMT_VAE_MAX_LATENTS];
+  for (int c = 0; c < config->latent_channels; c++) {
+    factor[c] = config->std[c] / config->scaling_factor;
+    shift[c] = config->mean[c] + config->shift_factor;
   }
-  return pmt_linear (ctx, latents, factor, shift);
+  return by_channel (ctx, latents, factor, shift);
 }
 
 static PmtTensor
@@ -232,10 +238,8 @@ decode (PmtContext *ctx, PmtVae *vae, PmtTensor latents, bool tiled)
   PmtTensor x = unscale (ctx, config, latents);
   if (!x.data || !(tiled && pmt_vae_tiling_helps (config, x.shape.dim[1], x.shape.dim[2])))
     return pmt_frame_close (ctx, frame, decode_part (vae, ctx, x));
-  if (ctx->tape && x.node != 0) {
-    pmt_context_fail (ctx, PMT_ERROR_UNSUPPORTED, "Decoding in tiles cannot be differentiated; switch tiling off or make the picture smaller.");
+  if (!check_not_differentiated (ctx, x))
     return pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
-  }
   const int cells = tile_cells (config), factor = pmt_vae_factor (config);
   const PmtTiling tiling = { .tile = cells, .step = cells / 4 * 3, .blend = cells * factor / 4, .channels = config->out_channels,
                              .up = factor, .down = 1 };

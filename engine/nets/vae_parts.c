@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/nets/vae_parts.h"
 
+#include "engine/tensor/tape.h"
+
 static PmtVaeMid
 declare_mid (PmtWeightPool *pool, const char *half, const PmtVaeConfig *config)
 {
@@ -94,14 +96,29 @@ pmt_vae_half_clear (PmtVaeHalf *half)
   half->n_levels = 0;
 }
 
+typedef struct Attend {
+  const PmtWeightPool *pool;
+  const PmtVaeMid *mid;
+} Attend;
+
 static PmtTensor
-attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeMid *mid, PmtTensor x)
+attend_part (PmtContext *ctx, const void *params, const PmtTensor *in)
 {
+  const PmtWeightPool *pool = ((const Attend *) params)->pool;
+  const PmtVaeMid *mid = ((const Attend *) params)->mid;
+  PmtTensor x = in[0];
   int64_t height = x.shape.dim[1], width = x.shape.dim[2];
   PmtGroupNormParams norm = { .groups = mid->groups, .eps = PMT_VAE_NORM_EPS };
   PmtTensor h = pmt_tokens_from_grid (pmt_norm_run_group (ctx, pool, &mid->norm, x, norm));
   h = pmt_attention_run (ctx, pool, &mid->attention, h, false);
   return pmt_add (ctx, pmt_grid_from_tokens (h, height, width), x);
+}
+
+static PmtTensor
+attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeMid *mid, PmtTensor x)
+{
+  const Attend part = { pool, mid };
+  return pmt_tape_checkpoint (ctx, attend_part, &part, sizeof part, &x, 1);
 }
 
 /* In the functions below x lies at the frame's start, or before it: each step's result takes its place. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of a table, or of a second one that continues it. The ids are parameters, not a tensor: nothing differentiates by them. With a tape they must stay where they are
- * until backward has run. */
+/* Rows of a table, or of a second one that continues it. The ids are parameters, not a tensor: nothing differentiates by them. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "engine/ops/help.h"
 
@@ -93,16 +93,27 @@ const PmtOp pmt_op_embedding = {
   .params_size = sizeof (Ids),
 };
 
-PmtTensor
-pmt_embedding (PmtContext *ctx, PmtTensor table, const int32_t *ids, int64_t n_rows, int64_t n_tokens)
+/* A tape outlives the caller's ids, so it gets its own. */
+static const int32_t *
+lasting (PmtContext *ctx, const int32_t *ids, int64_t n)
 {
-  Ids p = { ids, n_rows, n_tokens };
-  return pmt_op_run (ctx, &pmt_op_embedding, &table, 1, &p);
+  if (!ctx->tape || ctx->error)
+    return ids;
+  int32_t *copy = pmt_arena_alloc (ctx->step, (size_t) n * sizeof *copy, &ctx->error);
+  if (copy)
+    memcpy (copy, ids, (size_t) n * sizeof *copy);
+  return copy;
 }
 
 PmtTensor
 pmt_embedding_more (PmtContext *ctx, PmtTensor table, PmtTensor more, const int32_t *ids, int64_t n_rows, int64_t n_tokens)
 {
-  Ids p = { ids, n_rows, n_tokens };
+  Ids p = { lasting (ctx, ids, n_rows * n_tokens), n_rows, n_tokens };
   return pmt_op_run (ctx, &pmt_op_embedding, (PmtTensor[]) { table, more }, more.data ? 2 : 1, &p);
+}
+
+PmtTensor
+pmt_embedding (PmtContext *ctx, PmtTensor table, const int32_t *ids, int64_t n_rows, int64_t n_tokens)
+{
+  return pmt_embedding_more (ctx, table, PMT_NO_TENSOR, ids, n_rows, n_tokens);
 }

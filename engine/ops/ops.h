@@ -70,6 +70,11 @@ PmtTensor pmt_avg_pool (PmtContext *ctx, PmtTensor x, int64_t height, int64_t wi
 /* Blocks of pixels to channels: x [N, H, W, C] -> [N, H/block, W/block, C block^2], channel c block^2 + dy block + dx. */
 PmtTensor pmt_pixel_unshuffle (PmtContext *ctx, PmtTensor x, int64_t block);
 
+/* An autoencoder's moments [.., 2C] = [mean | logvar]: the log-variances held within [-30, 20]; and mean + exp(logvar / 2) noise with noise
+ * [.., C] (PMT_NO_TENSOR: the mean) -> [.., C]. */
+PmtTensor pmt_moments_clamp (PmtContext *ctx, PmtTensor moments);
+PmtTensor pmt_moments_sample (PmtContext *ctx, PmtTensor moments, PmtTensor noise);
+
 typedef struct PmtAttentionParams {
   int heads;
   bool causal; /* key j is hidden from query i < j */

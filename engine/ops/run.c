@@ -20,7 +20,12 @@ run_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, co
     call.workspace = pmt_arena_alloc (ctx->step, bytes, &ctx->error);
   if (!ctx->error && !ctx->dry)
     op->backward (&call, &grad);
+  /* As much work as forward: what products give back to activations, their weights being constants, is one product of the same size. */
+  if (!ctx->error)
+    ctx->flops += op->flops ? op->flops (&call) : (double) pmt_tensor_size (call.out);
   pmt_arena_release (ctx->step, mark);
+  if (ctx->on_op && !ctx->error)
+    ctx->on_op (ctx->on_op_user, ctx);
 }
 
 /* FALSE when the call depends on a leaf and the op has no backward. */

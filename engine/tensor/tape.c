@@ -110,13 +110,27 @@ gradient_for (PmtContext *ctx, const PmtTape *tape, PmtTensor t)
   return gradient_part (node, t);
 }
 
+/* Adds `seed` (ones where absent) to the gradient of `of`. */
+static void
+plant (PmtContext *ctx, const PmtTape *tape, PmtTensor of, PmtTensor seed)
+{
+  PmtTensor start = gradient_for (ctx, tape, of);
+  if (!start.data || ctx->dry)
+    return;
+  for (int64_t i = 0, n = pmt_tensor_size (start); i < n; i++)
+    start.data[i] += seed.data ? seed.data[i] : 1.0f;
+}
+
 void
-pmt_tape_backward (PmtContext *ctx, PmtTensor of, PmtTensor seed)
+pmt_tape_backward_several (PmtContext *ctx, const PmtTensor *of, const PmtTensor *seeds, int n)
 {
   PmtTape *tape = ctx->tape;
   if (ctx->error)
     return;
-  if (!tape || !of.data || of.node == 0) {
+  bool fits = tape && n > 0;
+  for (int i = 0; i < n && fits; i++)
+    fits = of[i].data && of[i].node != 0;
+  if (!fits) {
     pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "A gradient was asked for of a value that depends on nothing differentiable.");
     return;
   }
@@ -125,10 +139,8 @@ pmt_tape_backward (PmtContext *ctx, PmtTensor of, PmtTensor seed)
 
   /* What runs from here on is not itself recorded. */
   ctx->tape = NULL;
-  PmtTensor start = gradient_for (ctx, tape, of);
-  if (start.data && !ctx->dry)
-    for (int64_t i = 0, n = pmt_tensor_size (start); i < n; i++)
-      start.data[i] = seed.data ? seed.data[i] : 1.0f;
+  for (int i = 0; i < n; i++)
+    plant (ctx, tape, of[i], seeds[i]);
 
   for (int number = (int) tape->nodes->len; number > 0 && !ctx->error && !pmt_context_poll (ctx); number--) {
     Node *node = node_at (tape, number);
@@ -144,8 +156,87 @@ pmt_tape_backward (PmtContext *ctx, PmtTensor of, PmtTensor seed)
   ctx->tape = tape;
 }
 
+void
+pmt_tape_backward (PmtContext *ctx, PmtTensor of, PmtTensor seed)
+{
+  pmt_tape_backward_several (ctx, &of, &seed, 1);
+}
+
 PmtTensor
 pmt_tape_gradient (const PmtTape *tape, PmtTensor t)
 {
   return t.data && t.node ? gradient_part (node_at (tape, t.node), t) : PMT_NO_TENSOR;
+}
+
+/* ---- parts that are run again -------------------------------------------------------------------------------------------- */
+
+typedef struct Checkpoint {
+  PmtTapePart part;
+  int weight_set;
+  max_align_t params[]; /* the part's */
+} Checkpoint;
+
+/* One input of the part on its way back: what came for it is added to what is wanted. */
+static void
+add_gradient (const PmtContext *ctx, const PmtTape *tape, PmtTensor leaf, PmtTensor into)
+{
+  PmtTensor got = pmt_tape_gradient (tape, leaf);
+  if (ctx->dry || !into.data || !got.data)
+    return;
+  for (int64_t i = 0, n = pmt_tensor_size (into); i < n; i++)
+    into.data[i] += got.data[i];
+}
+
+static void
+checkpoint_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, const PmtTensor *in_grad)
+{
+  const Checkpoint *checkpoint = entry->params;
+  const int weight_set = ctx->weight_set;
+  PmtArenaMark mark = pmt_arena_mark (ctx->step);
+  PmtTape *tape = ctx->tape = pmt_tape_new ();
+  PmtTensor in[PMT_TAPE_MAX_INPUTS];
+  for (int i = 0; i < entry->n_in; i++) {
+    in[i] = entry->in[i];
+    in[i].node = 0;
+    if (in_grad[i].data)
+      in[i] = pmt_tape_leaf (tape, in[i]);
+  }
+  ctx->weight_set = checkpoint->weight_set;
+  PmtTensor out = checkpoint->part (ctx, checkpoint->params, in);
+  if (out.data && out.node)
+    pmt_tape_backward (ctx, out, out_grad);
+  for (int i = 0; i < entry->n_in && !ctx->error; i++)
+    add_gradient (ctx, tape, in[i], in_grad[i]);
+  ctx->weight_set = weight_set;
+  ctx->tape = NULL;
+  pmt_tape_free (tape);
+  pmt_arena_release (ctx->step, mark);
+}
+
+PmtTensor
+pmt_tape_checkpoint (PmtContext *ctx, PmtTapePart part, const void *params, size_t params_size, const PmtTensor *in, int n_in)
+{
+  PmtTape *tape = ctx->tape;
+  g_assert (n_in <= PMT_TAPE_MAX_INPUTS);
+  if (!tape || ctx->error)
+    return ctx->error ? PMT_NO_TENSOR : part (ctx, params, in);
+  PmtTapeEntry entry = { .backward = checkpoint_backward, .n_in = n_in };
+  PmtTensor plain[PMT_TAPE_MAX_INPUTS];
+  for (int i = 0; i < n_in; i++) {
+    plain[i] = entry.in[i] = in[i];
+    plain[i].node = 0;
+  }
+  ctx->tape = NULL;
+  PmtFrame frame = pmt_frame_open (ctx);
+  entry.out = pmt_frame_close (ctx, frame, part (ctx, params, plain));
+  ctx->tape = tape;
+  if (!entry.out.data)
+    return PMT_NO_TENSOR;
+  const size_t size = sizeof (Checkpoint) + params_size;
+  g_autofree Checkpoint *checkpoint = g_malloc0 (size);
+  checkpoint->part = part;
+  checkpoint->weight_set = ctx->weight_set;
+  memcpy (checkpoint->params, params, params_size);
+  entry.out.node = pmt_tape_record (tape, &entry, checkpoint, size);
+  return entry.out;
 }

@@ -48,5 +48,16 @@ int32_t pmt_tape_record_copy (PmtTape *tape, PmtTensor in, PmtTensor out);
  * on no leaf). Gradients of an earlier call are forgotten. */
 void pmt_tape_backward (PmtContext *ctx, PmtTensor of, PmtTensor seed);
 
+/* The same from several values at once: of sum_i <of[i], seeds[i]>. Every of[i] depends on a leaf, and every seed is a tensor. */
+void pmt_tape_backward_several (PmtContext *ctx, const PmtTensor *of, const PmtTensor *seeds, int n);
+
 /* The gradient at a leaf or any recorded tensor after pmt_tape_backward; shaped as `t`. PMT_NO_TENSOR where none arrived. */
 PmtTensor pmt_tape_gradient (const PmtTape *tape, PmtTensor t);
+
+/* A part of a network that is run again when its gradient is asked for, in place of keeping what it made on the way (Chen et al. 2016,
+ * "sublinear memory cost"). `params` is the part's own struct, copied; in[n_in] are its inputs. It must give the same bytes each time,
+ * and nothing else that it uses may depend on a leaf. */
+typedef PmtTensor (*PmtTapePart) (PmtContext *ctx, const void *params, const PmtTensor *in);
+
+/* Runs the part: as it is without a tape, and as one entry of the tape with one. It is run again with the weight set of now. */
+PmtTensor pmt_tape_checkpoint (PmtContext *ctx, PmtTapePart part, const void *params, size_t params_size, const PmtTensor *in, int n_in);

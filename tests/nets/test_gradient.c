@@ -17,7 +17,8 @@ typedef struct Subject {
   PmtUnet *unet;
   PmtVae *vae;
   const float *timesteps;
-  PmtTensor input[2]; /* sample and text; or latents */
+  bool encodes;
+  PmtTensor input[2]; /* sample and text; latents; or pictures */
   int n_inputs;
   const PmtTaps *taps;
 } Subject;
@@ -26,6 +27,8 @@ static PmtTensor
 forward (PmtContext *ctx, const Subject *s, const PmtTensor *input)
 {
   PmtUnetInput in = { .sample = input[0], .timesteps = s->timesteps, .context = input[1] };
+  if (s->encodes)
+    return pmt_vae_encode (ctx, s->vae, input[0]);
   return s->unet ? pmt_unet_forward (ctx, s->unet, &in, s->taps) : pmt_vae_decode (ctx, s->vae, input[0]);
 }
 
@@ -130,10 +133,14 @@ test_vae (void)
   subject.input[0] = nets_read (ctx, nets, "latents");
   check (ctx, &subject);
 
-  /* Encoding is not made of operations to its end, and says so instead of giving no gradient. */
+  subject.encodes = true;
+  subject.input[0] = nets_read (ctx, nets, "pictures");
+  check (ctx, &subject);
+
+  /* In tiles it says so instead of giving no gradient. */
   ctx->tape = pmt_tape_new ();
-  PmtTensor pictures = pmt_tape_leaf (ctx->tape, nets_read (ctx, nets, "pictures"));
-  g_assert_null (pmt_vae_encode (ctx, subject.vae, pictures).data);
+  PmtTensor pictures = pmt_tape_leaf (ctx->tape, nets_random (ctx, PMT_SHAPE4 (1, 64, 64, 3), 5));
+  g_assert_null (pmt_vae_encode_tiled (ctx, subject.vae, pictures).data);
   g_assert_true (pmt_context_take_error (ctx, &error));
   g_assert_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED);
   g_clear_error (&error);

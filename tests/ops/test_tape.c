@@ -234,6 +234,77 @@ test_dry (void)
   g_assert_cmpuint (peak[0], >, used[0]);
 }
 
+/* ---- parts that are run again ---- */
+
+typedef struct Curve {
+  float factor;
+  int *runs;
+} Curve;
+
+static PmtTensor
+curve (PmtContext *ctx, const void *params, const PmtTensor *in)
+{
+  const Curve *c = params;
+  ++*c->runs;
+  PmtTensor a = pmt_silu (ctx, pmt_scale (ctx, in[0], c->factor));
+  return pmt_add (ctx, pmt_silu (ctx, a), in[1]);
+}
+
+/* The same values and gradients as without, to the bit, with nothing but the output kept on the way there. */
+static void
+test_checkpoint (void)
+{
+  PmtTensor y[2], g[2][2];
+  size_t used[2];
+  PmtContext *ctx[2];
+  int runs = 0;
+  for (int k = 0; k < 2; k++) {
+    ctx[k] = taped ();
+    PmtTensor x = pmt_tape_leaf (ctx[k]->tape, random_tensor (ctx[k], PMT_SHAPE2 (64, 50), 1));
+    PmtTensor z = pmt_tape_leaf (ctx[k]->tape, random_tensor (ctx[k], PMT_SHAPE2 (64, 50), 2));
+    const PmtTensor in[] = { x, z };
+    const Curve c = { 1.5f, &runs };
+    const size_t before = pmt_arena_used (ctx[k]->step);
+    y[k] = k ? pmt_tape_checkpoint (ctx[k], curve, &c, sizeof c, in, 2) : curve (ctx[k], &c, in);
+    used[k] = pmt_arena_used (ctx[k]->step) - before;
+    y[k] = pmt_scale (ctx[k], y[k], 2);
+    pmt_tape_backward (ctx[k], y[k], PMT_NO_TENSOR);
+    g[k][0] = pmt_tape_gradient (ctx[k]->tape, x);
+    g[k][1] = pmt_tape_gradient (ctx[k]->tape, z);
+  }
+  g_assert_cmpint (runs, ==, 3);
+  g_assert_cmpuint (used[1], <, used[0] / 3);
+  const size_t size = 64 * 50 * sizeof (float);
+  g_assert_cmpmem (y[0].data, size, y[1].data, size);
+  for (int i = 0; i < 2; i++)
+    g_assert_cmpmem (g[0][i].data, size, g[1][i].data, size);
+  done (ctx[0]);
+  done (ctx[1]);
+}
+
+/* Gradients of two values at once are the sum of those of each; an input without a leaf needs none. */
+static void
+test_several (void)
+{
+  PmtContext *ctx = taped ();
+  int runs = 0;
+  const Curve c = { 1, &runs };
+  PmtTensor x = pmt_tape_leaf (ctx->tape, random_tensor (ctx, PMT_SHAPE2 (3, 4), 1));
+  const PmtTensor in[] = { x, random_tensor (ctx, PMT_SHAPE2 (3, 4), 2) };
+  PmtTensor a = pmt_scale (ctx, x, 3), b = pmt_tape_checkpoint (ctx, curve, &c, sizeof c, in, 2);
+  const PmtTensor of[] = { a, b }, seeds[] = { random_tensor (ctx, PMT_SHAPE2 (3, 4), 3), random_tensor (ctx, PMT_SHAPE2 (3, 4), 4) };
+  float apart[12] = { 0 };
+  for (int k = 0; k < 2; k++) {
+    pmt_tape_backward (ctx, of[k], seeds[k]);
+    for (int i = 0; i < 12; i++)
+      apart[i] += pmt_tape_gradient (ctx->tape, x).data[i];
+  }
+  pmt_tape_backward_several (ctx, of, seeds, 2);
+  for (int i = 0; i < 12; i++)
+    g_assert_cmpfloat (fabs ((double) pmt_tape_gradient (ctx->tape, x).data[i] - (double) apart[i]), <, 1e-5);
+  done (ctx);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -250,5 +321,7 @@ main (int argc, char **argv)
   g_test_add_func ("/tape/unrelated", test_unrelated);
   g_test_add_func ("/tape/refused", test_refused);
   g_test_add_func ("/tape/dry", test_dry);
+  g_test_add_func ("/tape/checkpoint", test_checkpoint);
+  g_test_add_func ("/tape/several", test_several);
   return g_test_run ();
 }

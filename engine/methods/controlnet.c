@@ -39,9 +39,9 @@ describe (const PmtUnetConfig *config)
 }
 
 static gboolean
-check_fits (PmtModel *model, const char *path, const PmtControlNetConfig *config, GError **error)
+check_fits (PmtModel *model, PmtUnetChoice choice, const char *path, const PmtControlNetConfig *config, GError **error)
 {
-  const PmtUnetConfig *base = pmt_model_unet_config (model, PMT_UNET_MAIN), *unet = &config->unet;
+  const PmtUnetConfig *base = pmt_model_unet_config (model, choice), *unet = &config->unet;
   const int channels = pmt_model_vae_config (model)->latent_channels;
   bool same = unet->n_levels == base->n_levels && unet->layers_per_block == base->layers_per_block &&
               unet->cross_attention_dim == base->cross_attention_dim && unet->added_dim == base->added_dim;
@@ -67,15 +67,15 @@ check_fits (PmtModel *model, const char *path, const PmtControlNetConfig *config
 }
 
 static void *
-extra_open (PmtModel *model, const char *path, GError **error)
+extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   const PmtFamily *family = pmt_family_by_id (pmt_model_family (model));
   PmtControlNetConfig config;
   if (!pmt_kind_require (path, PMT_KIND_CONTROLNET, pmt_model_path (model), family, NULL, error))
     return NULL;
-  PmtWeights *weights = pmt_controlnet_open (path, pmt_model_unet_config (model, PMT_UNET_MAIN), &config, error);
+  PmtWeights *weights = pmt_controlnet_open (path, pmt_model_unet_config (model, choice), &config, error);
   config.unet.precision = pmt_model_precision (model);
-  PmtControlNet *net = weights && check_fits (model, path, &config, error) ? pmt_controlnet_new (&config, NULL, NULL, error) : NULL;
+  PmtControlNet *net = weights && check_fits (model, choice, path, &config, error) ? pmt_controlnet_new (&config, NULL, NULL, error) : NULL;
   if (!net) {
     pmt_weights_free (weights);
     return NULL;

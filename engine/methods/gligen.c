@@ -12,7 +12,6 @@
 #include "engine/methods/sides.h"
 #include "engine/methods/start.h"
 #include "engine/nets/gligen.h"
-#include "engine/nets/unet_sites.h"
 
 typedef struct State {
   PmtGligen *gligen; /* NULL without boxes: inpainting by text alone */
@@ -29,9 +28,9 @@ typedef struct State {
 /* ---- extra ------------------------------------------------------------------------------------------------------------ */
 
 static void *
-open_gligen (PmtModel *model, const char *path, GError **error)
+open_gligen (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
-  return pmt_gligen_open (path, pmt_model_unet_config (model, false), error);
+  return pmt_gligen_open (path, pmt_model_unet_config (model, choice), error);
 }
 
 static gboolean
@@ -107,23 +106,6 @@ check_layout (const PmtLayout *layout, GError **error)
   return TRUE;
 }
 
-/* The weights were checked against the model's main network; one for filling may be of another size. */
-static gboolean
-check_fill (const PmtRun *run, const char *path, GError **error)
-{
-  int n, n_main;
-  g_autofree PmtUnetSite *sites = pmt_unet_sites (pmt_model_unet_config (run->model, run->fill), &n);
-  g_autofree PmtUnetSite *main_sites = pmt_unet_sites (pmt_model_unet_config (run->model, false), &n_main);
-  bool same = n == n_main;
-  for (int i = 0; i < n && same; i++)
-    same = sites[i].width == main_sites[i].width && sites[i].heads == main_sites[i].heads;
-  if (!same)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The GLIGEN weights in '%s' do not fit the network for filling of '%s'; leave the boxes or the mask out.", path,
-                 pmt_model_path (run->model));
-  return same;
-}
-
 static gboolean
 open_layout (State *state, PmtRun *run, GError **error)
 {
@@ -133,8 +115,6 @@ open_layout (State *state, PmtRun *run, GError **error)
   const char *path = layout->model && *layout->model ? layout->model : pmt_model_path (run->model);
   state->gligen = pmt_run_extra (run, &gligen_class, path, error);
   if (!state->gligen)
-    return FALSE;
-  if (!check_fill (run, path, error))
     return FALSE;
   state->n = layout->n_boxes;
   state->blocks = pmt_gligen_blocks (state->gligen);

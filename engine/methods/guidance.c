@@ -20,7 +20,7 @@ static const PmtParam params[] = {
 static bool
 implied (const PmtRun *run)
 {
-  return run->request->guidance != 1.0 && !run->request->edit && pmt_model_unet_config (run->model, run->fill)->time_cond_proj_dim == 0;
+  return run->request->guidance != 1.0 && !run->request->edit && pmt_model_unet_config (run->model, run->unet_choice)->time_cond_proj_dim == 0;
 }
 
 static void *

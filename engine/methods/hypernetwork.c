@@ -18,10 +18,10 @@ typedef struct State {
 } State;
 
 static void *
-hyper_open (PmtModel *model, const char *path, GError **error)
+hyper_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   PmtHypernetwork *hyper = pmt_hypernetwork_new (path, error);
-  const int width = pmt_model_unet_config (model, PMT_UNET_MAIN)->cross_attention_dim;
+  const int width = pmt_model_unet_config (model, choice)->cross_attention_dim;
   if (hyper && !pmt_hypernetwork_has_width (hyper, width)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
                  "The hypernetwork '%s' changes no text of width %d, which the model '%s' has; choose one that was made for this model.", path,

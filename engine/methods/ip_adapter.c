@@ -33,7 +33,7 @@ typedef struct State {
 /* ---- extras ----------------------------------------------------------------------------------------------------------- */
 
 static void *
-open_adapter (PmtModel *model, const char *path, GError **error)
+open_adapter (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no IP-Adapter at '%s'; give its .safetensors file.", path);
@@ -65,7 +65,7 @@ free_adapter (void *extra)
 static const PmtExtraClass adapter_class = { "IP-Adapter", open_adapter, load_adapter, adapter_bytes, free_adapter };
 
 static void *
-open_vision (PmtModel *model, const char *path, GError **error)
+open_vision (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   return pmt_clip_vision_open (path, error);
 }
@@ -179,7 +179,7 @@ check_reference (const PmtReference *r, GError **error)
 static gboolean
 add_reference (State *state, PmtRun *run, const PmtReference *r, GError **error)
 {
-  const PmtUnetConfig *unet = pmt_model_unet_config (run->model, run->fill);
+  const PmtUnetConfig *unet = pmt_model_unet_config (run->model, run->unet_choice);
   if (!check_reference (r, error))
     return FALSE;
   PmtIpAdapter *adapter = pmt_run_extra (run, &adapter_class, r->model, error);
@@ -229,7 +229,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
   const PmtRequest *q = run->request;
   State *state = g_new0 (State, 1);
-  g_autofree PmtUnetSite *sites = pmt_unet_sites (pmt_model_unet_config (run->model, run->fill), &state->blocks);
+  g_autofree PmtUnetSite *sites = pmt_unet_sites (pmt_model_unet_config (run->model, run->unet_choice), &state->blocks);
   state->processor = g_new (int, state->blocks + 1);
   for (int i = 0; i < state->blocks; i++)
     state->processor[i] = pmt_unet_site_processor (sites, state->blocks, i);

@@ -45,10 +45,10 @@ add_weights (File *file, PmtNet net, const PmtWeightPool *pool, GArray *weights)
 }
 
 static void *
-file_open (PmtModel *model, const char *path, GError **error)
+file_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
-  const PmtUnetConfig *config = pmt_model_unet_config (model, PMT_UNET_MAIN);
-  PmtUnet *unet = pmt_model_unet_dry (model, PMT_UNET_MAIN, error);
+  const PmtUnetConfig *config = pmt_model_unet_config (model, choice);
+  PmtUnet *unet = pmt_model_unet_dry (model, choice, error);
   if (!unet)
     return NULL;
   g_autoptr (GArray) weights = g_array_new (FALSE, FALSE, sizeof (PmtLoraWeight));
@@ -88,15 +88,12 @@ file_bytes (const void *data)
 
 static const PmtExtraClass file_class = { "LoRA", file_open, file_load, file_bytes, file_free };
 
-/* Number of a weight + 1, if the file changes it and it has the shape that the file was checked against. */
+/* Number of a weight + 1, if the file changes it; otherwise 0. */
 static guint
 changed_index (const File *file, PmtNet net, const PmtWeightPool *pool, PmtWeightRef ref)
 {
   const guint index = GPOINTER_TO_UINT (g_hash_table_lookup (file->index[net], pmt_weight_pool_name (pool, ref)));
-  if (index == 0 || !pmt_lora_changes (file->lora, index - 1))
-    return 0;
-  const PmtShape shape = pmt_weight_pool_shape (pool, ref, NULL);
-  return pmt_lora_has_shape (file->lora, index - 1, shape.rank, shape.dim) ? index : 0;
+  return index > 0 && pmt_lora_changes (file->lora, index - 1) ? index : 0;
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------------------ */

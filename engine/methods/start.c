@@ -73,5 +73,5 @@ pmt_start_latent_mask (PmtRun *run, GError **error)
 bool
 pmt_start_inpaints_boxes (const PmtRun *run)
 {
-  return run->unet_channels == 2 * run->latent_channels + 1 && pmt_model_unet_config (run->model, run->fill)->gated;
+  return run->unet_channels == 2 * run->latent_channels + 1 && pmt_model_unet_config (run->model, run->unet_choice)->gated;
 }

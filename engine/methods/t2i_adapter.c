@@ -44,9 +44,9 @@ find_site (const PmtUnetConfig *unet, const PmtT2iConfig *config, int factor, in
 }
 
 static gboolean
-check_fits (PmtModel *model, const char *path, const PmtT2iConfig *config, GError **error)
+check_fits (PmtModel *model, PmtUnetChoice choice, const char *path, const PmtT2iConfig *config, GError **error)
 {
-  const PmtUnetConfig *unet = pmt_model_unet_config (model, PMT_UNET_MAIN);
+  const PmtUnetConfig *unet = pmt_model_unet_config (model, choice);
   const int factor = pmt_vae_factor (pmt_model_vae_config (model));
   PmtResidSite site;
   int k = 0;
@@ -68,14 +68,14 @@ check_fits (PmtModel *model, const char *path, const PmtT2iConfig *config, GErro
 }
 
 static void *
-extra_open (PmtModel *model, const char *path, GError **error)
+extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   const PmtFamily *family = pmt_family_by_id (pmt_model_family (model));
   PmtT2iConfig config;
   if (!pmt_kind_require (path, PMT_KIND_T2I_ADAPTER, pmt_model_path (model), family, NULL, error))
     return NULL;
   PmtWeights *weights = pmt_t2i_open (path, &config, error);
-  PmtT2iAdapter *net = weights && check_fits (model, path, &config, error) ? pmt_t2i_new (&config, NULL, NULL, error) : NULL;
+  PmtT2iAdapter *net = weights && check_fits (model, choice, path, &config, error) ? pmt_t2i_new (&config, NULL, NULL, error) : NULL;
   if (!net) {
     pmt_weights_free (weights);
     return NULL;

@@ -5,7 +5,7 @@
 #include "engine/sample/run.h"
 
 static void *
-open_extra (PmtModel *model, const char *path, GError **error)
+open_extra (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   const PmtVaeConfig *vae = pmt_model_vae_config (model);
   PmtTaesd *taesd = pmt_taesd_open (path, vae->latent_channels, error);

@@ -8,6 +8,7 @@
 
 struct PmtExtra {
   const PmtExtraClass *class;
+  PmtUnetChoice unet;
   char *path;
   GStatBuf status; /* what the file looked like when it was opened */
   void *data;
@@ -54,13 +55,14 @@ unchanged (const GStatBuf *a, const GStatBuf *b)
 }
 
 PmtExtra *
-pmt_extras_get (PmtExtras *extras, PmtModel *model, const PmtExtraClass *class, const char *path, GError **error)
+pmt_extras_get (PmtExtras *extras, PmtModel *model, PmtUnetChoice unet, const PmtExtraClass *class, const char *path, GError **error)
 {
+  unet = pmt_model_unet_chosen (model, unet);
   GStatBuf now = { 0 };
   g_stat (path, &now); /* what cannot be looked at, open() refuses with the reason */
   for (guint i = 0; i < extras->list->len; i++) {
     PmtExtra *extra = extras->list->pdata[i];
-    if (extra->class != class || strcmp (extra->path, path) != 0)
+    if (extra->class != class || extra->unet != unet || strcmp (extra->path, path) != 0)
       continue;
     if (extra->round == extras->round || unchanged (&extra->status, &now)) {
       extra->round = extras->round;
@@ -69,11 +71,11 @@ pmt_extras_get (PmtExtras *extras, PmtModel *model, const PmtExtraClass *class, 
     g_ptr_array_remove_index (extras->list, i);
     break;
   }
-  void *data = class->open (model, path, error);
+  void *data = class->open (model, unet, path, error);
   if (!data)
     return NULL;
   PmtExtra *extra = g_new0 (PmtExtra, 1);
-  *extra = (PmtExtra) { .class = class, .path = g_strdup (path), .status = now, .data = data, .round = extras->round };
+  *extra = (PmtExtra) { .class = class, .unet = unet, .path = g_strdup (path), .status = now, .data = data, .round = extras->round };
   g_ptr_array_add (extras->list, extra);
   return extra;
 }
@@ -131,7 +133,7 @@ void *
 pmt_run_extra (PmtRun *run, const PmtExtraClass *class, const char *path, GError **error)
 {
   PmtRunner *runner = (PmtRunner *) run;
-  PmtExtra *extra = pmt_extras_get (pmt_model_extras (run->model), run->model, class, path, error);
+  PmtExtra *extra = pmt_extras_get (pmt_model_extras (run->model), run->model, run->unet_choice, class, path, error);
   if (!extra)
     return NULL;
   if (!g_ptr_array_find (runner->extras, extra, NULL))

@@ -278,9 +278,8 @@ pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction)
   model->prediction_known = true;
 }
 
-/* The one that there is. */
-static PmtUnetChoice
-chosen (const PmtModel *model, PmtUnetChoice choice)
+PmtUnetChoice
+pmt_model_unet_chosen (const PmtModel *model, PmtUnetChoice choice)
 {
   return model->has_unet[choice] ? choice : PMT_UNET_MAIN;
 }
@@ -288,7 +287,7 @@ chosen (const PmtModel *model, PmtUnetChoice choice)
 const PmtUnetConfig *
 pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice)
 {
-  return &model->unet_config[chosen (model, choice)];
+  return &model->unet_config[pmt_model_unet_chosen (model, choice)];
 }
 
 const PmtVaeConfig *
@@ -343,7 +342,7 @@ pmt_model_unet_channels (const PmtModel *model, PmtUnetChoice choice)
 PmtUnet *
 pmt_model_unet (PmtModel *model, PmtUnetChoice choice, const PmtCancel *cancel, GError **error)
 {
-  choice = chosen (model, choice);
+  choice = pmt_model_unet_chosen (model, choice);
   Slot *slot = &model->unet[choice];
   if (!slot->net) {
     PmtWeights *weights = pmt_model_files_weights (model->files, unets[choice], error);
@@ -418,7 +417,7 @@ pmt_model_tokenizer (PmtModel *model, GError **error)
 PmtUnet *
 pmt_model_unet_dry (PmtModel *model, PmtUnetChoice choice, GError **error)
 {
-  choice = chosen (model, choice);
+  choice = pmt_model_unet_chosen (model, choice);
   Slot *slot = &model->unet[choice];
   if (!slot->dry)
     slot->dry = pmt_unet_new (&model->unet_config[choice], NULL, NULL, error);
@@ -462,7 +461,7 @@ pmt_model_resident_bytes (const PmtModel *model)
 gboolean
 pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, size_t *total, size_t *missing, GError **error)
 {
-  choice = chosen (model, choice);
+  choice = pmt_model_unet_chosen (model, choice);
   PmtUnet *unet = pmt_model_unet_dry (model, choice, error);
   PmtVae *vae = unet ? pmt_model_vae_dry (model, error) : NULL;
   if (!vae)

@@ -134,7 +134,6 @@ struct PmtRun {
   PmtContext ctx;        /* step arena; reset between evaluations */
   int weight_set;        /* what text encoders and new rows compute with; 0 unless a method's state_new says otherwise (weight_set.h) */
   PmtUnetChoice unet_choice; /* which of the model's UNets the request asks for */
-  bool fill;             /* the request's fill, with picture and mask there: the UNet for that is used */
   int unet_channels;     /* what the UNet takes; known before it is loaded */
   int latent_height, latent_width, latent_channels;
   PmtTrack **tracks;     /* made by pmt_run_add_track; the first one by the loop */

@@ -261,7 +261,6 @@ pmt_runner_open (PmtRunner *runner, GError **error)
   run->model = q->model;
   run->prompt = q->prompt;
   run->latent_channels = pmt_model_vae_config (run->model)->latent_channels;
-  run->fill = q->fill && q->image && q->mask;
   run->unet_choice = pmt_request_unet (q);
   run->unet_channels = pmt_model_unet_channels (run->model, run->unet_choice);
   if (!check_request (run, error))

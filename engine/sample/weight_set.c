@@ -39,10 +39,11 @@ pmt_run_pool (PmtRun *run, PmtNet net, GError **error)
 }
 
 static void *
-set_open (PmtModel *model, const char *key, GError **error)
+set_open (PmtModel *model, PmtUnetChoice unet, const char *key, GError **error)
 {
   WeightSet *set = g_new0 (WeightSet, 1);
   set->model = model;
+  set->unet = unet;
   return set;
 }
 
@@ -168,14 +169,13 @@ pmt_run_weight_set (PmtRun *run, const PmtWeightSetClass *class, const char *key
                  PMT_WEIGHT_SETS);
     return 0;
   }
-  g_autofree char *name = g_strdup_printf ("%s %d\n%s", class->what, (int) run->unet_choice, key);
+  g_autofree char *name = g_strdup_printf ("%s\n%s", class->what, key);
   WeightSet *set = pmt_run_extra (run, &set_class, name, error);
   if (!set)
     return 0;
   set->user = user; /* this run's; the one that made it is gone */
   if (!set->class) {
     set->class = class;
-    set->unet = run->unet_choice;
     if (!list_changes (set, error))
       return 0;
   }

@@ -259,7 +259,7 @@ collect (Reading *r)
   }
 }
 
-/* The first and last convolution have other channels in models for inpainting or edits: a change of them is left out there. */
+/* The first convolution has other channels in models for inpainting or edits: a change of it is left out there. */
 static bool
 may_differ (const PmtLoraWeight *weight)
 {
@@ -421,13 +421,6 @@ pmt_lora_changes (const PmtLora *lora, guint weight)
       high = middle;
   }
   return FALSE;
-}
-
-gboolean
-pmt_lora_has_shape (const PmtLora *lora, guint weight, int rank, const int64_t *dim)
-{
-  const PmtLoraWeight *w = &lora->weights[weight];
-  return w->rank == rank && memcmp (w->dim, dim, (size_t) rank * sizeof *dim) == 0;
 }
 
 guint

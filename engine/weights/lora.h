@@ -47,8 +47,6 @@ const char *const *pmt_lora_unmatched (const PmtLora *lora);
 
 /* Which of the model's weights it changes: TRUE when there is a change to the i-th one that was given. */
 gboolean pmt_lora_changes (const PmtLora *lora, guint weight);
-/* Whether the i-th weight was given with this shape (a model's networks for filling and editing have other first layers). */
-gboolean pmt_lora_has_shape (const PmtLora *lora, guint weight, int rank, const int64_t *dim);
 /* How many modules of a part it changes. */
 guint pmt_lora_count (const PmtLora *lora, PmtLoraPart part);
 

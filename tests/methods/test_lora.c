@@ -5,6 +5,7 @@
 
 #include "engine/sample/weight_set.h"
 #include "tests/methods/loras.h"
+#include "tests/sample/edits.h"
 
 static Loras loras;
 
@@ -302,6 +303,67 @@ test_refusals (void)
   free_edits (&edit, 1);
 }
 
+/* A LoRA of three layers, the first of them the convolution of `channels` inputs that the network begins with; its path, to be removed. */
+static char *
+first_layer_file (int channels)
+{
+  static const float halves[128] = { [0 ... 127] = 0.5f };
+  const PmtSafetensorOut out[] = {
+    { .name = "lora_unet_conv_in.lora_down.weight", .dtype = PMT_DTYPE_F32, .rank = 4, .dim = { 1, channels, 3, 3 }, .data = halves },
+    { .name = "lora_unet_conv_in.lora_up.weight", .dtype = PMT_DTYPE_F32, .rank = 4, .dim = { 8, 1, 1, 1 }, .data = halves },
+    { .name = "lora_unet_conv_out.lora_down.weight", .dtype = PMT_DTYPE_F32, .rank = 4, .dim = { 1, 8, 3, 3 }, .data = halves },
+    { .name = "lora_unet_conv_out.lora_up.weight", .dtype = PMT_DTYPE_F32, .rank = 4, .dim = { 4, 1, 1, 1 }, .data = halves },
+    { .name = "lora_unet_time_embedding_linear_1.lora_down.weight", .dtype = PMT_DTYPE_F32, .rank = 2, .dim = { 1, 8 }, .data = halves },
+    { .name = "lora_unet_time_embedding_linear_1.lora_up.weight", .dtype = PMT_DTYPE_F32, .rank = 2, .dim = { 32, 1 }, .data = halves },
+  };
+  GError *error = NULL;
+  char *path = g_strdup_printf ("%s/pmt-lora-first-%d-%d.safetensors", g_get_tmp_dir (), channels, (int) getpid ());
+  pmt_safetensors_write (path, out, G_N_ELEMENTS (out), NULL, &error);
+  g_assert_no_error (error);
+  return path;
+}
+
+/* A model with a network for edits beside its main one: a file is held against the one that the run computes with, so that what fits one
+ * and not the other is applied here and noted there, whichever run came first. */
+static void
+test_other_unet (void)
+{
+  Runs runs;
+  runs_open (&runs);
+  PmtModel *model = edits_model ();
+  g_autofree char *four = first_layer_file (4), *eight = first_layer_file (8);
+  const struct {
+    const char *path;
+    bool edit, fits;
+  } cases[] = { { four, false, true }, { four, true, false }, { eight, true, true }, { eight, false, false }, { four, false, true } };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    const PmtWeightEdit edit = { cases[i].path, 1, 1 };
+    PmtRequest q = runs_request (&runs, model);
+    q.edit = cases[i].edit;
+    q.image = cases[i].edit ? runs.picture : NULL;
+    q.image_guidance = 1.5;
+    q.steps = 1;
+    PmtResult plain = runs_do (&q);
+    q.weight_edits = &edit;
+    q.n_weight_edits = 1;
+    PmtResult with = runs_do (&q);
+    runs_assert_differ (&plain, &with);
+    if (cases[i].fits)
+      g_assert_null (with.notes);
+    else {
+      g_assert_nonnull (with.notes);
+      g_assert_nonnull (strstr (with.notes[0], "2 tensors of the LoRA"));
+      g_assert_nonnull (strstr (with.notes[0], "lora_unet_conv_in.lora_up.weight"));
+    }
+    pmt_result_clear (&plain);
+    pmt_result_clear (&with);
+  }
+  g_remove (four);
+  g_remove (eight);
+  pmt_model_unref (model);
+  runs_close (&runs);
+}
+
 /* A folder with the file that diffusers or PEFT put there. */
 static void
 test_folder (void)
@@ -336,6 +398,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lora/cancel", test_cancel);
   g_test_add_func ("/lora/rows", test_rows);
   g_test_add_func ("/lora/unmatched", test_unmatched);
+  g_test_add_func ("/lora/other-unet", test_other_unet);
   g_test_add_func ("/lora/refusals", test_refusals);
   g_test_add_func ("/lora/folder", test_folder);
   int status = g_test_run ();

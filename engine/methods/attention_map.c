@@ -7,7 +7,7 @@
 PmtAttnLevel
 pmt_attention_level (const PmtRun *run)
 {
-  const PmtUnetConfig *c = pmt_model_unet_config (run->model, run->fill);
+  const PmtUnetConfig *c = pmt_model_unet_config (run->model, run->unet_choice);
   const double wanted = log2 ((double) pmt_model_attention_divisor (run->model) * run->latent_height / run->request->height);
   PmtAttnLevel best = { c->n_levels - 1, c->n_levels - 1 };
   double off = INFINITY;

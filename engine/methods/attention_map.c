@@ -70,6 +70,45 @@ pmt_attention_add (PmtTensor probs, int row, const int *columns, int n, float *s
   }
 }
 
+gboolean
+pmt_phrase_map_init (PmtPhraseMap *map, PmtRun *run, PmtAttnLevel level, const int *columns, int n_columns, GError **error)
+{
+  int height, width;
+  pmt_attention_grid (run, level, &height, &width);
+  *map = (PmtPhraseMap) { .cells = height * width };
+  PmtTensor sum = pmt_run_new_tensor (run, PMT_SHAPE1 (map->cells), error);
+  if (!sum.data)
+    return FALSE;
+  if (!run->ctx.dry)
+    memset (sum.data, 0, (size_t) map->cells * sizeof (float));
+  map->sum = sum.data;
+  map->columns = g_memdup2 (columns, (gsize) n_columns * sizeof (int));
+  map->n_columns = n_columns;
+  return TRUE;
+}
+
+void
+pmt_phrase_map_clear (PmtPhraseMap *map)
+{
+  g_free (map->columns);
+  *map = (PmtPhraseMap) { 0 };
+}
+
+void
+pmt_phrase_map_see (PmtPhraseMap *map, PmtTensor probs, int row)
+{
+  pmt_attention_add (probs, row, map->columns, map->n_columns, map->sum);
+  map->seen++;
+}
+
+bool
+pmt_phrase_map_mean (const PmtPhraseMap *map, float *out)
+{
+  for (int i = 0; i < map->cells && map->seen > 0; i++)
+    out[i] = map->sum[i] / (float) map->seen;
+  return map->seen > 0;
+}
+
 void
 pmt_attention_resize (const float *map, int height, int width, float *out, int out_height, int out_width)
 {

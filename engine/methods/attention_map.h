@@ -28,6 +28,23 @@ int pmt_attention_row (const PmtStep *step, int track);
 /* Adds to sum[T] the mean over heads of the probabilities, [N, heads, T, S], that row `row` gives to the columns, added up. */
 void pmt_attention_add (PmtTensor probs, int row, const int *columns, int n, float *sum);
 
+/* The mean map of one phrase over all sites and steps that were shown to it: the part of each cell's attention, 0..1, that all its tokens
+ * get together. */
+typedef struct PmtPhraseMap {
+  int *columns;
+  int n_columns;
+  float *sum; /* [cells] in the run's memory */
+  int cells, seen;
+} PmtPhraseMap;
+
+/* From text hooks on; columns (copied) as pmt_words_columns says. FALSE + error when memory is full. */
+gboolean pmt_phrase_map_init (PmtPhraseMap *map, PmtRun *run, PmtAttnLevel level, const int *columns, int n_columns, GError **error);
+void pmt_phrase_map_clear (PmtPhraseMap *map);
+/* One site's probabilities, for row `row` of the call; not in a dry run. */
+void pmt_phrase_map_see (PmtPhraseMap *map, PmtTensor probs, int row);
+/* The mean so far into out [cells]; false when nothing was seen. */
+bool pmt_phrase_map_mean (const PmtPhraseMap *map, float *out);
+
 /* A map [height, width] at another size, nearest (source index floor (i * in / out)). */
 void pmt_attention_resize (const float *map, int height, int width, float *out, int out_height, int out_width);
 /* The largest of each cell and its neighbours. in != out. */

@@ -91,6 +91,13 @@ typedef struct PmtRequest {
 /* Which of the model's UNets a request asks for. */
 PmtUnetChoice pmt_request_unet (const PmtRequest *request);
 
+/* Numbers over the picture that a method found on the way, as where a word is looked for: for masks and for people to see. */
+typedef struct PmtMap {
+  char *name;        /* the word or phrase; several maps of one name are possible */
+  int width, height; /* of its own grid, which covers the whole picture */
+  float *values;     /* [height, width], at least 0; what one means is the method's to say */
+} PmtMap;
+
 typedef struct PmtResult {
   float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear. NULL with latent_only */
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
@@ -101,6 +108,8 @@ typedef struct PmtResult {
   bool vae_tiled;        /* the autoencoder worked in tiles */
   size_t peak_bytes;     /* highest use of the run's arenas */
   char **notes;          /* sentences for the user from pmt_run_note, NULL-terminated; owned, NULL = none */
+  PmtMap *maps;          /* from pmt_run_add_map, in that order; owned, NULL = none */
+  int n_maps;
 } PmtResult;
 void pmt_result_clear (PmtResult *result);
 
@@ -161,6 +170,8 @@ gboolean pmt_run_draw_noise (PmtRun *run, int track, PmtTensor out, GError **err
 gboolean pmt_run_initial_noise (PmtRun *run, int track, PmtTensor *noise, GError **error);
 /* A sentence for the user that comes back with the result (a LoRA's tensors that fit nothing …). Not kept in a dry run. */
 void pmt_run_note (PmtRun *run, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* A map that comes back with the result; name and values [height, width] are copied. Not kept in a dry run. */
+void pmt_run_add_map (PmtRun *run, const char *name, int width, int height, const float *values);
 /* VAE moments of the request's image (or of `pixels` [height, width, 3] 0..1 when not NULL), in the run's memory. Pixels are not
  * read in a dry run. */
 gboolean pmt_run_encode (PmtRun *run, const float *pixels, PmtTensor *moments, GError **error);

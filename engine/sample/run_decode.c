@@ -1,9 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/sample/runner.h"
 
+static void
+free_maps (PmtMap *maps, int n)
+{
+  for (int i = 0; i < n; i++) {
+    g_free (maps[i].name);
+    g_free (maps[i].values);
+  }
+  g_free (maps);
+}
+
+void
+pmt_runner_drop_maps (PmtRunner *runner)
+{
+  free_maps (runner->maps, runner->n_maps);
+  runner->maps = NULL;
+  runner->n_maps = 0;
+}
+
+void
+pmt_run_add_map (PmtRun *run, const char *name, int width, int height, const float *values)
+{
+  PmtRunner *runner = (PmtRunner *) run;
+  if (runner->dry)
+    return;
+  runner->maps = g_renew (PmtMap, runner->maps, runner->n_maps + 1);
+  runner->maps[runner->n_maps++] = (PmtMap) { g_strdup (name), width, height,
+                                              g_memdup2 (values, (gsize) width * (gsize) height * sizeof (float)) };
+}
+
 void
 pmt_result_clear (PmtResult *result)
 {
+  free_maps (result->maps, result->n_maps);
   g_free (result->image);
   g_free (result->latent);
   g_strfreev (result->notes);
@@ -52,6 +82,9 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
     g_ptr_array_add (runner->notes, NULL);
     result->notes = (char **) g_ptr_array_free (g_steal_pointer (&runner->notes), FALSE);
   }
+  result->maps = g_steal_pointer (&runner->maps);
+  result->n_maps = runner->n_maps;
+  runner->n_maps = 0;
   result->prompt_tokens_cut = runner->prompt_tokens_cut;
   result->negative_tokens_cut = run->negative_tokens_cut;
   result->prediction = run->schedule->config.prediction;

@@ -290,6 +290,7 @@ pmt_runner_close (PmtRunner *runner)
   g_free (runner->values);
   g_clear_pointer (&runner->extras, g_ptr_array_unref);
   g_clear_pointer (&runner->notes, g_ptr_array_unref);
+  pmt_runner_drop_maps (runner);
   g_free (runner->preview);
   g_free (run->methods);
   g_free (run->states);

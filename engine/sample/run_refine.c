@@ -75,7 +75,7 @@ pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
 }
 
 static gboolean
-run_rest (Halves *halves, const PmtResult *made, PmtResult *result, GError **error)
+run_rest (Halves *halves, PmtResult *made, PmtResult *result, GError **error)
 {
   PmtRequest rest = halves->rest;
   rest.latent = made->latent;
@@ -87,6 +87,12 @@ run_rest (Halves *halves, const PmtResult *made, PmtResult *result, GError **err
   result->steps_done += made->steps_done;
   result->peak_bytes = MAX (result->peak_bytes, made->peak_bytes);
   result->prediction = made->prediction;
+  /* The refiner runs without methods, so these are the base's. */
+  result->maps = g_steal_pointer (&made->maps);
+  result->n_maps = made->n_maps;
+  made->n_maps = 0;
+  if (!result->notes)
+    result->notes = g_steal_pointer (&made->notes);
   return TRUE;
 }
 

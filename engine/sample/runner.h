@@ -27,6 +27,8 @@ typedef struct PmtRunner {
   int n_sets;
   PmtRunnerPrompts prompts;
   GPtrArray *notes;             /* of char *, for the result; NULL = none yet */
+  PmtMap *maps;                 /* for the result */
+  int n_maps;
   int prompt_tokens_cut;
   int steps_done;
   int evaluations;
@@ -64,6 +66,7 @@ gboolean pmt_runner_start (PmtRunner *runner, GError **error);
 gboolean pmt_runner_sample (PmtRunner *runner, GError **error);
 
 /* run_decode.c */
+void pmt_runner_drop_maps (PmtRunner *runner);
 gboolean pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error);
 
 /* run_progress.c. The report that enters a stage, or moves within it. */

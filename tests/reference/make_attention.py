@@ -225,8 +225,43 @@ def p2p_values(c):
     return c["target"], {**plain, **named}
 
 
+# ---- word maps -------------------------------------------------------------------------------------------------------------
+
+class WordMaps:
+    def __init__(self, model, c):
+        self.columns = {w: model.columns(c["prompt"], w) for w in c["words"]}
+        self.part = c.get("from", 0), c.get("to", 1)
+        self.seen = {w: [] for w in c["words"]}
+
+    def probs(self, site, cross, p):
+        if cross and is_map_site(site.name) and self.part[0] * self.steps - 1e-6 <= self.step < self.part[1] * self.steps - 1e-6:
+            for word, columns in self.columns.items():
+                self.seen[word].append(p[0][:, :, columns].sum(-1).mean(0).reshape(GRID))
+        return p
+
+
+MAPS = [
+    {"name": "phrases", "prompt": "a red circle left of a blue house", "words": ["red circle", "house", "a"]},
+    {"name": "part", "prompt": "a red circle left of a blue house", "words": ["blue house"], "from": 0.4, "to": 0.8},
+]
+
+
+def word_maps(model, c):
+    edit = WordMaps(model, c)
+    made = {"latent": sample(model, [(model.encode(c["prompt"]), model.encode("blurry"))], edit, c["steps"], c["guidance"])[0]}
+    for word, seen in edit.seen.items():
+        made[f"map.{word}"] = torch.stack(seen).mean(0)
+        print(f"{c['name']}, {word}: {float(made[f'map.{word}'].min()):.3f} to {float(made[f'map.{word}'].max()):.3f}")
+    return made
+
+
+def map_values(c):
+    return c["prompt"], {"words": "; ".join(c["words"]), **{k: c[k] for k in ("from", "to") if k in c}}
+
+
 # How each is computed here, its cases, and the prompt and parameters that ask the engine for the same.
-METHODS = {"prompt-to-prompt": (prompt_to_prompt, P2P, p2p_values)}
+METHODS = {"prompt-to-prompt": (prompt_to_prompt, P2P, p2p_values),
+           "word-maps": (word_maps, MAPS, map_values)}
 
 
 def main():

@@ -39,6 +39,14 @@ typedef struct PmtLayout {
   double beta;       /* part of the run in which the boxes act, 0..1 */
 } PmtLayout;
 
+/* A prompt of its own for a part of the picture (methods/multidiffusion.c). */
+typedef struct PmtRegionPrompt {
+  double x0, y0, x1, y1; /* 0..1 of the picture, x1 > x0, y1 > y0; without meaning where there is a mask */
+  const float *mask;     /* [height, width] of the run's size, 0..1, from 0.5 on = inside; or NULL */
+  const char *prompt;
+  double weight;         /* beside other regions where they overlap, above 0, at most 100 */
+} PmtRegionPrompt;
+
 /* A LoRA, LoCon or DoRA file, or a hypernetwork: changed weights. */
 typedef struct PmtWeightEdit {
   const char *path;

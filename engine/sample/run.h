@@ -51,6 +51,8 @@ typedef struct PmtRequest {
   const PmtReference *references;
   int n_references;
   PmtLayout layout;      /* n_boxes 0 = none */
+  const PmtRegionPrompt *regions; /* `prompt` is for what they leave */
+  int n_regions;
   const PmtWeightEdit *weight_edits;
   int n_weight_edits;
   const PmtLearnedWord *words;

@@ -71,9 +71,43 @@ pmt_solver_free (PmtSolver *solver)
   g_free (solver);
 }
 
+gboolean
+pmt_solver_set_window (PmtSolver *s, int64_t whole_height, int64_t whole_width, int64_t y, int64_t x, int64_t height, int64_t width,
+                       GError **error)
+{
+  const int64_t window[] = { whole_height, whole_width, y, x, height, width };
+  memcpy (s->window, window, sizeof window);
+  if (!s->drawn)
+    return TRUE;
+  const size_t size = ((size_t) (whole_height * whole_width * s->channels) + s->n) * sizeof (float);
+  float *larger = g_try_realloc (s->drawn, size);
+  if (!larger) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "The sampler %s needs %zu bytes that are not there; use a smaller picture.",
+                 s->sampler->id, size);
+    return FALSE;
+  }
+  s->drawn = larger;
+  return TRUE;
+}
+
+static const float *
+draw_window (PmtSolver *s)
+{
+  const int64_t *v = s->window, c = s->channels, area = v[0] * v[1];
+  float *whole = s->drawn, *part = s->drawn + area * c;
+  pmt_rng_normal (s->noise, (size_t) (area * c), whole);
+  for (int64_t y = 0; y < v[4]; y++)
+    for (int64_t x = 0; x < v[5]; x++)
+      for (int64_t k = 0; k < c; k++)
+        part[(y * v[5] + x) * c + k] = whole[k * area + (v[2] + y) * v[1] + (v[3] + x) % v[1]];
+  return part;
+}
+
 const float *
 pmt_solver_draw (PmtSolver *s)
 {
+  if (s->window[0] > 0)
+    return draw_window (s);
   const size_t c = (size_t) s->channels, area = s->n / c;
   float *nchw = s->drawn, *nhwc = s->drawn + s->n;
   pmt_rng_normal (s->noise, s->n, nchw);

@@ -40,7 +40,8 @@ typedef struct PmtSolver {
   PmtRng *noise;     /* per-step noise is drawn here, in NCHW order; not owned */
   int64_t channels;  /* of the NHWC latent, to reorder drawn noise */
   void *state;       /* the sampler's own, zeroed at the start */
-  float *drawn;      /* 2 n values for pmt_solver_draw */
+  float *drawn;      /* for pmt_solver_draw: the noise as it is drawn, and as it is given */
+  int64_t window[6]; /* pmt_solver_set_window; all 0 = the solver steps a whole latent */
 } PmtSolver;
 
 struct PmtSampler {
@@ -73,5 +74,10 @@ const PmtSampler *pmt_sampler_find (const char *id, GError **error); /* unknown:
 PmtSolver *pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const PmtGrid *grid, int first,
                            size_t n, int64_t channels, double eta, PmtRng *noise, GError **error);
 void pmt_solver_free (PmtSolver *solver); /* NULL is fine */
+/* The solver steps the part [height, width] at (y, x) of a latent [whole_height, whole_width]; its columns go on at the left edge where they
+ * leave the right one. What it draws is the whole latent's noise, cut out: solvers whose generators stand alike agree where their parts
+ * overlap. PMT_ERROR_MEMORY. */
+gboolean pmt_solver_set_window (PmtSolver *solver, int64_t whole_height, int64_t whole_width, int64_t y, int64_t x, int64_t height,
+                                int64_t width, GError **error);
 /* Unit noise for one step, NHWC, valid until the next call. */
 const float *pmt_solver_draw (PmtSolver *solver);

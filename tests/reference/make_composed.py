@@ -24,6 +24,12 @@ CASES = [
      "terms": [["a red circle", 0.8], ["a house", 1.0], ["blue", -1.3]]},
     {"name": "and-parameter", "method": "composable", "prompt": "house left of circle", "guidance": 1.0,
      "params": {"terms": "red AND NOT circle : 0.5"}, "terms": [["house left of circle", 1.0], ["red", 1.0], ["circle", -0.5]]},
+    {"name": "panorama", "method": "multidiffusion", "steps": 4, "width": 128, "params": {"window": 6, "stride": 2}},
+    {"name": "panorama-wrap", "method": "multidiffusion", "steps": 4, "width": 128, "params": {"window": 8, "stride": 3, "wrap": True}},
+    {"name": "regions", "method": "multidiffusion", "steps": 6, "params": {"window": 8, "bootstrap": 0.5, "colours": 3},
+     "regions": [[[0.0, 0.25, 0.5, 1.0], "a blue house", 1.0], [[0.25, 0.0, 1.0, 0.5], "red", 2.0]]},
+    {"name": "regions-windows", "method": "multidiffusion", "steps": 4, "params": {"window": 5, "stride": 2, "bootstrap": 0.0},
+     "regions": [[[0.5, 0.0, 1.0, 1.0], "a blue house", 1.0]]},
 ]
 
 
@@ -74,7 +80,54 @@ def composable(m, c):
     return z
 
 
-METHODS = {"composable": composable}
+def starts(length, size, stride, wrap=False):
+    if wrap and size < length:
+        return list(range(0, length, stride))
+    return list(range(0, length - size, stride)) + [length - size]
+
+
+def multidiffusion(m, c):
+    """As the paper's own code has it, with windows flush with the canvas's end, and weights of regions."""
+    h, w, p = HEIGHT // 8, c.get("width", WIDTH) // 8, c["params"]
+    s = m.scheduler(DDIMScheduler, c["steps"])
+    first = noise(c["seed"], h, w)
+    z, negative = first, m.says(c["negative"])
+    y, x = (torch.arange(h) + 0.5) / h, (torch.arange(w) + 0.5) / w
+    prompts, masks, weights = [m.says(c["prompt"])], [torch.ones(h, w)], [1.0]
+    for (x0, y0, x1, y1), text, weight in c.get("regions", []):
+        inside = ((y >= y0) & (y < y1)).float()[:, None] * ((x >= x0) & (x < x1)).float()[None]
+        prompts.append(m.says(text))
+        masks.append(inside)
+        weights.append(weight)
+    masks[0] = (1 - sum(masks[1:], torch.zeros(h, w))).clamp(min=0)
+    random = torch.Generator("cpu").manual_seed(c["seed"] + 1)
+    flat = []
+    if len(prompts) > 1 and p["bootstrap"] > 0:
+        flat = [m.encode(colour[None, None].repeat(h * 8, w * 8, 1)) for colour in torch.rand((p["colours"], 3), generator=random)]
+    wh, ww = min(p["window"], h), min(p["window"], w)
+    for i, t in enumerate(s.timesteps):
+        total, count = torch.zeros_like(z), torch.zeros_like(z)
+        for top in starts(h, wh, p.get("stride", 8)):
+            for left in starts(w, ww, p.get("stride", 8), p.get("wrap", False)):
+                rows, columns = slice(top, top + wh), [(left + k) % w for k in range(ww)]
+                for k, prompt in enumerate(prompts):
+                    mask = masks[k][rows][:, columns]
+                    if mask.sum() == 0:
+                        continue
+                    view = z[:, :, rows][..., columns]
+                    if k > 0 and i < int(p["bootstrap"] * c["steps"]):
+                        colour = flat[int(torch.randint(0, len(flat), (1,), generator=random))]
+                        around = s.add_noise(colour, first, t.reshape(1))[:, :, rows][..., columns]
+                        view = view * mask + around * (1 - mask)
+                    view = s.step(m.guided(view, t, negative, prompt, c["guidance"]), t, view).prev_sample
+                    for column, at in enumerate(columns):
+                        total[:, :, rows, at] += weights[k] * mask[:, column] * view[..., column]
+                        count[:, :, rows, at] += weights[k] * mask[:, column]
+        z = total / count
+    return z
+
+
+METHODS = {"composable": composable, "multidiffusion": multidiffusion}
 
 
 def main():

@@ -12,6 +12,8 @@ pmt_extra_options_clear (PmtExtraOptions *options)
   g_strfreev (options->controls);
   g_strfreev (options->references);
   g_strfreev (options->boxes);
+  g_strfreev (options->regions);
+  g_strfreev (options->region_masks);
   g_strfreev (options->loras);
   g_strfreev (options->lora_folders);
   g_strfreev (options->embeddings);
@@ -33,6 +35,9 @@ pmt_extra_options_add (GArray *entries, PmtExtraOptions *options)
     { "box", 0, 0, files, &options->boxes, "Place of a thing, in parts of the picture (GLIGEN); may be repeated", "X0,Y0,X1,Y1:PHRASE" },
     { "layout-model", 0, 0, file, &options->layout_model, "Layers for the boxes, where the model has none", "PATH" },
     { "layout-beta", 0, 0, file, &options->layout_beta, "Part of the run in which the boxes act (0 to 1, default 0.3)", "X" },
+    { "region", 0, 0, files, &options->regions, "Prompt for a box, in parts of the picture, with a weight if wished; may be repeated",
+      "X0,Y0,X1,Y1[,W]:PROMPT" },
+    { "region-mask", 0, 0, files, &options->region_masks, "Prompt for the light parts of a picture; may be repeated", "FILE:PROMPT" },
     { "lora", 0, 0, files, &options->loras, "LoRA, LoCon, DoRA or hypernetwork, with strengths for network and text; may be repeated",
       "FILE[:S[:T]]" },
     { "lora-folder", 0, 0, files, &options->lora_folders, "Where <lora:NAME:S> in the prompt is looked for; may be repeated", "FOLDER" },
@@ -171,6 +176,65 @@ read_box (const char *text, GError **error)
   return node;
 }
 
+static JsonNode *
+read_region (const char *text, GError **error)
+{
+  const char *colon = strchr (text, ':');
+  g_autofree char *sides = g_strndup (text, colon ? (gsize) (colon - text) : strlen (text));
+  g_auto (GStrv) numbers = g_strsplit (sides, ",", -1);
+  const guint n = g_strv_length (numbers);
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  JsonArray *box = json_array_new ();
+  gboolean good = colon && (n == 4 || n == 5);
+  double value;
+
+  json_node_take_object (node, object);
+  json_object_set_array_member (object, "box", box);
+  for (guint i = 0; good && i < n; i++) {
+    good = holds_number (numbers[i], &value);
+    if (good && i < 4)
+      json_array_add_double_element (box, value);
+    else if (good)
+      json_object_set_double_member (object, "weight", value);
+  }
+  if (!good) {
+    wrong (error, "--region", text, "X0,Y0,X1,Y1:PROMPT with parts of the picture from 0 to 1, or X0,Y0,X1,Y1,WEIGHT:PROMPT");
+    json_node_unref (node);
+    return NULL;
+  }
+  json_object_set_string_member (object, "prompt", colon + 1);
+  return node;
+}
+
+/* The file is what stands before the first colon that a file's name ends at. */
+static JsonNode *
+read_region_mask (const char *text, GError **error)
+{
+  const char *colon = strchr (text, ':');
+  g_autofree char *name = NULL, *path = NULL;
+
+  for (const char *at = colon; at; at = strchr (at + 1, ':')) {
+    g_autofree char *front = g_strndup (text, (gsize) (at - text));
+    if (!g_file_test (front, G_FILE_TEST_IS_REGULAR))
+      continue;
+    colon = at;
+    break;
+  }
+  if (!colon || colon == text) {
+    wrong (error, "--region-mask", text, "FILE:PROMPT");
+    return NULL;
+  }
+  name = g_strndup (text, (gsize) (colon - text));
+  path = absolute (name);
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  json_node_take_object (node, object);
+  json_object_set_string_member (object, "mask", path);
+  json_object_set_string_member (object, "prompt", colon + 1);
+  return node;
+}
+
 /* Strengths stand behind the name, so colons in it do no harm unless numbers follow them. */
 static JsonNode *
 read_lora (const char *text, GError **error)
@@ -222,6 +286,22 @@ read_each (const char *option, char **texts, JsonNode *(*read) (const char *text
     json_array_add_element (array, node);
   }
   return array;
+}
+
+/* Boxes first, then masks, each in their order. */
+static gboolean
+read_regions (const PmtExtraOptions *options, JsonObject *recipe, GError **error)
+{
+  JsonArray *regions = read_each ("--region", options->regions, read_region, error);
+  JsonArray *masks = regions ? read_each ("--region-mask", options->region_masks, read_region_mask, error) : NULL;
+
+  for (guint i = 0; masks && i < json_array_get_length (masks); i++)
+    json_array_add_element (regions, json_array_dup_element (masks, i));
+  if (masks)
+    json_object_set_array_member (recipe, "region-prompts", json_array_ref (regions));
+  g_clear_pointer (&regions, json_array_unref);
+  g_clear_pointer (&masks, json_array_unref);
+  return json_object_has_member (recipe, "region-prompts");
 }
 
 static gboolean
@@ -301,25 +381,29 @@ pmt_extra_options_read (const PmtExtraOptions *options, JsonObject *recipe, GErr
   }
   if ((options->boxes || options->layout_model || options->layout_beta) && !read_layout (options, recipe, error))
     return FALSE;
+  if ((options->regions || options->region_masks) && !read_regions (options, recipe, error))
+    return FALSE;
   return !options->clip_skip || read_clip_skip (options->clip_skip, recipe, error);
 }
 
 void
 pmt_extra_files_resolve (JsonObject *recipe, const char *folder)
 {
-  static const char *const lists[] = { "controls", "references" };
+  static const struct {
+    const char *list, *picture;
+  } lists[] = { { "controls", "image" }, { "references", "image" }, { "region-prompts", "mask" } };
 
   for (gsize k = 0; k < G_N_ELEMENTS (lists); k++) {
-    JsonNode *list = json_object_get_member (recipe, lists[k]);
+    JsonNode *list = json_object_get_member (recipe, lists[k].list);
     JsonArray *array = list && JSON_NODE_HOLDS_ARRAY (list) ? json_node_get_array (list) : NULL;
     for (guint i = 0; array && i < json_array_get_length (array); i++) {
       JsonNode *entry = json_array_get_element (array, i);
       JsonObject *object = JSON_NODE_HOLDS_OBJECT (entry) ? json_node_get_object (entry) : NULL;
       /* what is no name is refused when the job is parsed */
-      const char *name = object ? json_object_get_string_member_with_default (object, "image", "") : "";
+      const char *name = object ? json_object_get_string_member_with_default (object, lists[k].picture, "") : "";
       if (name && name[0]) {
         g_autofree char *path = g_canonicalize_filename (name, folder);
-        json_object_set_string_member (object, "image", path);
+        json_object_set_string_member (object, lists[k].picture, path);
       }
     }
   }

@@ -6,7 +6,7 @@
 #include <json-glib/json-glib.h>
 
 typedef struct PmtExtraOptions {
-  char **controls, **references, **boxes, **loras, **lora_folders, **embeddings;
+  char **controls, **references, **boxes, **regions, **region_masks, **loras, **lora_folders, **embeddings;
   char *layout_model, *layout_beta, *clip_skip;
 } PmtExtraOptions;
 void pmt_extra_options_clear (PmtExtraOptions *options);

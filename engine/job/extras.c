@@ -105,17 +105,25 @@ pmt_job_extras_to_json (void)
   return node;
 }
 
+static void
+add_name (GPtrArray *names, char *name)
+{
+  if (name[0] && !g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
+    g_ptr_array_add (names, name);
+}
+
 GPtrArray *
 pmt_job_picture_names (const PmtJob *job)
 {
   const PmtJobExtras *extras = &job->extras;
   GPtrArray *names = g_ptr_array_new ();
 
-  for (int i = 0; i < extras->n_controls + extras->n_references; i++) {
-    char *name = i < extras->n_controls ? extras->controls[i].image : extras->references[i - extras->n_controls].image;
-    if (name[0] && !g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
-      g_ptr_array_add (names, name);
-  }
+  for (int i = 0; i < extras->n_controls; i++)
+    add_name (names, extras->controls[i].image);
+  for (int i = 0; i < extras->n_references; i++)
+    add_name (names, extras->references[i].image);
+  for (int i = 0; i < extras->n_regions; i++)
+    add_name (names, extras->regions[i].mask);
   return names;
 }
 
@@ -139,6 +147,11 @@ pmt_job_extras_clear (PmtJobExtras *extras)
   }
   for (int i = 0; i < extras->n_boxes; i++)
     g_free (extras->boxes[i].phrase);
+  for (int i = 0; i < extras->n_regions; i++) {
+    g_free (extras->regions[i].mask);
+    g_free (extras->regions[i].mask_hash);
+    g_free (extras->regions[i].prompt);
+  }
   for (int i = 0; i < extras->n_loras; i++)
     g_free (extras->loras[i].path);
   for (int i = 0; i < extras->n_words; i++) {
@@ -149,6 +162,7 @@ pmt_job_extras_clear (PmtJobExtras *extras)
   g_free (extras->references);
   g_free (extras->layout_model);
   g_free (extras->boxes);
+  g_free (extras->regions);
   g_free (extras->loras);
   g_free (extras->words);
   g_strfreev (extras->lora_folders);

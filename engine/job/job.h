@@ -34,6 +34,14 @@ typedef struct PmtJobBox {
   char *phrase;
 } PmtJobBox;
 
+/* A prompt for a part of the picture; the part is a box in 0..1, or the light parts of a picture. */
+typedef struct PmtJobRegionPrompt {
+  double x0, y0, x1, y1; /* all 0 with a mask */
+  char *mask, *mask_hash;
+  char *prompt;
+  double weight;
+} PmtJobRegionPrompt;
+
 typedef struct PmtJobLora {
   char *path;
   double strength, text_strength;
@@ -49,6 +57,8 @@ typedef struct PmtJobExtras {
   char *layout_model; /* "" = the base model has the layers itself */
   double layout_beta;
   PmtJobBox *boxes;
+  PmtJobRegionPrompt *regions;
+  int n_regions;
   PmtJobLora *loras;
   PmtJobWord *words;
   char **lora_folders; /* where "<lora:NAME>" in the prompt is looked for, beside the user's own folder; NULL = none */
@@ -56,7 +66,7 @@ typedef struct PmtJobExtras {
   int clip_skip;
 } PmtJobExtras;
 
-enum { PMT_JOB_MAX_CONTROLS = 8, PMT_JOB_MAX_REFERENCES = 8, PMT_JOB_MAX_BOXES = 30, PMT_JOB_MAX_LORAS = 32, PMT_JOB_MAX_WORDS = 64 };
+enum { PMT_JOB_MAX_REGIONS = 16, PMT_JOB_MAX_CONTROLS = 8, PMT_JOB_MAX_REFERENCES = 8, PMT_JOB_MAX_BOXES = 30, PMT_JOB_MAX_LORAS = 32, PMT_JOB_MAX_WORDS = 64 };
 
 typedef struct PmtJob {
   PmtTask task;

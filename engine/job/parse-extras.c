@@ -266,6 +266,8 @@ pmt_parse_extra (PmtJob *job, const char *name, JsonNode *node, gboolean *known,
     return read_folders (extras, node, error);
   if (strcmp (name, "layout") == 0)
     return read_layout (extras, node, error);
+  if (strcmp (name, "region-prompts") == 0)
+    return pmt_parse_region_prompts (extras, node, error);
   if (strcmp (name, "controls") == 0) {
     if (!count (node, PMT_EXTRA_CONTROLS, PMT_JOB_MAX_CONTROLS, &n, error))
       return FALSE;

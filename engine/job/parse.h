@@ -17,5 +17,8 @@ gboolean pmt_parse_text (JsonNode *node, const char *field, char **text, GError 
 /* parse-region.c */
 gboolean pmt_parse_region (PmtJob *job, JsonNode *node, GError **error);
 
+/* parse-region-prompts.c: the field "region-prompts". */
+gboolean pmt_parse_region_prompts (PmtJobExtras *extras, JsonNode *node, GError **error);
+
 /* parse-extras.c: *known tells whether `name` is one of its fields. */
 gboolean pmt_parse_extra (PmtJob *job, const char *name, JsonNode *node, gboolean *known, GError **error);

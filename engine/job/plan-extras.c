@@ -41,6 +41,9 @@ pmt_job_extras_check (const PmtJob *job, const PmtJobInputs *inputs, GError **er
   for (int i = 0; i < extras->n_references; i++)
     if (!check_picture (inputs, "reference", i + 1, extras->references[i].image, error))
       return FALSE;
+  for (int i = 0; i < extras->n_regions; i++)
+    if (extras->regions[i].mask[0] && !check_picture (inputs, "region", i + 1, extras->regions[i].mask, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -113,7 +116,7 @@ scale (PmtPicture *picture, int width, int height, gboolean flat, GError **error
 
 /* From what the picture covers to the run's size. */
 static gboolean
-fit_to_run (const PmtJob *job, const PmtJobInputs *inputs, const char *name, gboolean flat, PmtJobPlan *plan, PmtPicture *rgb, GError **error)
+fit_to_run (const PmtJob *job, const PmtJobInputs *inputs, const char *what, const char *name, gboolean flat, PmtJobPlan *plan, PmtPicture *rgb, GError **error)
 {
   const PmtBox *context = &plan->region.context;
   const int width = rgb->width, height = rgb->height;
@@ -132,7 +135,7 @@ fit_to_run (const PmtJob *job, const PmtJobInputs *inputs, const char *name, gbo
     }
   }
   if (scaled)
-    pmt_job_note (plan, "The control picture \"%s\" is %d×%d pixels and was scaled to fit the run's %d×%d.", name, width, height, plan->width,
+    pmt_job_note (plan, "The %s \"%s\" is %d×%d pixels and was scaled to fit the run's %d×%d.", what, name, width, height, plan->width,
                   plan->height);
   return scale (rgb, plan->width, plan->height, flat, error);
 }
@@ -191,7 +194,7 @@ control_picture (const PmtJob *job, int number, const PmtJobInputs *inputs, PmtJ
   if (given) {
     plan->control_hash[number] = hash_picture (given);
     note_changed (plan, control->image, control->image_hash, plan->control_hash[number]);
-    if (!over_white (given, rgb, error) || !fit_to_run (job, inputs, control->image, flat, plan, rgb, error))
+    if (!over_white (given, rgb, error) || !fit_to_run (job, inputs, "control picture", control->image, flat, plan, rgb, error))
       return FALSE;
   } else if (!own_picture (plan, rgb, error))
     return FALSE;
@@ -273,6 +276,52 @@ plan_reference (const PmtJob *job, int number, const PmtJobInputs *inputs, PmtJo
   return TRUE;
 }
 
+/* How light a picture is, over black, in all three channels. */
+static gboolean
+over_black (const PmtPicture *rgba, PmtPicture *rgb, GError **error)
+{
+  if (!pmt_picture_init (rgb, rgba->width, rgba->height, 3, error))
+    return FALSE;
+  for (gsize i = 0; i < (gsize) rgba->width * (gsize) rgba->height; i++) {
+    const float *from = rgba->data + 4 * i, light = (from[0] + from[1] + from[2]) / 3 * from[3];
+    for (gsize c = 0; c < 3; c++)
+      rgb->data[3 * i + c] = CLAMP (light, 0.0f, 1.0f);
+  }
+  return TRUE;
+}
+
+static gboolean
+plan_region (const PmtJob *job, int number, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
+{
+  const PmtJobRegionPrompt *region = &job->extras.regions[number];
+  const PmtPicture *given = region->mask[0] && inputs ? find_picture (inputs, region->mask) : NULL;
+  PmtRegionPrompt *out = &plan->regions[number];
+  const gsize n = (gsize) plan->width * (gsize) plan->height;
+  PmtPicture rgb = { 0 };
+
+  *out = (PmtRegionPrompt) { region->x0, region->y0, region->x1, region->y1, NULL, region->prompt, region->weight };
+  if (!region->mask[0])
+    return TRUE;
+  float *mask = pmt_pixels_new (n, error);
+  if (!mask)
+    return FALSE;
+  out->mask = mask;
+  if (given) {
+    plan->region_hash[number] = hash_picture (given);
+    note_changed (plan, region->mask, region->mask_hash, plan->region_hash[number]);
+    if (!over_black (given, &rgb, error))
+      return FALSE;
+    if (!fit_to_run (job, inputs, "mask", region->mask, TRUE, plan, &rgb, error)) {
+      pmt_picture_clear (&rgb);
+      return FALSE;
+    }
+  }
+  for (gsize i = 0; i < n; i++)
+    mask[i] = given ? rgb.data[3 * i] : 1;
+  pmt_picture_clear (&rgb);
+  return TRUE;
+}
+
 static void
 plan_lists (const PmtJobExtras *extras, PmtJobPlan *plan)
 {
@@ -308,6 +357,11 @@ pmt_job_extras_plan (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *
   for (int i = 0; i < extras->n_references; i++)
     if (!plan_reference (job, i, inputs, plan, error))
       return FALSE;
+  plan->regions = g_new0 (PmtRegionPrompt, extras->n_regions + 1);
+  plan->region_hash = g_new0 (char *, extras->n_regions + 1);
+  for (int i = 0; i < extras->n_regions; i++)
+    if (!plan_region (job, i, inputs, plan, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -322,6 +376,12 @@ pmt_job_extras_unplan (const PmtJob *job, PmtJobPlan *plan)
     g_free (plan->control_hash[i]);
   for (int i = 0; plan->reference_hash && i < job->extras.n_references; i++)
     g_free (plan->reference_hash[i]);
+  for (int i = 0; plan->regions && i < job->extras.n_regions; i++)
+    free ((float *) plan->regions[i].mask);
+  for (int i = 0; plan->region_hash && i < job->extras.n_regions; i++)
+    g_free (plan->region_hash[i]);
+  g_free (plan->regions);
+  g_free (plan->region_hash);
   g_free (plan->control_hash);
   g_free (plan->reference_hash);
   g_free (plan->controls);
@@ -348,6 +408,8 @@ pmt_job_extras_request (const PmtJob *job, const PmtJobPlan *plan, PmtRequest *r
     .n_boxes = extras->n_boxes,
     .beta = extras->layout_beta,
   };
+  request->regions = plan->regions;
+  request->n_regions = extras->n_regions;
   request->weight_edits = plan->loras;
   request->n_weight_edits = plan->n_loras;
   request->words = plan->words;

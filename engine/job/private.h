@@ -30,6 +30,8 @@ typedef struct PmtJobPlan {
   PmtReference *references; /* their pictures are owned */
   float *depth;           /* run-sized, [height, width], of the control that is the depth of a depth model; or NULL */
   PmtLayoutBox *boxes;
+  PmtRegionPrompt *regions; /* their masks are run-sized and owned */
+  char **region_hash;       /* SHA-256 of the masks' pictures, by place in the job; NULL where there was none */
   PmtWeightEdit *loras; /* the job's, then those of the prompt's tags */
   int n_loras;
   GPtrArray *tag_paths; /* owned paths of the latter */

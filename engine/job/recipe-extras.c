@@ -75,6 +75,30 @@ layout_of (const PmtJobExtras *extras)
 }
 
 static JsonArray *
+regions_of (const PmtJobExtras *extras, const PmtJobPlan *plan)
+{
+  JsonArray *regions = json_array_new ();
+
+  for (int i = 0; i < extras->n_regions; i++) {
+    const PmtJobRegionPrompt *region = &extras->regions[i];
+    const double sides[] = { region->x0, region->y0, region->x1, region->y1 };
+    JsonObject *object = json_object_new ();
+    set_text (object, "mask", region->mask);
+    set_text (object, "mask-hash", plan->region_hash[i]);
+    if (!region->mask[0]) {
+      JsonArray *box = json_array_new ();
+      for (gsize k = 0; k < G_N_ELEMENTS (sides); k++)
+        json_array_add_double_element (box, sides[k]);
+      json_object_set_array_member (object, "box", box);
+    }
+    json_object_set_string_member (object, "prompt", region->prompt);
+    json_object_set_double_member (object, "weight", region->weight);
+    json_array_add_object_element (regions, object);
+  }
+  return regions;
+}
+
+static JsonArray *
 loras_of (const PmtJobExtras *extras)
 {
   JsonArray *array = json_array_new ();
@@ -114,6 +138,8 @@ pmt_job_extras_recipe (const PmtJob *job, const PmtJobPlan *plan, JsonObject *re
     json_object_set_array_member (recipe, "references", references_of (extras, plan));
   if (extras->n_boxes)
     json_object_set_object_member (recipe, "layout", layout_of (extras));
+  if (extras->n_regions)
+    json_object_set_array_member (recipe, "region-prompts", regions_of (extras, plan));
   if (extras->n_loras)
     json_object_set_array_member (recipe, "loras", loras_of (extras));
   if (extras->n_words)

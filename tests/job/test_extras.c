@@ -108,6 +108,14 @@ static const struct {
   { "'references': [{'model': '/a'}]", "In reference 1 there is no \"image\"; give the picture to take after." },
   { "'references': [{'image': 'a'}]", "In reference 1 there is no \"model\"; give the file of an IP-Adapter." },
   { "'references': [{'image': 'a', 'model': '/a', 'guess': true}]", "In reference 1 there is no parameter \"guess\"" },
+  { "'region-prompts': {}", "The job's field \"region-prompts\" has to be a list of at most 16 objects" },
+  { "'region-prompts': [1]", "The job's field \"region-prompts\" has to be a list of at most 16 objects" },
+  { "'region-prompts': [{'box': [0, 0, 1], 'prompt': 'a'}]", "The job's field \"region-prompts.box\" has to be a list of four numbers; change it." },
+  { "'region-prompts': [{'box': [0, 0, 0, 1], 'prompt': 'a'}]", "The box of region 1 is [0, 0, 0, 1]; give left, top, right and bottom" },
+  { "'region-prompts': [{'box': [0, 0, 1, 1], 'prompt': ''}]", "Region 1 needs a \"prompt\" and either a \"box\" or a \"mask\"; give these." },
+  { "'region-prompts': [{'box': [0, 0, 1, 1], 'mask': 'm', 'prompt': 'a'}]", "Region 1 needs a \"prompt\" and either a \"box\" or a \"mask\"" },
+  { "'region-prompts': [{'mask': 'm', 'prompt': 'a', 'size': 1}]", "The job's field \"region-prompts\" has to be a list of at most 16" },
+  { "'region-prompts': [{'mask': 'm', 'prompt': 'a', 'weight': 0}]", "The job's field \"region-prompts.weight\" has to be a number" },
   { "'layout': []", "The job's field \"layout\" has to be an object; change it." },
   { "'layout': {}", "The job's field \"layout.boxes\" has to be a list of at least one box; change it." },
   { "'layout': {'boxes': [[0, 0, 1, 1]]}",
@@ -274,6 +282,45 @@ test_request (void)
   pmt_picture_clear (&small);
   pmt_picture_clear (&image);
   pmt_picture_clear (&mask);
+}
+
+/* Boxes and masks with prompts of their own come through to the request and back into a recipe. */
+static void
+test_region_prompts (void)
+{
+  PmtPicture sheet = picture_of (32, 24, 0, 0, 0, 1);
+  const PmtNamedPicture pictures[] = { { "m", &sheet } };
+  PmtJobInputs inputs = { .pictures = pictures, .n_pictures = 1 };
+  Planned p;
+
+  for (int y = 0; y < 24; y++)
+    for (int x = 16; x < 32; x++)
+      for (int c = 0; c < 3; c++)
+        sheet.data[4 * (y * 32 + x) + c] = 1;
+  sheet.data[4 * 31 + 3] = 0.25f; /* nearly transparent: outside */
+  plan (&p, "'size': [64, 48], 'region-prompts': [{'box': [0, 0.25, 0.5, 1], 'prompt': 'a house', 'weight': 2}, {'mask': 'm', 'prompt': 'red'}]",
+        "generate", &inputs);
+  g_assert_cmpint (p.request.n_regions, ==, 2);
+  const PmtRegionPrompt *r = p.request.regions;
+  g_assert_true (r[0].x0 == 0 && r[0].y0 == 0.25 && r[0].x1 == 0.5 && r[0].y1 == 1 && r[0].weight == 2 && !r[0].mask);
+  g_assert_cmpstr (r[0].prompt, ==, "a house");
+  g_assert_cmpstr (r[1].prompt, ==, "red");
+  g_assert_true (r[1].weight == 1 && r[1].mask);
+  for (int i = 0; i < 64 * 48; i++)
+    g_assert_true ((r[1].mask[i] >= 0.5f) == (i % 64 >= 32 && !(i % 64 >= 62 && i / 64 < 2)));
+  g_assert_true (has_note (&p, "The mask \"m\" is 32×24 pixels and was scaled to fit the run's 64×48."));
+  JsonObject *recipe = json_object_new ();
+  pmt_job_extras_recipe (p.job, &p.plan, recipe);
+  JsonArray *regions = json_object_get_array_member (recipe, "region-prompts");
+  g_assert_cmpuint (json_array_get_length (regions), ==, 2);
+  JsonObject *first = json_array_get_object_element (regions, 0), *second = json_array_get_object_element (regions, 1);
+  g_assert_cmpfloat (json_array_get_double_element (json_object_get_array_member (first, "box"), 1), ==, 0.25);
+  g_assert_cmpfloat (json_object_get_double_member (first, "weight"), ==, 2);
+  g_assert_cmpstr (json_object_get_string_member (second, "mask"), ==, "m");
+  g_assert_cmpuint (strlen (json_object_get_string_member (second, "mask-hash")), ==, 64);
+  json_object_unref (recipe);
+  plan_end (&p);
+  pmt_picture_clear (&sheet);
 }
 
 static void
@@ -487,6 +534,7 @@ main (int argc, char **argv)
   g_test_add_func ("/extras/refusals", test_refusals);
   g_test_add_func ("/extras/limits", test_limits);
   g_test_add_func ("/extras/request", test_request);
+  g_test_add_func ("/extras/region-prompts", test_region_prompts);
   g_test_add_func ("/extras/other-size", test_other_size_is_scaled_and_said);
   g_test_add_func ("/extras/fill-context", test_fill_takes_its_context);
   g_test_add_func ("/extras/preprocess", test_preprocess);

@@ -65,6 +65,8 @@
  *                    model. preprocess: "ID" or "ID:key=value,…" makes the control picture out of an ordinary one
  *   references       [{image, model, encoder, strength 0..10 = 1, start, end, image-hash}], at most 8: pictures to take after (IP-Adapter)
  *   layout           {model, beta = 0.3, boxes: [{box: [x0, y0, x1, y1] in 0..1, phrase}], at most 30} (GLIGEN)
+ *   region-prompts   [{box: [x0, y0, x1, y1] in 0..1, or mask: name of a picture as for controls, whose light parts count; prompt,
+ *                    weight 0.01..100 = 1, mask-hash}], at most 16: prompts for parts of the picture (MultiDiffusion); `prompt` is for the rest
  *   loras            [{path, strength = 1, text-strength = strength}], at most 32
  *   lora-folders     at most 32 folders in which the prompt's <lora:NAME:S> and <hypernet:NAME:S> are looked for, by file name
  *   embeddings       [{path, word}], at most 64 learned words

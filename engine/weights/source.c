@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/threads.h"
+
 void
 pmt_weights_free (PmtWeights *weights)
 {
@@ -95,31 +97,52 @@ product (int rank, const int64_t *dim)
   return n;
 }
 
-/* [Cout,Cin,taps] -> [Cout,taps,Cin], one output channel at a time, so that the detour is small. */
+/* Output channels of a kernel on their way from [Cin,taps] to [taps,Cin]. */
+typedef struct Turn {
+  const float *from;
+  float *to;
+  int64_t in, taps;
+} Turn;
+
+static void
+turn_channels (void *user, size_t begin, size_t end)
+{
+  const Turn *turn = user;
+  const int64_t in = turn->in, taps = turn->taps;
+  for (int64_t o = (int64_t) begin; o < (int64_t) end; o++) {
+    const float *from = turn->from + o * in * taps;
+    float *to = turn->to + o * in * taps;
+    for (int64_t t = 0; t < taps; t++)
+      for (int64_t i = 0; i < in; i++)
+        to[t * in + i] = from[i * taps + t];
+  }
+}
+
+/* [Cout,Cin,taps] -> [Cout,taps,Cin], some output channels at a time, so that the detour is small. */
 static gboolean
 read_ohwi (PmtWeights *weights, const char *name, const int64_t *dim, float *dst, GError **error)
 {
-  const int64_t in = dim[1], taps = dim[2] * dim[3], row = in * taps;
+  enum { BAND_VALUES = 1 << 20 };
+  const int64_t in = dim[1], taps = dim[2] * dim[3], row = in * taps, band = CLAMP (BAND_VALUES / MAX (row, 1), 1, MAX (dim[0], 1));
+  gboolean good = TRUE;
 
   if (taps == 1)
     return weights->class->read (weights, name, 4, dim, 0, (uint64_t) product (4, dim), dst, error);
-  float *buffer = malloc ((size_t) MAX (row, 1) * sizeof *buffer);
+  float *buffer = malloc ((size_t) MAX (band * row, 1) * sizeof *buffer);
   if (!buffer) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "Reading tensor '%s' needs %" G_GINT64_FORMAT " bytes more; close other programs.",
-                 name, row * (int64_t) sizeof *buffer);
+                 name, band * row * (int64_t) sizeof *buffer);
     return FALSE;
   }
-  for (int64_t o = 0; o < dim[0]; o++) {
-    if (!weights->class->read (weights, name, 4, dim, (uint64_t) (o * row), (uint64_t) row, buffer, error)) {
-      free (buffer);
-      return FALSE;
-    }
-    for (int64_t t = 0; t < taps; t++)
-      for (int64_t i = 0; i < in; i++)
-        dst[o * row + t * in + i] = buffer[i * taps + t];
+  for (int64_t o = 0; o < dim[0] && good; o += band) {
+    const int64_t count = MIN (band, dim[0] - o);
+    Turn turn = { buffer, dst + o * row, in, taps };
+    good = weights->class->read (weights, name, 4, dim, (uint64_t) (o * row), (uint64_t) (count * row), buffer, error);
+    if (good)
+      pmt_parallel_for (NULL, (size_t) count, 4, turn_channels, &turn);
   }
   free (buffer);
-  return TRUE;
+  return good;
 }
 
 gboolean

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/threads.h"
 #include "engine/weights/tensor_file.h"
 
 typedef struct FileWeights {
@@ -91,6 +92,22 @@ read_transposed (const PmtSafetensors *file, const PmtSafetensor *t, uint64_t be
   return ok;
 }
 
+/* Values of a type that reading cannot fail for. Threads share the waiting for pages of the file as well as the work. */
+typedef struct Values {
+  const PmtSafetensors *file;
+  const PmtSafetensor *tensor;
+  uint64_t begin;
+  float *dst;
+} Values;
+enum { VALUES_GRAIN = 1 << 16 };
+
+static void
+read_part (void *user, size_t begin, size_t end)
+{
+  const Values *v = user;
+  pmt_safetensors_read_f32 (v->file, v->tensor, v->begin + begin, end - begin, v->dst + begin, NULL);
+}
+
 static gboolean
 read_values (PmtWeights *weights, const char *name, int rank, const int64_t *dim, uint64_t begin, uint64_t count, float *dst,
              GError **error)
@@ -106,7 +123,11 @@ read_values (PmtWeights *weights, const char *name, int rank, const int64_t *dim
     return read_transposed (file, t, begin, count, dst, error);
   if (part.third >= 0 && can_split (t))
     begin += t->count / 3 * (uint64_t) part.third;
-  return pmt_safetensors_read_f32 (file, t, begin, count, dst, error);
+  Values values = { file, t, begin, dst };
+  if (!pmt_dtype_is_readable (t->dtype) || count < VALUES_GRAIN)
+    return pmt_safetensors_read_f32 (file, t, begin, count, dst, error);
+  pmt_parallel_for (NULL, count, VALUES_GRAIN, read_part, &values);
+  return TRUE;
 }
 
 static int

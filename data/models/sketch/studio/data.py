@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prepared arrays as training reads them: on a GPU they lie in its memory whole, on a CPU they are mapped files.
+
+Everything that can be computed from a column in a moment (control pictures, depth, bits) is not stored but made here, on
+the device.
+"""
+import os
+
+import numpy as np
+import torch
+
+from . import conditions
+from .kinds import KINDS
+from .prepare import MOST, SIDE, length
+from .words import PLACES
+
+CHUNK = 256
+
+
+def bits(packed):
+    """uint8 rows of bits -> float 0 or 1, n x 1 x SIDE x SIDE."""
+    shifts = torch.arange(7, -1, -1, device=packed.device, dtype=torch.uint8)
+    return ((packed[..., None] >> shifts) & 1).flatten(-2).float()[:, None]
+
+
+def pictures(u8):
+    """uint8 n x h x w x 3 -> float n x 3 x h x w, -1 … 1."""
+    return (u8.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
+
+
+class Set:
+    def __init__(self, folder, name, device, rows=0):
+        self.folder, self.name, self.device = os.path.join(folder, name), name, device
+        self.n = length(folder, name)
+        if not self.n:
+            raise SystemExit(f"{self.folder}: not there or of another data version; run python -m studio.prepare first")
+        self.n = min(self.n, rows) if rows else self.n
+        self.columns = {}
+
+    def column(self, name):
+        if name not in self.columns:
+            a = np.load(os.path.join(self.folder, name + ".npy"), mmap_mode="r")[:self.n]
+            self.columns[name] = torch.from_numpy(np.array(a)).to(self.device) if self.device != "cpu" else a
+        return self.columns[name]
+
+    def rows(self, name, at):
+        """Rows `at` (a tensor of indices on the device) of a column."""
+        c = self.column(name)
+        return c[at] if torch.is_tensor(c) else torch.from_numpy(np.ascontiguousarray(c[at.numpy()]))
+
+    def latents(self, name, vae, make, work):
+        """A column of the autoencoder's means, unscaled, f16: encoded once, kept in `work`. make(rows) -> pictures."""
+        path = os.path.join(work, f"latents-{self.name}-{name}.npy")
+        if not (os.path.exists(path) and np.load(path, mmap_mode="r").shape[0] >= self.n):
+            out = torch.empty(self.n, 4, SIDE // 8, SIDE // 8, dtype=torch.float16)
+            with torch.no_grad(), torch.autocast(self.device, torch.bfloat16):
+                for i in range(0, self.n, CHUNK):
+                    at = torch.arange(i, min(i + CHUNK, self.n), device=self.device)
+                    out[i:i + CHUNK] = vae.encode(make(at)).latent_dist.mean.half().cpu()
+            np.save(path + ".new.npy", out.numpy())
+            os.replace(path + ".new.npy", path)
+        a = np.load(path)[:self.n]
+        self.columns["latents-" + name] = torch.from_numpy(a).to(self.device) if self.device != "cpu" else a
+
+    def seen(self, at):
+        """The pictures with grey holes."""
+        return pictures(self.rows("picture", at)) * (1 - bits(self.rows("hole", at)))
+
+    def instances(self, at):
+        return self.rows("instances", at).long()
+
+    def control(self, kind, at):
+        """The control pictures, float 0 … 1, n x 3 x SIDE x SIDE."""
+        if kind in ("edge", "scribble"):
+            return bits(self.rows(kind, at)).expand(-1, 3, -1, -1)
+        inst = self.instances(at)
+        n = len(at)
+        y = (torch.arange(SIDE, device=self.device) + .5) / SIDE
+        horizon, place = self.rows("horizon", at)[:, None], self.rows("place", at).long()
+        grounded = torch.tensor([p.ground is not None for p in PLACES.values()], device=self.device)[place][:, None]
+        ground = (y[None] >= horizon) & grounded
+        if kind == "depth":
+            rows = torch.where(ground, 20 + 90 * (y[None] - horizon) / (1 - horizon).clamp(min=.05), torch.tensor(8.0, device=self.device)).floor()
+            table = torch.zeros(9, 9, device=self.device)
+            for count in range(1, 9):
+                table[count, 1:count + 1] = torch.tensor(conditions.depth_levels(count), dtype=torch.float, device=self.device)
+            levels = table[inst.flatten(1).amax(1)]
+            grey = torch.where(inst > 0, levels.gather(1, inst.flatten(1)).view_as(inst), rows[:, :, None].expand(-1, -1, SIDE))
+            # stretched to the full range, as the engine's preprocessor does
+            low, high = grey.flatten(1).amin(1)[:, None, None], grey.flatten(1).amax(1)[:, None, None]
+            grey = (grey - low) / (high - low).clamp(min=1)
+            return grey[:, None].expand(-1, 3, -1, -1)
+        rows = len(KINDS) + place[:, None] + len(PLACES) * ground
+        kinds = torch.zeros(n, 9, dtype=torch.long, device=self.device)
+        kinds[:, 1:1 + MOST] = self.rows("kind", at).long()
+        ids = torch.where(inst > 0, kinds.gather(1, inst.flatten(1)).view_as(inst), rows[:, :, None].expand(-1, -1, SIDE))
+        palette = torch.from_numpy(conditions.segment_table()[1]).to(self.device).float() / 255
+        return palette[ids].permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The targets of train.py. Each is a class: loss(batch, done) -> (loss, noted values); trainable() -> what is saved; batch by
+device, rate, decay and slowness of the average."""
+import torch
+
+from . import nets
+from .data import bits, pictures
+from .diffusion import Diffusion, frozen, quick
+from .losses import draw_times, noised, v_loss
+from .pictures import Judge, Tiny, Vae
+from .samples import Lcm, Lora, Word
+
+
+class Joint(Diffusion):
+    """Base, fill and edit as one network of 13 inputs: noisy latents, hole and what is seen around it, the picture to be
+    edited; what a row has not is zero. Cutting conv_in gives each network exactly (export.py). The text learns along."""
+    batch, rate = {"cuda": 1024, "cpu": 32}, 1e-3
+    sets = ("scenes", "edits")
+    shares = (.6, .2)  # base, fill; the rest edits
+
+    def build(self):
+        self.scene_latents()
+        s, e = self.set["scenes"], self.set["edits"]
+        self.latents("scenes", "seen", s.seen)
+        for column in ("before", "after"):
+            self.latents("edits", column, lambda at, c=column: pictures(e.rows(c, at)))
+        net = nets.make_unet(13, self.device)
+        with torch.no_grad():
+            net.conv_in.weight[:, 4:] = 0
+        self.net = torch.nn.ModuleDict({"unet": net.to(self.device), "text": nets.make("text").to(self.device)})
+        self.call, self.read = quick(net, self.a), quick(self.net["text"], self.a)
+
+    def base_rows(self, n):
+        at = self.some(n, self.whole)
+        x = self.x0(at)
+        return x, x.new_zeros(n, 9, *x.shape[2:]), self.words(at), None
+
+    def fill_rows(self, n):
+        at = self.some(n)
+        x = self.x0(at)
+        hole = torch.nn.functional.interpolate(self.hole(at), size=x.shape[2:], mode="nearest")
+        seen = self.x0(at, column="seen")
+        extra = torch.cat([hole, seen + .02 * torch.randn_like(seen), torch.zeros_like(x)], 1)
+        weight = .2 + hole
+        return x, extra, self.words(at, "fill_ids"), weight / weight.mean((1, 2, 3), keepdim=True)
+
+    def hole(self, at):
+        return bits(self.set["scenes"].rows("hole", at))
+
+    def edit_rows(self, n):
+        """InstructPix2Pix's dropout: text, picture, both, 5 % each. The picture's latents are not scaled."""
+        at = self.some(n, name="edits")
+        x = self.x0(at, "edits", "after")
+        u = torch.rand(n, device=self.device)
+        before = self.set["edits"].rows("latents-before", at).float()
+        before = torch.where(((u > .05) & (u < .15))[:, None, None, None], 0, before)
+        ids = torch.where((u < .10)[:, None], self.empty, self.set["edits"].rows("ids", at).long())
+        return x, torch.cat([x.new_zeros(n, 5, *x.shape[2:]), before], 1), ids, None
+
+    def parts(self, n):
+        b, f = round(n * self.shares[0]), round(n * self.shares[1])
+        return [(self.base_rows, b), (self.fill_rows, f), (self.edit_rows, n - b - f)]
+
+    def loss(self, n, done):
+        made = [(rows(k), k) for rows, k in self.parts(n) if k]
+        x0, extra, ids = (torch.cat([m[0][j] for m in made]) for j in range(3))
+        weight = torch.cat([m[0][3] if m[0][3] is not None else torch.ones_like(m[0][0][:, :1]) for m in made])
+        t = torch.cat([draw_times(k, self.device) for _, k in made])
+        x, v = noised(x0, t, self.table)
+        with self.cast():
+            context = self.read(ids).last_hidden_state
+            y = self.call(self.inputs(x, extra), t, context).sample
+        loss, each = v_loss(y, v, t, self.table, weight)
+        noted, first = {}, 0
+        for (_, k), name in zip(made, ("base", "fill", "edit") if len(made) == 3 else (self.a.target,)):
+            noted[name] = each[first:first + k].mean()
+            first += k
+        return loss, noted
+
+    def inputs(self, x, extra):
+        return torch.cat([x, extra], 1)
+
+
+class Refined(Joint):
+    """One of the three alone, from its cut of the joint network; the text stays."""
+    batch, rate = {"cuda": 1024, "cpu": 32}, 5e-4
+    name = "base"
+
+    def build(self):
+        self.scene_latents()
+        self.read_text()
+        s = self.set["scenes"]
+        if self.name == "fill":
+            self.latents("scenes", "seen", s.seen)
+        if self.name == "edit":
+            e = self.set["edits"]
+            for column in ("before", "after"):
+                self.latents("edits", column, lambda at, c=column: pictures(e.rows(c, at)))
+        source = nets.read if nets.has(self.a.model, self.name) else nets.start
+        self.net = source(self.name, self.a.model, self.device).to(self.device)
+        self.call, self.read = quick(self.net, self.a), self.text
+
+    def parts(self, n):
+        return [({"base": self.base_rows, "fill": self.fill_rows, "edit": self.edit_rows}[self.name], n)]
+
+    def inputs(self, x, extra):
+        return torch.cat([x, {"base": extra[:, :0], "fill": extra[:, :5], "edit": extra[:, 5:]}[self.name]], 1)
+
+
+class Base(Refined):
+    sets = ("scenes",)
+
+
+class Fill(Refined):
+    name, sets = "fill", ("scenes",)
+
+
+class Edit(Refined):
+    name = "edit"
+
+
+class Control(Diffusion):
+    """A ControlNet beside the frozen base. Half the captions are empty, so that the picture is believed."""
+    batch, rate = {"cuda": 512, "cpu": 24}, 5e-4
+
+    def build(self):
+        self.scene_latents()
+        self.read_text()
+        self.kind = nets.CONTROLS[self.a.target]
+        self.base = frozen(nets.read("base", self.a.model, self.device), self.device)
+        self.net = nets.start(self.a.target, self.a.model, self.device).to(self.device)
+        self.call, self.main = quick(self.net, self.a), quick(self.base, self.a)
+
+    def predict(self, x, t, context, picture):
+        down, mid = self.call(x, t, context, picture, return_dict=False)
+        return self.main(x, t, context, down_block_additional_residuals=down, mid_block_additional_residual=mid).sample
+
+    def loss(self, n, done):
+        at = self.some(n, self.whole)
+        t = draw_times(n, self.device, .6)
+        x, v = noised(self.x0(at), t, self.table)
+        context = self.context(self.words(at, share=.3))
+        with self.cast():
+            y = self.predict(x, t, context, self.set["scenes"].control(self.kind, at))
+        loss, each = v_loss(y, v, t, self.table)
+        return loss, {"error": each.mean()}
+
+
+class Adapter(Control):
+    def predict(self, x, t, context, picture):
+        maps = self.call(picture)
+        return self.main(x, t, context, down_intrablock_additional_residuals=list(maps)).sample
+
+
+class Layout(Diffusion):
+    """GLIGEN's gated attention and its reader of boxes, in the frozen base. One row in ten has no boxes."""
+    batch, rate = {"cuda": 512, "cpu": 24}, 5e-4
+    most = 6  # objects a row in training; the engine allows 30
+
+    def build(self):
+        self.scene_latents()
+        self.read_text()
+        self.net = nets.start("layout", self.a.model, self.device).to(self.device)
+        for name, p in self.net.named_parameters():
+            p.requires_grad = bool(nets.own("layout", {name: p}))
+        self.call = quick(self.net, self.a)
+
+    def loss(self, n, done):
+        s = self.set["scenes"]
+        at = self.some(n, self.whole)
+        t = draw_times(n, self.device, .6)
+        x, v = noised(self.x0(at), t, self.table)
+        context = self.context(self.words(at, share=.3))
+        phrases = s.rows("phrase", at).long()
+        k = phrases.shape[1]
+        with torch.no_grad(), self.cast():
+            pooled = self.text(phrases.flatten(0, 1)).pooler_output.view(n, k, -1)
+        boxes = torch.zeros(n, self.most, 4, device=self.device)
+        vectors = torch.zeros(n, self.most, pooled.shape[-1], device=self.device)
+        masks = torch.zeros(n, self.most, device=self.device)
+        there = torch.arange(k, device=self.device)[None] < s.rows("things", at).long()[:, None]
+        there &= (torch.rand(n, k, device=self.device) > .1) & (torch.rand(n, 1, device=self.device) > .1)
+        boxes[:, :k] = s.rows("box", at).float() / 128 * there[..., None]
+        vectors[:, :k] = pooled.float() * there[..., None]
+        masks[:, :k] = there.float()
+        with self.cast():
+            y = self.call(x, t, context, cross_attention_kwargs={"gligen": {"boxes": boxes, "positive_embeddings": vectors, "masks": masks}}).sample
+        loss, each = v_loss(y, v, t, self.table)
+        return loss, {"error": each.mean()}
+
+
+TARGETS = {"vae": Vae, "taesd": Tiny, "joint": Joint, "base": Base, "fill": Fill, "edit": Edit, "control-edge": Control, "control-scribble": Control,
+           "control-depth": Control, "control-segmentation": Control, "adapter": Adapter, "layout": Layout, "lcm": Lcm, "lora": Lora, "word": Word,
+           "judge": Judge}

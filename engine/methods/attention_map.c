@@ -57,6 +57,13 @@ pmt_attention_row (const PmtStep *step, int track)
   return -1;
 }
 
+bool
+pmt_attention_reads_prompt (const PmtRun *run, const PmtRow *row)
+{
+  return strcmp (row->role, PMT_ROW_COND) == 0 && row->context.data == run->context.data &&
+         row->latent.shape.dim[1] == run->latent_height && row->latent.shape.dim[2] == run->latent_width;
+}
+
 void
 pmt_attention_add (PmtTensor probs, int row, const int *columns, int n, float *sum)
 {

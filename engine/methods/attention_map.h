@@ -25,6 +25,9 @@ bool pmt_attention_maps_here (PmtAttnLevel level, const PmtAttnSite *site);
 /* The row of the present network call that is `track`'s with the prompt; -1 = it is not in this call. */
 int pmt_attention_row (const PmtStep *step, int track);
 
+/* Whether a row is the prompt's own on the whole picture: other texts have other words at the same places. */
+bool pmt_attention_reads_prompt (const PmtRun *run, const PmtRow *row);
+
 /* Adds to sum[T] the mean over heads of the probabilities, [N, heads, T, S], that row `row` gives to the columns, added up. */
 void pmt_attention_add (PmtTensor probs, int row, const int *columns, int n, float *sum);
 

@@ -103,7 +103,7 @@ text (void *user, PmtRun *run, GError **error)
   return TRUE;
 }
 
-/* The first row that reads the prompt itself; rows with other texts have other words at the same places. */
+/* The first row that reads the prompt. */
 static gboolean
 call (void *user, PmtRun *run, PmtStep *step, GError **error)
 {
@@ -111,12 +111,9 @@ call (void *user, PmtRun *run, PmtStep *step, GError **error)
   state->row = -1;
   if (step->i < (int) (state->from * step->n + 1e-6) || step->i >= (int) (state->to * step->n + 1e-6))
     return TRUE;
-  for (int k = step->n_call_rows - 1; k >= 0; k--) {
-    const PmtRow *row = &step->rows.row[step->call_row[k]];
-    const bool whole = row->latent.shape.dim[1] == run->latent_height && row->latent.shape.dim[2] == run->latent_width;
-    if (row->context.data == run->context.data && whole && g_str_equal (row->role, PMT_ROW_COND))
+  for (int k = step->n_call_rows - 1; k >= 0; k--)
+    if (pmt_attention_reads_prompt (run, &step->rows.row[step->call_row[k]]))
       state->row = k;
-  }
   return TRUE;
 }
 
@@ -148,7 +145,8 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
     if (pmt_phrase_map_mean (&state->maps[i], mean))
       pmt_run_add_map (run, state->words.word[i].text, width, height, mean);
   if (state->maps[0].seen == 0)
-    pmt_run_note (run, "There are no word maps: no step from %g to %g of the run was taken.", state->from, state->to);
+    pmt_run_note (run, "There are no word maps: from %g to %g of the run nothing that reads the whole prompt was computed.", state->from,
+                  state->to);
   return TRUE;
 }
 

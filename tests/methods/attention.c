@@ -54,7 +54,8 @@ check_case (JsonObject *about, JsonObject *c, const PmtSafetensors *tensors, Pmt
     g_assert_no_error (error);
   }
   g_list_free (ids);
-  const PmtRequest q = {
+  PmtLayoutBox boxes[8];
+  PmtRequest q = {
     .model = model,
     .prompt = json_object_get_string_member (c, "prompt"),
     .negative = json_object_get_string_member (about, "negative"),
@@ -67,6 +68,15 @@ check_case (JsonObject *about, JsonObject *c, const PmtSafetensors *tensors, Pmt
     .sampler = pmt_sampler_find ("ddim", NULL),
     .long_prompts = PMT_LONG_TRUNCATE,
   };
+  JsonArray *list = json_object_has_member (c, "boxes") ? json_object_get_array_member (c, "boxes") : NULL;
+  q.layout = (PmtLayout) { .boxes = boxes, .beta = 1 };
+  for (guint i = 0; list && i < json_array_get_length (list); i++) {
+    JsonObject *entry = json_array_get_object_element (list, i);
+    JsonArray *box = json_object_get_array_member (entry, "box");
+    boxes[q.layout.n_boxes++] = (PmtLayoutBox) { json_array_get_double_element (box, 0), json_array_get_double_element (box, 1),
+                                                 json_array_get_double_element (box, 2), json_array_get_double_element (box, 3),
+                                                 json_object_get_string_member (entry, "phrase") };
+  }
   PmtResult made = attention_do (q, &use, 1);
   g_autofree char *key = g_strconcat (name, ".latent", NULL);
   const PmtSafetensor *t = pmt_safetensors_lookup (tensors, key);

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import diffusers
+import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -259,9 +261,89 @@ def map_values(c):
     return c["prompt"], {"words": "; ".join(c["words"]), **{k: c[k] for k in ("from", "to") if k in c}}
 
 
+# ---- words in places -------------------------------------------------------------------------------------------------------
+
+def grid_of(cells):
+    grids = [(HEIGHT // 8 // k, WIDTH // 8 // k) for k in (1, 2)]
+    return next(g for g in grids if g[0] * g[1] == cells)
+
+
+def cover(box, grid):
+    """how much of each cell is in the box: the picture's mask, resized as PIL does"""
+    mask = np.zeros((HEIGHT, WIDTH), np.float32)
+    x0, y0, x1, y1 = box
+    mask[round(y0 * HEIGHT):round(y1 * HEIGHT), round(x0 * WIDTH):round(x1 * WIDTH)] = 1
+    return torch.tensor(np.asarray(Image.fromarray(mask, "F").resize((grid[1], grid[0]), Image.Resampling.BILINEAR)))
+
+
+class PaintWithWords:
+    def __init__(self, model, c):
+        self.c = c
+        self.areas = [(box, model.columns(c["prompt"], phrase)) for box, phrase in c["boxes"]]
+
+    def bias(self, site, raw):
+        w = torch.zeros_like(raw)
+        for box, columns in self.areas:
+            inside = cover(box, grid_of(raw.shape[2])).reshape(-1, 1)
+            factor = 0.1 * self.c["strength"] * math.log(1 + self.sigma) * raw[0].max()
+            w[0][:, :, columns] += factor * inside
+        return w
+
+
+class LayoutForward:
+    def __init__(self, model, c):
+        self.c = c
+        self.areas = [(box, model.columns(c["prompt"], phrase)) for box, phrase in c["boxes"]]
+        _, end = model.words(c["prompt"])
+        self.ends = list(range(end, LENGTH)) if c.get("ends") else []
+
+    def window(self, box, grid):
+        def line(n, begin, end, feather=0.1):
+            at = (torch.arange(n) + 0.5) / n
+            beyond = torch.maximum(begin - at, at - end).clamp(min=0)
+            return torch.where(beyond < feather, (1 + torch.cos(math.pi * beyond / feather)) / 2, 0.0)
+        return (line(grid[0], box[1], box[3])[:, None] * line(grid[1], box[0], box[2])[None]).reshape(-1)
+
+    def probs(self, site, cross, p):
+        if not cross or self.step >= int(self.c.get("until", 0.8) * self.steps + 1e-6):
+            return p
+        p, grid, l = p.clone(), grid_of(p.shape[2]), self.c["strength"]
+        windows = [self.window(box, grid) for box, _ in self.areas]
+        moves = [(w, columns) for w, (_, columns) in zip(windows, self.areas)] + [(torch.stack(windows).amax(0), self.ends)]
+        for w, columns in moves:
+            own = p[0][:, :, columns]
+            p[0][:, :, columns] = (1 - l) * own + l * (w / w.sum())[None, :, None] * own.sum(1, keepdim=True)
+        return p
+
+
+BOXES = [((0.0, 0.1, 0.45, 0.9), "red circle"), ((0.5, 0.25, 1.0, 1.0), "house")]
+PAINT = [{"name": "two", "prompt": "a red circle left of a blue house", "strength": 2.0, "boxes": BOXES},
+         {"name": "strong", "prompt": "a red circle left of a blue house", "strength": 8.0, "boxes": BOXES[:1]}]
+LAYOUT = [{"name": "two", "prompt": "a red circle left of a blue house", "strength": 0.8, "boxes": BOXES},
+          {"name": "ends", "prompt": "a red circle left of a blue house", "strength": 1.0, "until": 0.4, "ends": True, "boxes": BOXES}]
+
+
+def in_places(kind):
+    def make(model, c):
+        rows = [(model.encode(c["prompt"]), model.encode("blurry"))]
+        made = sample(model, rows, kind(model, c), c["steps"], c["guidance"])[0]
+        plain = sample(model, rows, None, c["steps"], c["guidance"])[0]
+        change = float((made - plain).abs().max() / plain.abs().max())
+        print(f"{c['name']}: against plain {change:.3f}")
+        assert change > 0.02
+        return made
+    return make
+
+
+def place_values(c):
+    return c["prompt"], {k: c[k] for k in ("strength", "until", "ends") if k in c}
+
+
 # How each is computed here, its cases, and the prompt and parameters that ask the engine for the same.
 METHODS = {"prompt-to-prompt": (prompt_to_prompt, P2P, p2p_values),
-           "word-maps": (word_maps, MAPS, map_values)}
+           "word-maps": (word_maps, MAPS, map_values),
+           "paint-with-words": (in_places(PaintWithWords), PAINT, place_values),
+           "layout-forward": (in_places(LayoutForward), LAYOUT, place_values)}
 
 
 def main():
@@ -284,7 +366,8 @@ def main():
                     assert torch.isfinite(value).all()
                     tensors[f"{c['name']}.{key}"] = value.contiguous()
                 prompt, asked = values(c)
-                cases.append({**{k: c[k] for k in ("method", "name", "steps", "guidance")}, "prompt": prompt, "values": asked})
+                cases.append({**{k: c[k] for k in ("method", "name", "steps", "guidance")}, "prompt": prompt, "values": asked,
+                              **({"boxes": [{"box": b, "phrase": p} for b, p in c["boxes"]]} if "boxes" in c else {})})
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
     save_file(tensors, root / "attention.safetensors", metadata=versions)
     (root / "attention.json").write_text(json.dumps({"made_with": versions, "width": WIDTH, "height": HEIGHT, "seed": SEED, "negative": "blurry",

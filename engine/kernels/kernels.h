@@ -35,6 +35,16 @@ typedef struct PmtProductKernels {
   void (*tile) (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias);
 } PmtProductKernels;
 
+/* What attention does to panels of `columns` f32 values with a query in each column (attention_tiles.c). */
+typedef struct PmtAttendKernels {
+  /* logits [keys, columns] -> 2^(logit - top) as a right side of products, which may lie where the logits do if its values are f32, after
+   * raising top [columns] to the largest logit; sum [columns] = sum shrink + the new ones, with shrink [columns] = 2^(old top - top).
+   * True when one of shrink is not 1. NaN stays in its column. */
+  bool (*attend) (int64_t keys, const float *logits, float *top, float *sum, float *shrink, void *packed);
+  void (*scale_columns) (float *c, int64_t rows, const float *factor); /* c [rows, columns] *= factor [columns] */
+  void (*transpose) (const float *x, int64_t ldx, int64_t rows, int64_t columns, float *y, int64_t ldy); /* y[c,r] = x[r,c] */
+} PmtAttendKernels;
+
 typedef struct PmtKernels {
   PmtCpuLevel level;
 
@@ -75,6 +85,7 @@ typedef struct PmtKernels {
   float (*dot) (const float *a, const float *b, size_t n);
 
   const PmtProductKernels *product[PMT_PRECISIONS]; /* NULL where the level has none */
+  const PmtAttendKernels *attend[PMT_PRECISIONS];   /* where product is */
 } PmtKernels;
 
 /* The table for a level. A level that was not built (another architecture, an old compiler) gives the next lower one. */

@@ -4,6 +4,7 @@
  *   PMT_LEVEL        its PmtCpuLevel. */
 #include "engine/kernels/kernels.h"
 
+#include "engine/kernels/attend.h"
 #include "engine/kernels/pointwise.h"
 #include "engine/kernels/product.h"
 #include "engine/kernels/reduce.h"
@@ -38,8 +39,10 @@ const PmtKernels PMT_LEVEL_TABLE = {
   .dot = dot,
 #ifdef PMT_HAVE_PRODUCTS
   .product[PMT_PRECISION_F32] = &product_f32,
+  .attend[PMT_PRECISION_F32] = &attend_kernels_f32,
 #endif
 #ifdef PMT_HAVE_PRODUCTS_BF16
   .product[PMT_PRECISION_BF16] = &product_bf16,
+  .attend[PMT_PRECISION_BF16] = &attend_kernels_bf16,
 #endif
 };

@@ -101,19 +101,48 @@ convert_f32 (const float *x, void *y, size_t n)
   memcpy (y, x, n * sizeof (float));
 }
 
-/* w [n, k], n at most TILE_COLUMNS -> one panel [k][TILE_COLUMNS]; columns beyond n are 0. A strip of k at a time, so that the lines of w
- * that it reads stay in cache. */
+/* y[c, r] = x[r, c] for 8 x 8 values. */
+PMT_INLINE void
+transpose_eight (const float *x, int64_t ldx, float *y, int64_t ldy)
+{
+  __m256 a[8], b[8];
+  for (int i = 0; i < 8; i++)
+    a[i] = _mm256_loadu_ps (x + i * ldx);
+  for (int i = 0; i < 8; i += 2) {
+    b[i] = _mm256_unpacklo_ps (a[i], a[i + 1]);
+    b[i + 1] = _mm256_unpackhi_ps (a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4)
+    for (int j = 0; j < 2; j++) {
+      a[i + 2 * j] = _mm256_shuffle_ps (b[i + j], b[i + j + 2], 0x44);
+      a[i + 2 * j + 1] = _mm256_shuffle_ps (b[i + j], b[i + j + 2], 0xee);
+    }
+  for (int i = 0; i < 4; i++) {
+    _mm256_storeu_ps (y + i * ldy, _mm256_permute2f128_ps (a[i], a[i + 4], 0x20));
+    _mm256_storeu_ps (y + (i + 4) * ldy, _mm256_permute2f128_ps (a[i], a[i + 4], 0x31));
+  }
+}
+
+/* x [rows, columns] -> y [columns, rows]; of any 32-bit values. */
+static void
+transpose (const float *x, int64_t ldx, int64_t rows, int64_t columns, float *y, int64_t ldy)
+{
+  const int64_t r_end = rows / 8 * 8, c_end = columns / 8 * 8;
+  for (int64_t c = 0; c < c_end; c += 8)
+    for (int64_t r = 0; r < r_end; r += 8)
+      transpose_eight (x + r * ldx + c, ldx, y + c * ldy + r, ldy);
+  for (int64_t c = 0; c < columns; c++)
+    for (int64_t r = c < c_end ? r_end : 0; r < rows; r++)
+      memcpy (&y[c * ldy + r], &x[r * ldx + c], sizeof (float));
+}
+
+/* w [n, k], n at most TILE_COLUMNS -> one panel [k][TILE_COLUMNS]; columns beyond n are 0. */
 static void
 pack_f32 (const float *w, int64_t n, int64_t k, void *packed)
 {
-  enum { STRIP = 16 };
-  float *out = packed;
   if (n < TILE_COLUMNS)
-    memset (out, 0, (size_t) k * TILE_COLUMNS * sizeof (float));
-  for (int64_t i = 0; i < k; i += STRIP)
-    for (int64_t c = 0; c < n; c++)
-      for (int64_t s = i; s < MIN (k, i + STRIP); s++)
-        out[s * TILE_COLUMNS + c] = w[c * k + s];
+    memset (packed, 0, (size_t) k * TILE_COLUMNS * sizeof (float));
+  transpose (w, k, n, k, packed, TILE_COLUMNS);
 }
 
 static void
@@ -180,18 +209,15 @@ convert_bf16 (const float *x, void *y, size_t n)
 static void
 pack_bf16 (const float *w, int64_t n, int64_t k, void *packed)
 {
-  enum { STRIP = 32 };
-  uint32_t *out = packed;
-  uint32_t pairs[STRIP / 2];
-  for (int64_t i = 0; i < k; i += STRIP)
-    for (int64_t c = 0; c < TILE_COLUMNS; c++) {
-      const int64_t count = MIN (STRIP, k - i);
-      memset (pairs, 0, sizeof pairs);
-      if (c < n)
-        convert_bf16 (w + c * k + i, pairs, (size_t) count);
-      for (int64_t p = 0; p < (count + 1) / 2; p++)
-        out[(i / 2 + p) * TILE_COLUMNS + c] = pairs[p];
-    }
+  enum { STRIP = 128 };
+  float *out = packed, pairs[TILE_COLUMNS][STRIP / 2];
+  memset (pairs, 0, sizeof pairs);
+  for (int64_t i = 0; i < k; i += STRIP) {
+    const int64_t count = MIN (STRIP, k - i);
+    for (int64_t c = 0; c < n; c++)
+      convert_bf16 (w + c * k + i, pairs[c], (size_t) count);
+    transpose (pairs[0], STRIP / 2, TILE_COLUMNS, (count + 1) / 2, out + i / 2 * TILE_COLUMNS, TILE_COLUMNS);
+  }
 }
 
 static void

@@ -306,7 +306,7 @@ PmtTensor
 pmt_gligen_fuse (PmtContext *ctx, PmtGligen *g, int block, PmtTensor x, PmtTensor k, PmtTensor v)
 {
   const Fuser *f = &g->fusers[block];
-  const PmtAttentionParams params = { .heads = f->heads };
+  const PmtAttentionParams params = { .heads = f->heads, .precision = pmt_weight_pool_precision (g->pool) };
   g_assert (block >= 0 && block < g->blocks);
   PmtFrame frame = pmt_frame_open (ctx);
   PmtTensor h = pmt_norm_run_layer (ctx, g->pool, &f->norm1, x, NORM_EPS);

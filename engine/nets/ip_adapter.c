@@ -336,7 +336,7 @@ pmt_ip_adapter_encoder_text (const PmtIpAdapter *adapter)
 static PmtTensor
 run_layer (PmtContext *ctx, const PmtIpAdapter *a, const ResamplerLayer *layer, PmtTensor states, PmtTensor x, PmtFrame frame)
 {
-  const PmtAttentionParams params = { .heads = a->config.heads };
+  const PmtAttentionParams params = { .heads = a->config.heads, .precision = pmt_weight_pool_precision (a->pool) };
   const int inner = a->config.inner;
   PmtTensor s = pmt_norm_run_layer (ctx, a->pool, &layer->norm_states, states, NORM_EPS);
   PmtTensor l = pmt_norm_run_layer (ctx, a->pool, &layer->norm_latents, x, NORM_EPS);

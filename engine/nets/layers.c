@@ -90,7 +90,8 @@ pmt_attention_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentio
   PmtTensor q = pmt_dense_run (ctx, pool, &layer->q, x);
   PmtTensor k = pmt_dense_run (ctx, pool, &layer->k, x);
   PmtTensor v = pmt_dense_run (ctx, pool, &layer->v, x);
-  PmtTensor mixed = pmt_attention (ctx, q, k, v, (PmtAttentionParams) { .heads = layer->heads, .causal = causal });
+  PmtAttentionParams params = { .heads = layer->heads, .causal = causal, .precision = pmt_weight_pool_precision (pool) };
+  PmtTensor mixed = pmt_attention (ctx, q, k, v, params);
   return pmt_dense_run (ctx, pool, &layer->out, mixed);
 }
 

@@ -85,7 +85,7 @@ attend_part (PmtContext *ctx, const void *part_params, const PmtTensor *in)
   const PmtTaps *taps = part->taps;
   const unsigned wants = part->wants;
   PmtTensor x = in[0], context = in[1];
-  PmtAttentionParams params = { .heads = layer->heads };
+  PmtAttentionParams params = { .heads = layer->heads, .precision = pmt_weight_pool_precision (pool) };
   PmtAttnCall call = { .site = part->site };
   call.input = pmt_norm_run_layer (ctx, pool, part->norm, x, LAYER_NORM_EPS);
   call.context = context;

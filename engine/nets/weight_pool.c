@@ -67,6 +67,12 @@ pmt_weight_pool_new (const char *label, PmtPrecision precision)
   return pool;
 }
 
+PmtPrecision
+pmt_weight_pool_precision (const PmtWeightPool *pool)
+{
+  return pool->precision;
+}
+
 void
 pmt_weight_pool_free (PmtWeightPool *pool)
 {

@@ -23,6 +23,7 @@ typedef int32_t PmtWeightRef;
 /* `label` (static string) names the network in messages; `precision` is what its products compute in. Products' weights are packed for
  * them where this CPU's level has kernels for that precision (kernels/packed.h), which bf16 needs (pmt_precision_check). */
 PmtWeightPool *pmt_weight_pool_new (const char *label, PmtPrecision precision);
+PmtPrecision pmt_weight_pool_precision (const PmtWeightPool *pool);
 void pmt_weight_pool_free (PmtWeightPool *pool); /* NULL is fine */
 
 /* Adds a weight called "prefix.name" (prefix NULL or "": just name), of PyTorch shape `shape` and stored shape as `layout` says.

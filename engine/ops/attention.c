@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017), a block of queries of one head at a time against a tile of keys at a time, so
- * that a block's logits for one tile are all that exists of them. Between tiles the running maximum and sum of Milakov & Gimelshein
+/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017). Over tiles (attention_tiles.c) where the CPU's level has them; else, and for gradients,
+ * as products of OpenBLAS: a block of queries of one head at a time against a tile of keys at a time, so that a block's logits for one tile are all that exists of them. Between tiles the running maximum and sum of Milakov & Gimelshein
  * (2018) keep the softmax exact. Blocks run on all threads, each with one-threaded products. */
 #include <math.h>
 
-#include "engine/ops/attention_parts.h"
+#include "engine/ops/attention_tiles.h"
 
 /* Keys per tile: with 256 queries a tile's logits are 512 KB, which stay in a core's second-level cache between the two products. */
 enum { TILE = 512 };
@@ -30,6 +30,13 @@ scratch_size (const PmtHeads *h, size_t tile)
   return h->block * (tile + 2);
 }
 
+static bool
+has_tiles (const PmtOpCall *call)
+{
+  const PmtAttentionParams *p = call->params;
+  return pmt_attention_tiles_exist (call->ctx->kernels, p->precision);
+}
+
 static gboolean
 shape (const PmtOpCall *call, PmtShape *out, GError **error)
 {
@@ -37,6 +44,8 @@ shape (const PmtOpCall *call, PmtShape *out, GError **error)
   const char *why = pmt_heads_misfit (&q, &k, call->params);
   if (!why && !pmt_shape_equal (&k, &v))
     why = "keys and values differ in shape";
+  if (!why && !has_tiles (call) && ((const PmtAttentionParams *) call->params)->precision != PMT_PRECISION_F32)
+    why = "this CPU's level has no products in bf16; ask for f32";
   *out = q;
   return !why || pmt_shape_error (call, "attention", why, error);
 }
@@ -51,6 +60,8 @@ flops (const PmtOpCall *call)
 static size_t
 workspace (const PmtOpCall *call)
 {
+  if (has_tiles (call))
+    return pmt_attention_tiles_workspace (call);
   PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
   return (size_t) pmt_threads () * scratch_size (&h, MIN (TILE, h.s)) * sizeof (float);
 }
@@ -133,6 +144,10 @@ attention_of (const PmtOpCall *call)
 static void
 forward (PmtOpCall *call)
 {
+  if (has_tiles (call)) {
+    pmt_attention_tiles_forward (call);
+    return;
+  }
   Attention a = attention_of (call);
   pmt_op_parallel (call->ctx, a.h.rows * a.h.heads * a.h.blocks, 1, range, &a);
 }

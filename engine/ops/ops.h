@@ -4,6 +4,7 @@
  * a row's bytes never depend on how many rows share the call. */
 #pragma once
 
+#include "engine/kernels/kernels.h"
 #include "engine/ops/op.h"
 
 /* y = x W^T + b. x [.., in], w [out, in], b [out] or PMT_NO_TENSOR -> [.., out]. */
@@ -78,6 +79,7 @@ PmtTensor pmt_moments_sample (PmtContext *ctx, PmtTensor moments, PmtTensor nois
 typedef struct PmtAttentionParams {
   int heads;
   bool causal; /* key j is hidden from query i < j */
+  PmtPrecision precision; /* of the fused way's products; bf16 needs kernels for it (kernels/packed.h) */
 } PmtAttentionParams;
 
 /* softmax(q k^T / sqrt(d)) v per head, d = C / heads, never holding the whole matrix.

@@ -10,6 +10,7 @@
 
 #include "engine/base/threads.h"
 #include "engine/kernels/blas.h"
+#include "engine/kernels/packed.h"
 #include "engine/ops/ops.h"
 #include "tests/ops/harness.h"
 
@@ -63,6 +64,38 @@ bench_gemm (int64_t m, int64_t n, int64_t k)
   g_free (a);
   g_free (b);
   g_free (c);
+}
+
+typedef struct PackedRun {
+  PmtProduct product;
+  void *scratch;
+} PackedRun;
+
+static void
+run_product (void *user)
+{
+  PackedRun *r = user;
+  pmt_product (NULL, &r->product, r->scratch);
+}
+
+/* The speed of packed products in a precision, which others are measured by. */
+static void
+bench_product (PmtPrecision precision)
+{
+  enum { M = 1024, N = 640, K = 2880 };
+  const PmtProductKernels *kernels = pmt_product_kernels (harness_kernels, precision);
+  float *x = values (M * K), *w = values (N * K), *y = values (M * N);
+  PmtPacked packed = { kernels, precision, N, K, aligned_alloc (64, pmt_packed_bytes (kernels, N, K)) };
+  PackedRun r = { { .w = &packed, .m = M, .y = y, .ldy = N, .x = x, .ldx = K }, aligned_alloc (64, pmt_product_scratch (kernels)) };
+  pmt_packed_fill (&packed, w);
+  const double seconds = best (run_product, &r);
+  printf ("product %-4s %5d x %4d x %5d            %8.3f ms  %6.1f GFLOP/s\n", pmt_precision_name (precision), M, N, K, seconds * 1e3,
+          2e-9 * M * N * K / seconds);
+  free (packed.data);
+  free (r.scratch);
+  g_free (x);
+  g_free (w);
+  g_free (y);
 }
 
 typedef struct Run {
@@ -173,11 +206,18 @@ main (int argc, char **argv)
   bench_op ("conv2d", "64x64x4 3x3 320", &three, S4 (1, 64, 64, 4), S4 (320, 3, 3, 4), S1 (320));
   bench_op ("linear", "4096x320 to 2560", NULL, S3 (1, 4096, 320), S2 (2560, 320), S1 (2560));
 
-  const PmtAttentionParams eight = { 8, false }, single = { 1, false };
-  bench_op ("attention", "T 4096 d 40 h 8", &eight, S3 (1, 4096, 320), S3 (1, 4096, 320), S3 (1, 4096, 320));
-  bench_op ("attention", "T 1024 d 80 h 8", &eight, S3 (1, 1024, 640), S3 (1, 1024, 640), S3 (1, 1024, 640));
-  bench_op ("attention", "T 4096 S 77 d 40 h 8", &eight, S3 (1, 4096, 320), S3 (1, 77, 320), S3 (1, 77, 320));
-  bench_op ("attention", "T 4096 d 512 h 1", &single, S3 (1, 4096, 512), S3 (1, 4096, 512), S3 (1, 4096, 512));
+  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
+    if (!pmt_product_kernels (harness_kernels, precision))
+      continue;
+    const PmtAttentionParams eight = { 8, false, precision }, single = { 1, false, precision };
+    bench_product (precision);
+    bench_op ("attention", "T 4096 d 40 h 8", &eight, S3 (1, 4096, 320), S3 (1, 4096, 320), S3 (1, 4096, 320));
+    bench_op ("attention", "T 1024 d 80 h 8", &eight, S3 (1, 1024, 640), S3 (1, 1024, 640), S3 (1, 1024, 640));
+    bench_op ("attention", "T 256 d 160 h 8", &eight, S3 (1, 256, 1280), S3 (1, 256, 1280), S3 (1, 256, 1280));
+    bench_op ("attention", "T 4096 S 77 d 40 h 8", &eight, S3 (1, 4096, 320), S3 (1, 77, 320), S3 (1, 77, 320));
+    bench_op ("attention", "T 4096 d 512 h 1", &single, S3 (1, 4096, 512), S3 (1, 4096, 512), S3 (1, 4096, 512));
+    bench_product (precision);
+  }
 
   const PmtGroupNormParams plain = { 32, 1e-5f, false }, silu = { 32, 1e-5f, true };
   const float eps = 1e-5f;

@@ -2,6 +2,8 @@
 /* What the cases of the attention operations do not show: the fused way equals the three steps, bad values stay where they are. */
 #include <math.h>
 
+#include "engine/base/threads.h"
+#include "engine/kernels/packed.h"
 #include "engine/ops/ops.h"
 #include "tests/ops/harness.h"
 
@@ -78,6 +80,59 @@ test_far (void)
   harness_context_free (ctx);
 }
 
+extern const PmtOp pmt_op_attention;
+
+/* Three rows of a case together, and each of them alone on another number of threads: the same bytes. */
+static void
+check_rows (PmtTensor *in, PmtTensor out, PmtContext *ctx, const PmtAttentionParams *p)
+{
+  const int threads = pmt_threads ();
+  for (int row = 0; row < 3; row++) {
+    PmtTensor alone[3];
+    pmt_threads_set (row + 1);
+    for (int i = 0; i < 3; i++)
+      alone[i] = pmt_tensor_rows (in[i], row, 1);
+    PmtTensor part = pmt_op_run (ctx, &pmt_op_attention, alone, 3, p), whole = pmt_tensor_rows (out, row, 1);
+    const size_t bytes = (size_t) pmt_tensor_size (part) * sizeof (float);
+    g_assert_cmpmem (part.data, bytes, whole.data, bytes);
+  }
+  pmt_threads_set (threads);
+}
+
+/* Every case in bf16: near the naive twin, and not as near as f32 is. */
+static void
+test_bf16 (void)
+{
+  const bool have = pmt_product_kernels (harness_kernels, PMT_PRECISION_BF16) != NULL;
+  for (size_t i = 0; i < pmt_op_attention.n_cases; i++) {
+    const PmtOpCase *def = &pmt_op_attention.cases[i];
+    Sample *s = sample_new (&pmt_op_attention, def, 3, 60 + i);
+    PmtAttentionParams p = *(const PmtAttentionParams *) def->params;
+    PmtContext *ctx = harness_context ();
+    PmtTensor in[PMT_OP_MAX_INPUTS];
+    p.precision = PMT_PRECISION_BF16;
+    sample_tensors (s, in);
+    PmtTensor out = pmt_op_run (ctx, &pmt_op_attention, in, 3, &p);
+    if (have) {
+      g_assert_no_error (ctx->error);
+      double *want = sample_naive (s, s->wide, &out.shape), error = relative_error (out.data, want, (size_t) pmt_tensor_size (out));
+      g_test_message ("%s: %.2e", def->name, error);
+      g_assert_cmpfloat (error, <=, def->scale[0] > 1 ? 5e-2 : 1e-2);
+      g_assert_cmpfloat (error, >, 1e-4);
+      check_rows (in, out, ctx, &p);
+      g_free (want);
+    } else {
+      GError *error = NULL;
+      g_assert_true (pmt_context_take_error (ctx, &error));
+      g_assert_error (error, PMT_ERROR, PMT_ERROR_INPUT);
+      g_assert_nonnull (strstr (error->message, "no products in bf16"));
+      g_error_free (error);
+    }
+    harness_context_free (ctx);
+    sample_free (s);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -91,5 +146,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/attention/steps-causal", GINT_TO_POINTER (true), test_steps);
   g_test_add_func ("/attention/nan", test_nan);
   g_test_add_func ("/attention/far", test_far);
+  g_test_add_func ("/attention/bf16", test_bf16);
   return g_test_run ();
 }

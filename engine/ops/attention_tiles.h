@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Attention's forward pass over the tiles of packed products (kernels/packed.h), where the CPU's level has them. Private to engine/ops.
+ *
+ * Everything is transposed: the logits of a block of keys are K Q^T, a query in each column, so that softmax works on whole registers, and
+ * their exponentials are a packed right side just as they lie; V^T times them is the result, transposed. So heads of any width fill the
+ * tiles. Between blocks of keys the running maximum and sum of Milakov & Gimelshein (2018) keep softmax exact.
+ *
+ * In bf16, queries, keys, exponentials and values are rounded before they are multiplied; sums and softmax are f32: within 1e-2 of the
+ * largest result. A query's bytes depend on its own row alone, whatever the batch and the number of threads. */
+#pragma once
+
+#include "engine/ops/attention_parts.h"
+
+/* Whether this level has tiles for the precision. */
+bool pmt_attention_tiles_exist (const PmtKernels *kernels, PmtPrecision precision);
+size_t pmt_attention_tiles_workspace (const PmtOpCall *call);
+void pmt_attention_tiles_forward (PmtOpCall *call);

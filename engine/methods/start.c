@@ -54,6 +54,44 @@ pmt_start_from_image (PmtRun *run, int track, PmtStart start, PmtTensor *clean, 
   return TRUE;
 }
 
+gboolean
+pmt_start_check_inversion (const PmtRun *run, const char *method, GError **error)
+{
+  const PmtRequest *q = run->request;
+  const char *wrong = NULL;
+  if (!q->image && !q->latent)
+    wrong = "changes a picture and there is none; give the picture";
+  else if (q->edit || run->unet_channels != run->latent_channels)
+    wrong = "needs a model that makes pictures from text alone, without further channels; choose such a model";
+  else if (strcmp (q->sampler->id, "ddim") != 0)
+    wrong = "goes to noise and back with DDIM; choose the sampler ddim";
+  else if (q->eta > 0)
+    wrong = "goes to noise and back without fresh noise; set eta to 0";
+  else if (q->denoising_start > 0 || (q->denoising_end > 0 && q->denoising_end < 1))
+    wrong = "goes through its own part of the noise levels; leave the start and the end out";
+  else
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The method %s %s.", method, wrong);
+  return FALSE;
+}
+
+gboolean
+pmt_start_mean (PmtRun *run, int track, PmtTensor *clean, GError **error)
+{
+  PmtTensor moments;
+  if (run->request->latent)
+    return read_clean (run, track, clean, error);
+  if (!pmt_run_encode (run, NULL, &moments, error))
+    return FALSE;
+  PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
+  PmtTensor mean = pmt_vae_sample (&run->ctx, run->vae, moments, PMT_NO_TENSOR, true);
+  if (pmt_context_take_error (&run->ctx, error))
+    return FALSE;
+  *clean = pmt_run_keep (run, mean, error);
+  pmt_arena_release (run->ctx.step, mark);
+  return clean->data != NULL;
+}
+
 float *
 pmt_start_latent_mask (PmtRun *run, GError **error)
 {

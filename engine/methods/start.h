@@ -14,6 +14,12 @@ typedef struct PmtStart {
  * no step. */
 gboolean pmt_start_from_image (PmtRun *run, int track, PmtStart start, PmtTensor *clean, GError **error);
 
+/* For methods that go from a photo to noise and back: the run has a picture or its latents, its network takes nothing but latents, and its
+ * sampler is DDIM without noise. Otherwise PMT_ERROR_INPUT with a sentence that names `method`. From state_new. */
+gboolean pmt_start_check_inversion (const PmtRun *run, const char *method, GError **error);
+/* The picture's most likely latents [1, h, w, c] as the UNet has them (the posterior's mean; nothing is drawn), or those of the request. */
+gboolean pmt_start_mean (PmtRun *run, int track, PmtTensor *clean, GError **error);
+
 /* The request's mask at latent size, nearest (source index floor(i * in / out)): h * w values in the run's memory. */
 float *pmt_start_latent_mask (PmtRun *run, GError **error);
 

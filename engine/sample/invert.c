@@ -35,25 +35,37 @@ pmt_invert_step (const PmtSchedule *schedule, int steps, double t, const float *
   }
 }
 
+/* The network's output for x, as it is or as the run's methods have it; in the step arena. */
+static gboolean
+predict (PmtRun *run, int track, const PmtInversion *v, PmtStep *step, PmtTensor x, PmtTensor *output, GError **error)
+{
+  if (v->guided)
+    return pmt_run_evaluate (run, step, track, x, v->text.context.data ? &v->text : NULL, output, error);
+  PmtRow *row = pmt_run_add_row (run, step, track, error);
+  if (!row)
+    return FALSE;
+  row->latent = x;
+  row->guidance = 1.0;
+  if (v->text.context.data) {
+    row->context = v->text.context;
+    row->pooled = v->text.pooled;
+  }
+  if (!pmt_run_predict (run, step, error))
+    return FALSE;
+  *output = step->rows.row[0].prediction;
+  return TRUE;
+}
+
 /* The network's output for x at t, then one step. What it needs of the step arena is given back. */
 static gboolean
 climb (PmtRun *run, int track, const PmtInversion *v, int i, int n, double t, PmtTensor x, GError **error)
 {
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
   PmtStep step = { .i = i, .n = n, .timestep = t, .sigma = run->schedule->sigma[(int) t] };
-  PmtRow *row = pmt_run_add_row (run, &step, track, error);
-  gboolean ok = row != NULL;
-  if (ok) {
-    row->latent = x;
-    row->guidance = 1.0;
-    if (v->text.context.data) {
-      row->context = v->text.context;
-      row->pooled = v->text.pooled;
-    }
-    ok = pmt_run_predict (run, &step, error);
-  }
+  PmtTensor output;
+  gboolean ok = predict (run, track, v, &step, x, &output, error);
   if (ok && !run->ctx.dry)
-    pmt_invert_step (run->schedule, n, t, step.rows.row[0].prediction.data, (size_t) pmt_tensor_size (x), x.data);
+    pmt_invert_step (run->schedule, n, t, output.data, (size_t) pmt_tensor_size (x), x.data);
   pmt_rows_clear (&step.rows);
   pmt_arena_release (run->ctx.step, mark);
   return ok;
@@ -63,7 +75,7 @@ gboolean
 pmt_run_invert (PmtRun *run, int track, const PmtInversion *inversion, PmtTensor clean, PmtTensor *path, PmtTensor *noised,
                 GError **error)
 {
-  const int n = inversion->steps > 0 ? inversion->steps : run->request->steps;
+  const int n = inversion->steps > 0 ? inversion->steps : run->request->steps, count = inversion->count > 0 ? inversion->count : n;
   if (!pmt_shape_equal (&clean.shape, &run->tracks[track]->latent.shape)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INTERNAL,
                  "A latent of another size than its track's was to be inverted; leave out the method that does and report this.");
@@ -74,13 +86,13 @@ pmt_run_invert (PmtRun *run, int track, const PmtInversion *inversion, PmtTensor
     return FALSE;
   PmtTensor x = pmt_run_keep (run, clean, error);
   gboolean ok = x.data != NULL;
-  for (int i = 0; i < n && ok; i++) {
+  for (int i = 0; i < count && ok; i++) {
     if (path)
       path[i] = pmt_run_keep (run, x, error);
     ok = (!path || path[i].data) && climb (run, track, inversion, i, n, timesteps[i], x, error);
   }
   if (ok && path)
-    path[n] = x;
+    path[count] = x;
   *noised = x;
   return ok;
 }

@@ -7,16 +7,19 @@
 #include "engine/sample/run.h"
 
 typedef struct PmtInversion {
-  int steps;            /* evaluations; 0 = the request's */
+  int steps;            /* of the whole way; 0 = the request's */
+  int count;            /* how many of them are gone, from the clean end; 0 = all */
+  bool guided;          /* with all that the run's methods make of a prediction (guidance …), for runs with DDIM; else the prompt's alone */
   PmtConditioning text; /* what the picture is said to show (pmt_run_encode_text); zeroed = what the track's prompt says */
 } PmtInversion;
 
 /* From `clean` [1, h, w, c] (as the UNet has latents; pmt_run_encode and pmt_run_sample_moments make them) to *noised, of the same shape
- * and in the run's memory, by nested predictions without guidance. Rows are made like the track's, with its `call` and attention hooks in
+ * and in the run's memory, by nested predictions, of which plain ones are without guidance. Rows are made like the track's, with its `call` and attention hooks in
  * force, and without extra channels: networks for inpainting cannot be inverted. The result is
- * sqrt(abar) clean + sqrt(1 - abar) noise at the highest timestep of DDIM's own grid; a sampler on sigmas wants it divided by sqrt(abar).
+ * sqrt(abar) clean + sqrt(1 - abar) noise at the highest timestep gone to of DDIM's own grid; a sampler on sigmas wants it divided by sqrt(abar).
  *
- * `path` (may be NULL): steps + 1 tensors that get the latents on the way, in the run's memory: [0] clean … [steps] *noised. */
+ * `path` (may be NULL): count + 1 tensors that get the latents on the way, in the run's memory: [0] clean … [count] *noised. With DDIM as the
+ * run's sampler, [k] is at grid point steps - k. */
 gboolean pmt_run_invert (PmtRun *run, int track, const PmtInversion *inversion, PmtTensor clean, PmtTensor *path, PmtTensor *noised,
                          GError **error);
 

@@ -30,6 +30,9 @@ CASES = [
      "regions": [[[0.0, 0.25, 0.5, 1.0], "a blue house", 1.0], [[0.25, 0.0, 1.0, 0.5], "red", 2.0]]},
     {"name": "regions-windows", "method": "multidiffusion", "steps": 4, "params": {"window": 5, "stride": 2, "bootstrap": 0.0},
      "regions": [[[0.5, 0.0, 1.0, 1.0], "a blue house", 1.0]]},
+    {"name": "diffedit", "method": "diffedit", "steps": 6, "params": {"source": "a blue house", "ratio": 0.7, "noises": 3, "clamp": 2.0}},
+    {"name": "diffedit-guided", "method": "diffedit", "steps": 5, "guidance": 2.0, "params": {"noises": 2, "noise-strength": 0.8, "guided": True, "threshold": 0.3}},
+    {"name": "diffedit-mask", "method": "diffedit", "steps": 6, "masked": True, "params": {"source": "a house", "ratio": 1.0}},
 ]
 
 
@@ -127,7 +130,44 @@ def multidiffusion(m, c):
     return z
 
 
-METHODS = {"composable": composable, "multidiffusion": multidiffusion}
+def invert(m, z, steps, count, step):
+    """Latents from the clean one up; step(z, t) is the prediction."""
+    s, path = m.scheduler(DDIMInverseScheduler, steps), [z]
+    for t in s.timesteps[:count]:
+        z = s.step(step(z, t), int(t), z).prev_sample
+        path.append(z)
+    return path
+
+
+def diffedit(m, c):
+    p = {"source": "", "ratio": 0.8, "noise-strength": 0.5, "clamp": 3.0, "threshold": 0.5, "guided": False, **c["params"]}
+    s, n = m.scheduler(DDIMScheduler, c["steps"]), c["steps"]
+    picture, mask = inputs()
+    clean, source, target, negative = m.encode(picture), m.says(p["source"]), m.says(c["prompt"]), m.says(c["negative"])
+    if c.get("masked"):
+        mask = (mask[::8, ::8] >= 0.5).float()
+    else:
+        t = s.timesteps[n - int(n * p["noise-strength"])]
+        drawn = torch.randn((p["noises"], *clean.shape[1:]), generator=torch.Generator("cpu").manual_seed(c["seed"]))
+        seen = [s.add_noise(clean, one[None], t.reshape(1)) for one in drawn]
+        apart = [(m.guided(x, t, negative, target, c["guidance"]) - m.guided(x, t, negative, source, c["guidance"])).abs() for x in seen]
+        apart = torch.cat(apart).mean([0, 1])
+        top = apart.mean() * p["clamp"]
+        apart = apart.clamp(max=top) / top
+        mask = (apart > p["threshold"]).float()
+        print("  mask", int(mask.sum()), "of", mask.numel(), "nearest", float((apart - p["threshold"]).abs().min()))
+    count = int(n * p["ratio"])
+    plain = lambda z, t: m.eps(z, t, source)[0]
+    guided = lambda z, t: m.guided(z, t, negative, source, c["guidance"])
+    path = invert(m, clean, n, count, guided if p["guided"] else plain)
+    z = path[-1]
+    for i, t in enumerate(s.timesteps[n - count:]):
+        z = s.step(m.guided(z, t, negative, target, c["guidance"]), t, z).prev_sample
+        z = mask * z + (1 - mask) * path[count - 1 - i]
+    return z
+
+
+METHODS = {"composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit}
 
 
 def main():

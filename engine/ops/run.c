@@ -24,6 +24,7 @@ run_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, co
   if (!ctx->error)
     ctx->flops += op->flops ? op->flops (&call) : (double) pmt_tensor_size (call.out);
   pmt_arena_release (ctx->step, mark);
+  ctx->op = op->id;
   if (ctx->on_op && !ctx->error)
     ctx->on_op (ctx->on_op_user, ctx);
 }
@@ -95,6 +96,7 @@ pmt_op_run (PmtContext *ctx, const PmtOp *op, const PmtTensor *in, int n_in, con
     pmt_arena_release (ctx->step, before);
     return PMT_NO_TENSOR;
   }
+  ctx->op = op->id;
   if (ctx->on_op)
     ctx->on_op (ctx->on_op_user, ctx);
   return call.out;

@@ -28,6 +28,7 @@ typedef struct PmtContext {
   /* Called after every operation when set: progress inside long passes. */
   void (*on_op) (void *user, const struct PmtContext *ctx);
   void *on_op_user;
+  const char *op; /* id of the operation that on_op is called after; static string */
 } PmtContext;
 
 static inline bool

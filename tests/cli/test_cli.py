@@ -85,7 +85,7 @@ def fill(cli, out, *more):
 
 def test_help_and_version(cli):
     text = cli.good("--help").stdout.decode()
-    for name in ("generate", "fill", "run", "inspect", "net", "schedule", "tokens", "methods", "samplers"):
+    for name in ("generate", "fill", "run", "inspect", "net", "schedule", "tokens", "methods", "samplers", "bench"):
         assert f"\n  {name} " in text, name
         shown = cli.good(name, "--help").stdout.decode()
         assert f"pentimento-engine {name}" in shown, shown
@@ -415,6 +415,29 @@ def test_lists(cli):
     assert all(p["label"] and p["help"] and p["type"] for task in methods["tasks"].values() for p in task)
     assert isinstance(methods["methods"], list) and not [m for m in methods["methods"] if m["id"] == "noop"]
     assert "task generate" in cli.good("methods").stdout.decode()
+
+
+def test_bench(cli):
+    said = cli.json("bench", "--model", TINY, "--size", "64x48", "--rows", "2", "--threads", "2", "--precision", "f32")
+    assert (said["precision"], said["threads"], said["width"], said["height"], said["rows"]) == ("f32", 2, 64, 48, 2)
+    assert said["cpu"] and said["peak_rss_bytes"] > 1 << 20
+    assert said["ceiling"]["copy_gbs"] > 0 and said["ceiling"]["int8_gflops"] is None
+    assert said["ceiling"]["f32_gflops"] >= said["ceiling"]["openblas_f32_gflops"] > 0
+    for name, network in said["networks"].items():
+        kinds = network["kinds"].values()
+        assert set(network["kinds"]) == {"conv", "linear", "attention", "norm", "rest"} and network["weight_bytes"] > 0
+        for of in ("seconds", "gflop"):  # the kinds are all of it
+            assert 0.8 * network[of] <= sum(k[of] for k in kinds) <= 1.001 * network[of], (name, of, network)
+        assert math.isclose(network["gflops"], network["gflop"] / network["seconds"])
+        assert math.isclose(network["of_ceiling"], network["gflops"] / said["ceiling"]["f32_gflops"])
+    text = cli.good("bench", "--model", TINY, "--size", "64x48", "--networks", "text").stdout.decode()
+    assert "\ntext  " in text and "of best" in text and "unet" not in text
+    cli.bad("bench", "--weights", "random:sd9", say=["sd9", "sdxl"])
+    cli.bad("bench", "--weights", "nothing", say=["--weights", "random:sd15"])
+    cli.bad("bench", "--model", TINY, "--size", "65x64", say=["65x64", "multiples"])
+    cli.bad("bench", "--model", TINY, "--networks", "unet,paint", say=["paint", "vae_decode"])
+    cli.bad("bench", "--model", TINY, "--precision", "int4", say=["int4", "bf16"])
+    cli.bad("bench", "--model", TINY, "--runs", "0", say=["--runs"])
 
 
 def test_schedule(cli):

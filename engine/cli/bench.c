@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How fast a model's networks are here, by kind of operation, beside what the machine can do at best in the same minute. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/cpu.h"
+#include "engine/base/memory.h"
+#include "engine/base/threads.h"
+#include "engine/cli/bench-ceiling.h"
+#include "engine/cli/cli.h"
+#include "engine/kernels/blas.h"
+#include "engine/kernels/packed.h"
+#include "engine/sample/model.h"
+
+/* Kinds of operations: by id, the rest is the last one. */
+enum { CONV, LINEAR, ATTENTION, NORM, REST, KINDS };
+static const char *const kind_name[KINDS] = { "conv", "linear", "attention", "norm", "rest" };
+static const struct {
+  const char *op;
+  int kind;
+} kinds[] = { { "conv2d", CONV }, { "linear", LINEAR }, { "attention", ATTENTION }, { "attention_logits", ATTENTION },
+              { "attention_mix", ATTENTION }, { "softmax", ATTENTION }, { "group_norm", NORM }, { "layer_norm", NORM } };
+
+typedef struct Part {
+  double seconds, flop;
+  int calls;
+} Part;
+
+/* One network's fastest run. Seconds of a kind reach from the end of the operation before. */
+typedef struct Timing {
+  Part kind[KINDS], all;
+  size_t weights, activations; /* bytes */
+} Timing;
+
+typedef struct Watch {
+  Timing now;
+  double start, last, flops;
+} Watch;
+
+enum { UNET, VAE_DECODE, TEXT, NETWORKS };
+static const char *const network_name[NETWORKS] = { "unet", "vae_decode", "text" };
+
+typedef struct Bench {
+  PmtModel *model;
+  PmtContext ctx;
+  int width, height, rows, runs;
+  bool wanted[NETWORKS];
+  Timing timing[NETWORKS];
+  PmtCeiling ceiling;
+} Bench;
+
+static double
+now (void)
+{
+  return (double) g_get_monotonic_time () * 1e-6;
+}
+
+static void
+on_op (void *user, const PmtContext *ctx)
+{
+  Watch *watch = user;
+  const double t = now ();
+  int kind = REST;
+  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (strcmp (ctx->op, kinds[i].op) == 0)
+      kind = kinds[i].kind;
+  Part *part = &watch->now.kind[kind];
+  part->seconds += t - watch->last;
+  part->flop += ctx->flops - watch->flops;
+  part->calls++;
+  watch->last = t;
+  watch->flops = ctx->flops;
+}
+
+/* Repeatable values in -1.7..1.7 of variance 1. */
+static PmtTensor
+values (PmtContext *ctx, PmtShape shape)
+{
+  PmtTensor t = pmt_tensor_new (ctx, shape);
+  guint32 state = 1;
+  for (int64_t i = 0; t.data && i < pmt_tensor_size (t); i++) {
+    state = state * 1664525u + 1013904223u;
+    t.data[i] = ((float) (state >> 8) * 0x1p-23f - 1.0f) * 1.7320508f;
+  }
+  return t;
+}
+
+static gboolean
+run_unet (Bench *b, size_t *weights, GError **error)
+{
+  const PmtUnetConfig *config = pmt_model_unet_config (b->model, PMT_UNET_MAIN);
+  PmtUnet *unet = pmt_model_unet (b->model, PMT_UNET_MAIN, b->ctx.cancel, error);
+  const int factor = pmt_vae_factor (pmt_model_vae_config (b->model)), ids = pmt_model_n_time_ids (b->model);
+  g_autofree float *timesteps = g_new (float, b->rows);
+  PmtUnetInput input = { .timesteps = timesteps };
+  if (!unet)
+    return FALSE;
+  *weights = pmt_unet_weight_bytes (unet);
+  for (int i = 0; i < b->rows; i++)
+    timesteps[i] = 500;
+  input.sample = values (&b->ctx, PMT_SHAPE4 (b->rows, b->height / factor, b->width / factor, config->in_channels));
+  input.context = values (&b->ctx, PMT_SHAPE3 (b->rows, 77, config->cross_attention_dim));
+  if (config->time_cond_proj_dim)
+    input.timestep_cond = values (&b->ctx, PMT_SHAPE2 (b->rows, config->time_cond_proj_dim));
+  if (config->added_dim) {
+    input.text_embeds = values (&b->ctx, PMT_SHAPE2 (b->rows, config->added_dim - ids * config->time_id_dim));
+    input.time_ids = values (&b->ctx, PMT_SHAPE2 (b->rows, ids));
+  }
+  pmt_unet_forward (&b->ctx, unet, &input, NULL);
+  return TRUE;
+}
+
+static gboolean
+run_vae_decode (Bench *b, size_t *weights, GError **error)
+{
+  const PmtVaeConfig *config = pmt_model_vae_config (b->model);
+  PmtVae *vae = pmt_model_vae (b->model, b->ctx.cancel, error);
+  const int factor = pmt_vae_factor (config);
+  if (!vae)
+    return FALSE;
+  *weights = pmt_vae_weight_bytes (vae);
+  pmt_vae_decode (&b->ctx, vae, values (&b->ctx, PMT_SHAPE4 (1, b->height / factor, b->width / factor, config->latent_channels)));
+  return TRUE;
+}
+
+/* All of the model's encoders, each on one prompt. */
+static gboolean
+run_text (Bench *b, size_t *weights, GError **error)
+{
+  *weights = 0;
+  for (int k = 0; k < pmt_model_n_texts (b->model); k++) {
+    const PmtClipTextConfig *config = pmt_model_text_config_at (b->model, k);
+    PmtClipText *text = pmt_model_text_at (b->model, k, b->ctx.cancel, error);
+    g_autofree int32_t *ids = g_new (int32_t, config->max_positions);
+    if (!text)
+      return FALSE;
+    *weights += pmt_clip_text_weight_bytes (text);
+    for (int i = 0; i < config->max_positions; i++)
+      ids[i] = (int32_t) (((int64_t) i * 7919 + 11) % config->vocab_size);
+    pmt_clip_text_forward (&b->ctx, text, ids, 1, config->max_positions, 0, true);
+  }
+  return TRUE;
+}
+
+static gboolean (*const run_network[NETWORKS]) (Bench *b, size_t *weights, GError **error) = { run_unet, run_vae_decode, run_text };
+
+/* The fastest of the runs, after one that is not timed: it loads the weights and touches the memory. */
+static gboolean
+time_network (Bench *b, int network, GError **error)
+{
+  Timing *best = &b->timing[network];
+  for (int run = 0; run <= b->runs; run++) {
+    Watch watch = { 0 };
+    const PmtArenaMark mark = pmt_arena_mark (b->ctx.step);
+    pmt_arena_reset_peak (b->ctx.step);
+    b->ctx.flops = 0;
+    b->ctx.on_op = on_op;
+    b->ctx.on_op_user = &watch;
+    watch.start = watch.last = now ();
+    if (!run_network[network] (b, &watch.now.weights, error) || pmt_context_take_error (&b->ctx, error))
+      return FALSE;
+    watch.now.all = (Part) { now () - watch.start, b->ctx.flops, 0 };
+    watch.now.activations = pmt_arena_peak (b->ctx.step);
+    pmt_arena_release (b->ctx.step, mark);
+    if (run > 0 && (run == 1 || watch.now.all.seconds < best->all.seconds))
+      *best = watch.now;
+  }
+  return TRUE;
+}
+
+/* ---- what came out ------------------------------------------------------------------------------------------------------ */
+
+static double
+speed (const Part *part)
+{
+  return part->seconds > 0 ? part->flop * 1e-9 / part->seconds : 0;
+}
+
+static void
+print_text (const Bench *b)
+{
+  const PmtPrecision precision = pmt_model_precision (b->model);
+  const double most = pmt_ceiling_product (&b->ceiling, precision);
+  printf ("%s, %d threads, %s, %dx%d, products in %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
+          pmt_precision_name (precision));
+  printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, tiles f32 %.0f, tiles bf16 %.0f; copy %.1f GB/s\n", b->ceiling.openblas,
+          b->ceiling.tiles[PMT_PRECISION_F32], b->ceiling.tiles[PMT_PRECISION_BF16], b->ceiling.copy);
+  printf ("%-12s %-10s %6s %10s %10s %9s %8s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best");
+  for (int i = 0; i < NETWORKS; i++) {
+    const Timing *t = &b->timing[i];
+    if (!b->wanted[i])
+      continue;
+    printf ("%-12s %-10s %6s %10.4f %10.2f %9.1f %7.0f%%   weights %.0f MB, activations %.0f MB\n", network_name[i], "all", "",
+            t->all.seconds, t->all.flop * 1e-9, speed (&t->all), 100 * speed (&t->all) / most, (double) t->weights * 1e-6,
+            (double) t->activations * 1e-6);
+    for (int k = 0; k < KINDS; k++)
+      printf ("%-12s %-10s %6d %10.4f %10.2f %9.1f %7.0f%%\n", "", kind_name[k], t->kind[k].calls, t->kind[k].seconds,
+              t->kind[k].flop * 1e-9, speed (&t->kind[k]), 100 * speed (&t->kind[k]) / most);
+  }
+  printf ("most memory: %.0f MB\n", (double) pmt_memory_resident_peak () * 1e-6);
+}
+
+static JsonObject *
+part_json (const Part *part)
+{
+  JsonObject *object = json_object_new ();
+  json_object_set_double_member (object, "seconds", part->seconds);
+  json_object_set_double_member (object, "gflop", part->flop * 1e-9);
+  json_object_set_double_member (object, "gflops", speed (part));
+  return object;
+}
+
+static void
+set_speed (JsonObject *object, const char *name, double gflops)
+{
+  if (gflops > 0)
+    json_object_set_double_member (object, name, gflops);
+  else
+    json_object_set_null_member (object, name);
+}
+
+static void
+print_json (const Bench *b)
+{
+  const PmtPrecision precision = pmt_model_precision (b->model);
+  const double most = pmt_ceiling_product (&b->ceiling, precision);
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new (), *networks = json_object_new (), *ceiling = json_object_new ();
+  json_object_set_string_member (object, "cpu", pmt_cpu_model ());
+  json_object_set_int_member (object, "threads", pmt_threads ());
+  json_object_set_string_member (object, "precision", pmt_precision_name (precision));
+  json_object_set_string_member (object, "model", pmt_model_path (b->model));
+  json_object_set_int_member (object, "width", b->width);
+  json_object_set_int_member (object, "height", b->height);
+  json_object_set_int_member (object, "rows", b->rows);
+  for (int i = 0; i < NETWORKS; i++) {
+    const Timing *t = &b->timing[i];
+    JsonObject *network = part_json (&t->all), *parts = json_object_new ();
+    if (!b->wanted[i]) {
+      json_object_unref (network);
+      json_object_unref (parts);
+      continue;
+    }
+    json_object_set_double_member (network, "of_ceiling", speed (&t->all) / most);
+    json_object_set_int_member (network, "weight_bytes", (gint64) t->weights);
+    json_object_set_int_member (network, "activation_bytes", (gint64) t->activations);
+    for (int k = 0; k < KINDS; k++) {
+      JsonObject *part = part_json (&t->kind[k]);
+      json_object_set_int_member (part, "calls", t->kind[k].calls);
+      json_object_set_object_member (parts, kind_name[k], part);
+    }
+    json_object_set_object_member (network, "kinds", parts);
+    json_object_set_object_member (networks, network_name[i], network);
+  }
+  json_object_set_object_member (object, "networks", networks);
+  set_speed (ceiling, "f32_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_F32));
+  set_speed (ceiling, "bf16_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_BF16));
+  set_speed (ceiling, "int8_gflops", 0); /* no products in int8 */
+  set_speed (ceiling, "openblas_f32_gflops", b->ceiling.openblas);
+  set_speed (ceiling, "tiles_f32_gflops", b->ceiling.tiles[PMT_PRECISION_F32]);
+  json_object_set_double_member (ceiling, "copy_gbs", b->ceiling.copy);
+  json_object_set_object_member (object, "ceiling", ceiling);
+  json_object_set_int_member (object, "peak_rss_bytes", (gint64) pmt_memory_resident_peak ());
+  json_node_take_object (node, object);
+  pmt_cli_print_json (node);
+}
+
+/* ---- what is asked for -------------------------------------------------------------------------------------------------- */
+
+static PmtModel *
+open_model (const char *path, const char *weights, GError **error)
+{
+  PmtModelFiles *files;
+  if (!weights)
+    return pmt_model_open (path, error);
+  if (path || !g_str_has_prefix (weights, "random:")) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--weights takes random:sd15, random:sd21 or random:sdxl, in place of --model.");
+    return NULL;
+  }
+  files = pmt_model_files_new_random (weights + strlen ("random:"), 1, error);
+  return files ? pmt_model_new (files, error) : NULL;
+}
+
+static gboolean
+set_precision (PmtModel *model, const char *text, GError **error)
+{
+  if (!text || strcmp (text, "auto") == 0) {
+    GError *failed = NULL;
+    const PmtPrecision precision = pmt_model_auto_precision (model, &failed);
+    if (failed) {
+      g_propagate_error (error, failed);
+      return FALSE;
+    }
+    return pmt_model_set_precision (model, precision, error);
+  }
+  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++)
+    if (strcmp (text, pmt_precision_name (precision)) == 0)
+      return pmt_model_set_precision (model, precision, error);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--precision takes f32, bf16 or auto, not '%s'.", text);
+  return FALSE;
+}
+
+static gboolean
+set_size (Bench *b, const char *text, GError **error)
+{
+  const int multiple = pmt_model_size_multiple (b->model);
+  b->width = b->height = pmt_model_native_size (b->model);
+  if (text && !pmt_cli_read_size (text, &b->width, &b->height, error))
+    return FALSE;
+  if (b->width % multiple == 0 && b->height % multiple == 0)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The size %dx%d has sides that are no multiples of %d; take others.", b->width, b->height, multiple);
+  return FALSE;
+}
+
+static gboolean
+set_networks (Bench *b, const char *text, GError **error)
+{
+  g_auto (GStrv) words = g_strsplit (text ? text : "unet,vae_decode,text", ",", -1);
+  for (int i = 0; words[i]; i++) {
+    int network = 0;
+    while (network < NETWORKS && strcmp (words[i], network_name[network]) != 0)
+      network++;
+    if (network == NETWORKS) {
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--networks takes unet, vae_decode and text, with commas between them, not '%s'.", words[i]);
+      return FALSE;
+    }
+    b->wanted[network] = true;
+  }
+  return TRUE;
+}
+
+static gboolean
+measure (Bench *b, GError **error)
+{
+  PmtCpuLevel level;
+  if (!pmt_cpu_select (&level, error) || !pmt_blas_check (error))
+    return FALSE;
+  b->ctx.kernels = pmt_kernels_get (level);
+  b->ctx.cancel = pmt_cli_cancel ();
+  b->ctx.step = pmt_arena_new ("the networks' activations", pmt_memory_available (), error);
+  if (!b->ctx.step || !pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, b->ctx.cancel, error))
+    return FALSE;
+  for (int i = 0; i < NETWORKS; i++)
+    if (b->wanted[i] && !time_network (b, i, error))
+      return FALSE;
+  return pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, b->ctx.cancel, error);
+}
+
+static gboolean
+run (int argc, char **argv, GError **error)
+{
+  g_autofree char *model = NULL, *weights = NULL, *size = NULL, *precision = NULL, *networks = NULL;
+  int threads = 0, rows = 1, runs = 1;
+  gboolean json = FALSE, good;
+  const GOptionEntry entries[] = {
+    { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Diffusers folder or single-file checkpoint (default: the bundled model)", "PATH" },
+    { "weights", 0, 0, G_OPTION_ARG_FILENAME, &weights, "Random weights in place of a model: random:sd15, random:sd21 or random:sdxl", "W" },
+    { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the picture (default: the model's own)", "WxH" },
+    { "precision", 0, 0, G_OPTION_ARG_FILENAME, &precision, "f32, bf16 or auto (bf16 for large models where the processor has it)", "P" },
+    { "networks", 0, 0, G_OPTION_ARG_FILENAME, &networks, "Which of them (default: unet,vae_decode,text)", "LIST" },
+    { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
+    { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },
+    { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "Processor cores to use (default: all)", "N" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  if (!pmt_cli_parse (&pmt_command_bench, "",
+                      "Times the networks by kind of operation, beside the best products and the best copy that the machine manages just\n"
+                      "before and after: an hour later the same figures may be others, their ratio (\"of best\") should not.",
+                      entries, argc, argv, NULL, 0, error))
+    return FALSE;
+  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--threads takes 0 (all cores) to 1024, --rows 1 to 64 and --runs 1 to 100.");
+    return FALSE;
+  }
+  pmt_threads_set (threads);
+  Bench b = { .rows = rows, .runs = runs };
+  b.model = open_model (model, weights, error);
+  good = b.model && set_precision (b.model, precision, error) && set_size (&b, size, error) && set_networks (&b, networks, error) &&
+         measure (&b, error);
+  if (good && json)
+    print_json (&b);
+  else if (good)
+    print_text (&b);
+  g_clear_error (&b.ctx.error);
+  pmt_model_unref (b.model);
+  pmt_arena_free (b.ctx.step);
+  return good;
+}
+
+const PmtCommand pmt_command_bench = { "bench", "Time a model's networks beside what the machine can do at best.", run };

@@ -8,6 +8,7 @@
 
 typedef struct PmtUnetSite {
   PmtPlace place;
+  int level, layer, depth; /* as PmtAttnSite has them */
   int width, heads;
   char name[96]; /* "down_blocks.0.attentions.1.transformer_blocks.0"; attn1, attn2 and ff are below it */
 } PmtUnetSite;

@@ -20,7 +20,31 @@ attn_wants (void *user, const PmtAttnSite *site)
   for (int i = 0; i < run->n_methods; i++)
     if (run->methods[i]->attn_wants)
       stages |= run->methods[i]->attn_wants (run->states[i], site);
-  return stages;
+  return stages | pmt_probing_attn_wants (((const PmtRunner *) run)->probing, ((TapUser *) user)->step, site);
+}
+
+/* A gradient would silently miss what a method made by hand of something that has one. */
+static void
+check_gradient (PmtContext *ctx, const PmtMethod *m, PmtTensor before, PmtTensor after)
+{
+  if (ctx->tape && before.node > 0 && after.data && after.node == 0)
+    pmt_context_fail (ctx, PMT_ERROR_UNSUPPORTED,
+                      "The method %s changes what flows in a way that has no gradient; leave it out, or the method that follows a gradient.",
+                      m->id);
+}
+
+static void
+check_attn_gradient (PmtContext *ctx, const PmtMethod *m, const PmtAttnCall *before, const PmtAttnCall *after)
+{
+  check_gradient (ctx, m, before->source_k, after->source_k);
+  check_gradient (ctx, m, before->source_v, after->source_v);
+  check_gradient (ctx, m, before->q, after->q);
+  check_gradient (ctx, m, before->k, after->k);
+  check_gradient (ctx, m, before->v, after->v);
+  check_gradient (ctx, m, before->logits, after->logits);
+  check_gradient (ctx, m, before->probs, after->probs);
+  check_gradient (ctx, m, before->out, after->out);
+  check_gradient (ctx, m, before->hidden, after->hidden);
 }
 
 static void
@@ -30,9 +54,13 @@ attn (void *user, PmtContext *ctx, PmtAttnStage stage, PmtAttnCall *call)
   PmtRun *run = tap->run;
   for (int i = 0; i < run->n_methods; i++) {
     const PmtMethod *m = run->methods[i];
-    if (m->attn_wants && m->attn && m->attn_wants (run->states[i], call->site) & stage)
+    if (m->attn_wants && m->attn && m->attn_wants (run->states[i], call->site) & stage) {
+      const PmtAttnCall before = *call;
       m->attn (run->states[i], run, tap->step, stage, call);
+      check_attn_gradient (ctx, m, &before, call);
+    }
   }
+  pmt_probing_attn (((PmtRunner *) run)->probing, tap->step, stage, call);
 }
 
 static bool
@@ -42,7 +70,7 @@ resid_wants (void *user, const PmtResidSite *site)
   for (int i = 0; i < run->n_methods; i++)
     if (run->methods[i]->resid_wants && run->methods[i]->resid_wants (run->states[i], site))
       return true;
-  return false;
+  return pmt_probing_resid_wants (((const PmtRunner *) run)->probing, ((TapUser *) user)->step, site);
 }
 
 static void
@@ -52,9 +80,19 @@ resid (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *x)
   PmtRun *run = tap->run;
   for (int i = 0; i < run->n_methods; i++) {
     const PmtMethod *m = run->methods[i];
-    if (m->resid_wants && m->resid && m->resid_wants (run->states[i], site))
+    if (m->resid_wants && m->resid && m->resid_wants (run->states[i], site)) {
+      const PmtTensor before = *x;
       m->resid (run->states[i], run, tap->step, site, x);
+      check_gradient (ctx, m, before, *x);
+    }
   }
+  pmt_probing_resid (((PmtRunner *) run)->probing, tap->step, site, *x);
+}
+
+static bool
+seen (void *user)
+{
+  return pmt_probing_seen (((PmtRunner *) ((TapUser *) user)->run)->probing);
 }
 
 /* ---- the network call -------------------------------------------------------------------------------------------------- */
@@ -119,8 +157,8 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
   PmtRunner *runner = (PmtRunner *) run;
   PmtContext *ctx = &run->ctx;
   TapUser user = { run, step };
-  const PmtTaps taps = { &user, attn_wants, attn, resid_wants, resid };
-  bool tapped = false;
+  const PmtTaps taps = { &user, attn_wants, attn, resid_wants, resid, runner->probing ? seen : NULL };
+  bool tapped = runner->probing != NULL;
   for (int i = 0; i < run->n_methods; i++)
     tapped = tapped || run->methods[i]->attn_wants || run->methods[i]->resid_wants;
 
@@ -139,7 +177,10 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
   if (!pmt_runner_check (run, error))
     return FALSE;
   step->input = &input;
+  struct PmtTape *tape = ctx->tape; /* what networks beside it make counts as constant */
+  ctx->tape = NULL;
   const gboolean called = call_hooks (run, step, error);
+  ctx->tape = tape;
   step->input = NULL;
   step->call_latent = PMT_NO_TENSOR;
   if (!called)
@@ -150,7 +191,7 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
   out = pmt_frame_close (ctx, frame, out);
   if (!pmt_runner_check (run, error))
     return FALSE;
-  for (int k = 0; k < n; k++)
+  for (int k = 0; k < n && out.data; k++) /* none where the call stopped before its end */
     step->rows.row[step->call_row[k]].prediction = pmt_tensor_rows (out, k, 1);
   runner->evaluations += n;
   return TRUE;

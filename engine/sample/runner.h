@@ -15,6 +15,9 @@ typedef struct PmtRunnerPrompts {
   int chunks;
 } PmtRunnerPrompts;
 
+/* What a nested prediction with a tape looks at (run_gradient.c). */
+typedef struct PmtProbing PmtProbing;
+
 typedef struct PmtRunner {
   PmtRun run; /* first, so that a PmtRun * is a PmtRunner * */
   bool dry;
@@ -32,6 +35,7 @@ typedef struct PmtRunner {
   int prompt_tokens_cut;
   int steps_done;
   int evaluations;
+  PmtProbing *probing;          /* NULL outside pmt_run_gradient */
 
   PmtProgress progress;
   PmtPreviewMap preview_map;
@@ -64,6 +68,13 @@ gboolean pmt_runner_start (PmtRunner *runner, GError **error);
 
 /* run_step.c: all evaluations. */
 gboolean pmt_runner_sample (PmtRunner *runner, GError **error);
+
+/* run_gradient.c: what it looks at in a network call, after the methods' taps. `probing` may be NULL for the first and third. */
+unsigned pmt_probing_attn_wants (const PmtProbing *probing, const PmtStep *step, const PmtAttnSite *site);
+void pmt_probing_attn (PmtProbing *probing, const PmtStep *step, PmtAttnStage stage, const PmtAttnCall *call);
+bool pmt_probing_resid_wants (const PmtProbing *probing, const PmtStep *step, const PmtResidSite *site);
+void pmt_probing_resid (PmtProbing *probing, const PmtStep *step, const PmtResidSite *site, PmtTensor x);
+bool pmt_probing_seen (const PmtProbing *probing);
 
 /* run_decode.c */
 void pmt_runner_drop_maps (PmtRunner *runner);

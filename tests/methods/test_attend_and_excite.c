@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "engine/methods/excite.h"
+#include "tests/methods/losses.h"
+
+static Runs runs;
+static PmtModel *model;
+
+/* diffusers' pipeline. */
+static void
+test_reference (void)
+{
+  PmtRequest q = losses_request (&runs, model);
+  PmtMethodUse use = runs_use ("attend-and-excite");
+  losses_set (&use, "words", "circle house");
+  losses_set (&use, "steps", "4");
+  losses_set (&use, "thresholds", "0:0.05; 2:0.5; 3:0.8");
+  PmtResult r = losses_run (q, &use);
+  losses_compare ("excite", &r);
+  pmt_result_clear (&r);
+  losses_set (&use, "words", "house");
+  losses_set (&use, "steps", "6");
+  losses_set (&use, "scale", "60");
+  losses_set (&use, "thresholds", "");
+  r = losses_run (q, &use);
+  losses_compare ("excite-one", &r);
+  pmt_result_clear (&r);
+  pmt_param_values_clear (&use.values);
+}
+
+static void
+test_identities (void)
+{
+  PmtMethodUse use = runs_use ("attend-and-excite");
+  losses_set (&use, "words", "circle; blue house");
+  losses_check_identities (losses_request (&runs, model), &use, "scale");
+  losses_set (&use, "scale", "20");
+  losses_set (&use, "steps", "0");
+  losses_set (&use, "thresholds", "");
+  PmtRequest q = losses_request (&runs, model);
+  PmtResult none = losses_run (q, &use), plain = losses_run (q, NULL);
+  runs_assert_equal (&none, &plain);
+  pmt_result_clear (&none);
+  pmt_result_clear (&plain);
+  pmt_param_values_clear (&use.values);
+}
+
+/* Samplers on sigmas, with guidance and without: the run goes through, and moves. */
+static void
+test_samplers (void)
+{
+  PmtMethodUse use = runs_use ("attend-and-excite");
+  losses_set (&use, "words", "house");
+  for (int guided = 0; guided < 2; guided++) {
+    PmtRequest q = losses_request (&runs, model);
+    q.sampler = pmt_sampler_find ("euler", NULL);
+    q.guidance = guided ? 5 : 1;
+    PmtResult r = losses_run (q, &use), plain = losses_run (q, NULL);
+    runs_assert_differ (&r, &plain);
+    pmt_result_clear (&r);
+    pmt_result_clear (&plain);
+  }
+  pmt_param_values_clear (&use.values);
+}
+
+static const int columns[] = { 1, 2, 3, 4, 5, 6, 7, 8 }, tokens[] = { 3, 6 };
+
+static double
+excite (Maps *maps, void *user)
+{
+  return pmt_excite_loss (maps->probed, maps->n, columns, G_N_ELEMENTS (columns), tokens, G_N_ELEMENTS (tokens));
+}
+
+static void
+test_differences (void)
+{
+  Maps maps;
+  maps_init (&maps, 5, 4, 10, 7);
+  maps_check (&maps, excite, NULL);
+  maps_clear (&maps);
+  maps_init (&maps, 1, 3, 10, 8); /* a border that reflects into itself */
+  maps_check (&maps, excite, NULL);
+  maps_clear (&maps);
+}
+
+/* A word that has a place to itself asks for nothing. */
+static void
+test_satisfied (void)
+{
+  Maps maps;
+  maps_init (&maps, 4, 4, 10, 7);
+  PmtProbed *p = &maps.probed[0];
+  for (int h = 0; h < 2; h++)
+    for (int t = 0; t < 16; t++)
+      for (int k = 0; k < 10; k++)
+        p->value.data[(h * 16 + t) * 10 + k] = k == (t < 8 ? 3 : 6) ? 0.9f : 0.1f / 9;
+  g_assert_cmpfloat (excite (&maps, NULL), <, 1e-12);
+  maps_clear (&maps);
+}
+
+static void
+test_errors (void)
+{
+  static const struct {
+    const char *id, *value, *says;
+  } wrong[] = {
+    { "words", "", "no words are given" },
+    { "words", "zebra", "zebra" },
+    { "thresholds", "soon:0.5", "soon" },
+    { "thresholds", "3", "3" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++) {
+    GError *error = NULL;
+    PmtResult result;
+    PmtMethodUse use = runs_use ("attend-and-excite");
+    losses_set (&use, "words", "house");
+    losses_set (&use, wrong[i].id, wrong[i].value);
+    PmtRequest q = losses_request (&runs, model);
+    q.methods = &use;
+    q.n_methods = 1;
+    g_assert_false (pmt_run (&q, &result, &error));
+    g_assert_error (error, PMT_ERROR, PMT_ERROR_INPUT);
+    g_assert_nonnull (strstr (error->message, wrong[i].says));
+    g_assert_nonnull (strstr (error->message, "attend-and-excite"));
+    g_clear_error (&error);
+    pmt_param_values_clear (&use.values);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  runs_open (&runs);
+  model = runs_model ("tiny");
+  g_test_add_func ("/attend-and-excite/reference", test_reference);
+  g_test_add_func ("/attend-and-excite/identities", test_identities);
+  g_test_add_func ("/attend-and-excite/samplers", test_samplers);
+  g_test_add_func ("/attend-and-excite/differences", test_differences);
+  g_test_add_func ("/attend-and-excite/satisfied", test_satisfied);
+  g_test_add_func ("/attend-and-excite/errors", test_errors);
+  int status = g_test_run ();
+  pmt_model_unref (model);
+  runs_close (&runs);
+  return status;
+}

@@ -33,6 +33,11 @@ CASES = [
     {"name": "diffedit", "method": "diffedit", "steps": 6, "params": {"source": "a blue house", "ratio": 0.7, "noises": 3, "clamp": 2.0}},
     {"name": "diffedit-guided", "method": "diffedit", "steps": 5, "guidance": 2.0, "params": {"noises": 2, "noise-strength": 0.8, "guided": True, "threshold": 0.3}},
     {"name": "diffedit-mask", "method": "diffedit", "steps": 6, "masked": True, "params": {"source": "a house", "ratio": 1.0}},
+    {"name": "edict", "method": "edict", "steps": 5, "guidance": 3.0, "params": {"source": "a blue house", "strength": 1.0}},
+    {"name": "edict-part", "method": "edict", "steps": 6, "guidance": 1.0, "params": {"strength": 0.7, "mix": 0.9}},
+    {"name": "masactrl", "method": "masactrl", "params": {"source": "a blue house", "from": 0.3}},
+    {"name": "masactrl-both", "method": "masactrl", "params": {"source": "a blue house", "from": 0.0, "first-block": 1, "both": True}},
+    {"name": "masactrl-photo", "method": "masactrl", "photo": True, "params": {"from": 0.0}},
 ]
 
 
@@ -167,7 +172,87 @@ def diffedit(m, c):
     return z
 
 
-METHODS = {"composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit}
+def edict(m, c):
+    """In doubles, but for the network."""
+    p, g = {"source": "", "strength": 0.8, "mix": 0.93, **c["params"]}, c["guidance"]
+    s, n = m.scheduler(DDIMScheduler, c["steps"]), c["steps"]
+    clean, source, target, negative = m.encode(inputs()[0]), m.says(p["source"]), m.says(c["prompt"]), m.says(c["negative"])
+    steps, q = s.timesteps[n - int(n * p["strength"]):], p["mix"]
+
+    def factors(t):
+        back = int(t) - 1000 // n
+        upper, lower = s.alphas_cumprod[t].double(), (s.alphas_cumprod[back] if back >= 0 else s.final_alpha_cumprod).double()
+        a = (lower / upper).sqrt()
+        return a, (1 - lower).sqrt() - a * (1 - upper).sqrt()
+
+    def e(z, t, context):
+        return m.guided(z.float(), t, negative, context, g).double()
+
+    z = [clean.double(), clean.double()]
+    for i in reversed(range(len(steps))):
+        (a, b), first = factors(steps[i]), i % 2
+        z[1] = (z[1] - (1 - q) * z[0]) / q
+        z[0] = (z[0] - (1 - q) * z[1]) / q
+        for k in (1 - first, first):
+            z[k] = (z[k] - b * e(z[1 - k], steps[i], source)) / a
+    for i, t in enumerate(steps):
+        (a, b), first = factors(t), i % 2
+        for k in (first, 1 - first):
+            z[k] = a * z[k] + b * e(z[1 - k], t, target)
+        z[0] = q * z[0] + (1 - q) * z[1]
+        z[1] = q * z[1] + (1 - q) * z[0]
+    return z[0].float()
+
+
+class Mutual:
+    """Self-attention in which the second half of the rows looks at the first half's keys and values."""
+
+    def __init__(self):
+        self.on, self.both = False, False
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
+        q, k, v = attn.to_q(hidden_states), attn.to_k(hidden_states), attn.to_v(hidden_states)
+        parts = []
+        for half in (0, 1):
+            rows = slice(0, 2) if half == 0 else slice(2, 4)
+            key, value = k[rows], v[rows]
+            if self.on and half == 1:
+                key, value = (torch.cat([k[2:], k[:2]], 1), torch.cat([v[2:], v[:2]], 1)) if self.both else (k[:2], v[:2])
+            split = lambda x: x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+            looked = (split(q[rows]) @ split(key).transpose(-1, -2) * attn.scale).softmax(-1) @ split(value)
+            parts.append(looked.transpose(1, 2).flatten(2))
+        return attn.to_out[0](torch.cat(parts))
+
+
+def masactrl(m, c):
+    p, g = {"from": 0.08, "first-block": 2, "both": False, **c["params"]}, c["guidance"]
+    s = m.scheduler(DDIMScheduler, c["steps"])
+    source, target, negative = m.says(p.get("source", "")), m.says(c["prompt"]), m.says(c["negative"])
+    z, path = noise(c["seed"]), None
+    if c.get("photo"):
+        path = invert(m, m.encode(inputs()[0]), c["steps"], c["steps"], lambda z, t: m.eps(z, t, source)[0])
+        z = path[-1]
+    before = m.net.attn_processors
+    order = ["down_blocks.0", "mid_block", "up_blocks.1.attentions.0", "up_blocks.1.attentions.1"]
+    mutual, changed = Mutual(), {}
+    for name, processor in before.items():
+        block = [k for k, front in enumerate(order) if name.startswith(front)]
+        changed[name] = mutual if ".attn1." in name and block[0] >= p["first-block"] else processor
+    mutual.both = p["both"]
+    m.net.set_attn_processor(changed)
+    a = b = z
+    for i, t in enumerate(s.timesteps):
+        mutual.on = i >= round(p["from"] * c["steps"])
+        u0, c0, u1, c1 = m.net(torch.cat([a, a, b, b]), t, torch.cat([negative, source, negative, target])).sample.chunk(4)
+        a = s.step(u0 + g * (c0 - u0), t, a).prev_sample
+        b = s.step(u1 + g * (c1 - u1), t, b).prev_sample
+        if path:
+            a = path[c["steps"] - 1 - i]
+    m.net.set_attn_processor(before)
+    return b
+
+
+METHODS = {"composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
 
 
 def main():

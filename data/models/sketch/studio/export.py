@@ -120,7 +120,7 @@ def export(work, folder, target):
         export_lora(work, folder, "lora", SAMPLE_RANK, lora.ATTENTION, samples.LORA_KIND + ".safetensors", f"teaches the word {samples.LORA_KIND}")
     elif target == "word":
         vector = saved(work, "word")["average"]["vector"]
-        write_file({samples.WORD: vector[None]}, folder, "embeddings", samples.WORD + ".safetensors",
+        write_file({"emb_params": vector[None]}, folder, "embeddings", samples.WORD + ".safetensors",
                    title="a " + " ".join(reversed(samples.WORD_THING)))
     elif target == "judge":
         net = JudgeNet()

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""test_eval.py ROOT: scenes say what they draw, edits change what they say, the judge computes what it should, questions are
+deterministic, intervals and sheets are right."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "model"))
+import tap                                                       # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import numpy as np                                               # noqa: E402
+
+import questions                                                 # noqa: E402
+import report                                                    # noqa: E402
+from studio import DATA_VERSION, atlas, conditions, edits, judge, render, vocab  # noqa: E402
+from studio.kinds import KINDS, NAMES, RESERVED                  # noqa: E402
+from studio.scenes import scene                                  # noqa: E402
+from studio.words import COLOURS, LIGHTS, PLACES, STYLES, WEATHERS, caption_words   # noqa: E402
+
+
+def test_there_is_enough_to_draw():
+    assert len(NAMES) >= 60 and len(COLOURS) == 12 and len(PLACES) == 12 and len(STYLES) == 3 and len(LIGHTS) == 3 and len(WEATHERS) == 4
+    assert set(RESERVED) <= set(KINDS) and not set(RESERVED) & set(NAMES)
+    assert DATA_VERSION >= 1
+
+
+def test_kinds_show_their_colour_and_differ():
+    shapes = {}
+    for name in NAMES:
+        e = atlas.entry(name, 1).astype(float) / 255
+        whole, coloured = e[..., 0].sum(), e[..., 1:3].sum()
+        assert coloured > .3 * whole, (name, coloured / whole)
+        assert not e[[0, -1]].any() and not e[:, [0, -1]].any(), name + " is cut by its frame"
+        shapes[name] = e[::4, ::4, :4]
+    for a in NAMES:
+        for b in NAMES:
+            if a < b:
+                assert np.abs(shapes[a] - shapes[b]).sum() > .12 * min(shapes[a].sum(), shapes[b].sum()), (a, b)
+
+
+def test_layers_add_up_to_the_silhouette():
+    for name in list(KINDS)[::7]:
+        e = atlas.entry(name, 0).astype(int)
+        fixed = e[..., 0] - e[..., 1:4].sum(-1)
+        assert fixed.min() >= -3, name
+        assert (e[..., 4:].max(-1) <= np.clip(fixed, 0, 255) + 6).all(), name
+
+
+def test_a_seed_is_a_scene():
+    for seed in (3, 4, 5):
+        a, b = scene(seed), scene(seed)
+        assert a == b and (render.draw(a) == render.draw(b)).all()
+    assert scene(3) != scene(4)
+
+
+def test_every_caption_word_is_one_token():
+    for word in caption_words():
+        assert len(vocab.word_ids(word)) == 1, word
+    known = set(caption_words())
+    longest = 0
+    for seed in range(1500):
+        for text in (scene(seed).caption, edits.edit(seed).text):
+            assert set(text.split()) <= known, text
+            longest = max(longest, len(text.split()))
+    assert longest + 2 <= vocab.LENGTH, longest
+
+
+def test_captions_name_what_is_there():
+    for seed in range(300):
+        s = scene(seed)
+        if s.layout == "count":
+            assert KINDS[s.things[0].kind].plural in s.caption.split()
+        elif s.layout != "scatter":
+            for t in s.things:
+                assert f"{t.colour} {t.kind}" in s.caption, s.caption
+        if s.relation and s.relation[1] in ("left", "above"):
+            a, b = s.things[s.relation[0]], s.things[s.relation[2]]
+            assert (a.x < b.x) if s.relation[1] == "left" else (a.y < b.y), s.caption
+
+
+def test_truth_is_what_was_drawn():
+    for seed in (11, 12, 13, 14):
+        s, masks = scene(seed, "pair", plain=True), []
+        picture = render.draw(s, masks=masks).astype(int)
+        instances, true = render.truth(s, masks)
+        empty = render.draw(type(s)(**{**vars(s), "things": []})).astype(int)
+        near = np.pad(np.max(masks, 0), 1)  # soft edges reach a pixel beyond the masks
+        near = np.max([near[y:y + 128, x:x + 128] for y in range(3) for x in range(3)], 0)
+        assert (np.abs(picture - empty).max(-1)[~near] <= 24).all()
+        for k, t in enumerate(true):
+            x0, y0, x1, y1 = t["box"]
+            assert (instances[y0:y1, x0:x1] == k + 1).any() and t["mask"].sum() == (instances == k + 1).sum()
+            near = np.abs(picture[t["mask"]] - COLOURS[t["colour"]]).sum(-1) < 60
+            assert near.mean() > .15, (seed, t["kind"], near.mean())
+        assert conditions.depth(s, instances)[instances == 2].min() > conditions.depth(s, instances)[instances == 1].max()
+
+
+def test_segmentation_has_a_class_for_each_kind():
+    names, colours = conditions.segment_table()
+    kinds = [tuple(c) for c in colours[:len(KINDS)]]
+    assert len(set(kinds)) == len(KINDS)
+    assert names[list(KINDS).index("house")] == "house" and len(colours) == len(KINDS) + 2 * len(PLACES)
+
+
+def test_edits_change_what_they_say():
+    for kind in edits.MIX:
+        for seed in range(12):
+            e = edits.edit(seed, kind)
+            a, b = e.before, e.after
+            same = [t for k, t in enumerate(b.things) if k != e.new]
+            assert all(t in a.things for t in same), (kind, seed)
+            changed = (render.draw(a) != render.draw(b)).any(-1).mean()
+            assert changed > 0, (kind, seed)
+            if kind in ("recolour", "add", "remove"):
+                assert changed < .9, (kind, seed, changed)
+            if kind == "recolour":
+                assert b.things[e.new].colour in e.text.split()
+            if kind == "add":
+                assert b.things[e.new].kind in e.text and len(b.things) == len(a.things) + 1
+            if kind == "remove":
+                assert a.things[e.thing].kind in e.text and len(b.things) == len(a.things) - 1
+
+
+def test_convolution_is_the_plain_sum():
+    rng = np.random.default_rng(1)
+    x, w, b = rng.normal(size=(6, 8, 3)), rng.normal(size=(5, 3, 3, 3)), rng.normal(size=5)
+    for stride in (1, 2):
+        y = judge.convolve(x, w, b, stride)
+        p = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        for i in range(0, 6, stride):
+            for j in range(0, 8, stride):
+                want = np.einsum("yxc,ocyx->o", p[i:i + 3, j:j + 3], w) + b
+                assert np.allclose(y[i // stride, j // stride], want)
+
+
+def blank_judge(**more):
+    """Weights of a judge that sees nothing, but for what `more` sets."""
+    w, a = {}, 3
+    for k, n in enumerate(judge.WIDTHS):
+        w[f"down{k}.w"], w[f"keep{k}.w"] = np.zeros((n, a, 3, 3)), np.zeros((n, n, 3, 3))
+        w[f"down{k}.b"], w[f"keep{k}.b"] = np.zeros(n), np.zeros(n)
+        a = n
+    for k in range(len(judge.WIDTHS) - 2, 0, -1):
+        n = judge.WIDTHS[k]
+        w[f"up{k}.w"], w[f"join{k}.w"] = np.zeros((n, judge.WIDTHS[k + 1], 3, 3)), np.zeros((n, n, 3, 3))
+        w[f"up{k}.b"], w[f"join{k}.b"] = np.zeros(n), np.zeros(n)
+    for name, n in judge.HEADS.items():
+        w[name + ".w"] = np.zeros((n, judge.WIDTHS[1], 3, 3) if name == "heat" else (n, judge.WIDTHS[1]))
+        w[name + ".b"] = np.full(n, -6.0) if name == "heat" else np.zeros(n)
+    w["mix.w"], w["mix.b"] = np.zeros((128, judge.WIDTHS[-1])), np.zeros(128)
+    for name, table in judge.GLOBAL:
+        w[name + ".w"], w[name + ".b"] = np.zeros((len(table), 128)), np.arange(len(table), dtype=float)
+    return {**w, **more}
+
+
+def test_judge_reads_its_maps():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "judge.npz"
+        np.savez(path, **blank_judge())
+        nothing = np.zeros((128, 128, 3), np.uint8)
+        found, world = judge.Judge(path).look(nothing)
+        assert found == [] and world["place"] == list(PLACES)[-1]
+        # an even field of heat is one plateau per cell; overlapping boxes of the same place are one object
+        np.savez(path, **blank_judge(**{"heat.b": np.array([3.0]), "box.b": np.full(4, 3.0), "kind.b": 9.0 * np.eye(len(KINDS))[4],
+                                        "colour.b": 9.0 * np.eye(len(COLOURS))[2]}))
+        found, _ = judge.Judge(path).look(nothing)
+        assert found and all(f.kind == list(KINDS)[4] and f.colour == "yellow" and f.sure() for f in found)
+        assert abs(found[0].box[2] - found[0].box[0] - 8 * np.exp(3)) < .01
+        np.savez(path, **blank_judge(**{"kind.w": np.zeros((3, judge.WIDTHS[1]))}))
+        try:
+            judge.Judge(path)
+            raise AssertionError("a judge of three kinds was taken")
+        except ValueError as e:
+            assert "train it again" in str(e)
+
+
+def test_overlap():
+    assert judge.overlap((0, 0, 2, 2), (0, 0, 2, 2)) == 1 and judge.overlap((0, 0, 1, 1), (2, 2, 3, 3)) == 0
+    assert abs(judge.overlap((0, 0, 2, 2), (1, 0, 3, 2)) - 1 / 3) < 1e-9
+
+
+def test_intervals():
+    low, high = report.wilson(18, 20)
+    assert abs(low - .699) < .002 and abs(high - .972) < .002
+    lines, failed = report.table({"a": [True] * 5 + [False] * 95, "b": [True] * 9 + [False], "c": [.5, .6]}, {"a": .5, "b": .95})
+    assert failed == ["a"] and len(lines) == 5 and "**missed**" in lines[2]
+
+
+def test_edges_count_when_near():
+    a, b = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    a[10, 5:30], b[12, 5:30] = True, True
+    assert questions.edge_f1(a, b) > .99 and questions.edge_f1(a, np.roll(b, 3, 0)) == 0 and questions.edge_f1(a, a * False) == 0
+    square = np.zeros((40, 40, 3), np.uint8)
+    square[10:30, 10:30] = 200
+    lines = questions.outlines(square)
+    assert lines[10, 20] or lines[9, 20]
+    assert not lines[18:22, 18:22].any() and not lines[:7].any()
+
+
+class Everything:
+    name, kinds, colours = "everything", set(KINDS), set(COLOURS)
+
+    def look(self, picture):
+        return [], None
+
+
+def test_questions_are_deterministic_and_ask_what_the_model_knows():
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder)
+        vocab.write(model / "tokenizer")
+        ask = questions.Asker(model, Everything())
+        for name, feature in questions.FEATURES.items():
+            try:
+                feature(ask, 0)
+                assert name in ("one", "two"), name
+            except questions.Absent as e:
+                assert "the model has no" in str(e)
+        for part in ("unet_fill", "unet_edit", "controlnets/edge", "controlnets/scribble", "controlnets/depth", "controlnets/segmentation", "adapters/scribble",
+                     "gligen", "loras/lcm.safetensors", "loras/windmill.safetensors", "embeddings/dusk-moth.safetensors"):
+            (model / part).mkdir(parents=True)
+        for feature in questions.FEATURES.values():
+            for i in (0, 1):
+                a, b = feature(ask, i), feature(ask, i)
+                assert a.job == b.job and all((a.pictures[k] == b.pictures[k]).all() for k in a.pictures)
+                result = a.judge(np.zeros((128, 128, 3), np.uint8))
+                assert result and not any(v is True for k, v in result.items() if "kept" not in k and "carried" not in k), result
+            assert feature(ask, 0).job != feature(ask, 1).job
+
+
+def test_fills_are_judged_by_what_is_pasted():
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder)
+        vocab.write(model / "tokenizer")
+        (model / "unet_fill").mkdir()
+        q = questions.fill(questions.Asker(model, Everything()), 1)
+        before, row = q.pictures["before.png"], "fill: outside the mask bit for bit"
+        assert q.judge(before)[row]
+        spoiled = before.copy()
+        y, x = np.argwhere(q.pictures["mask.png"] == 0)[0]
+        spoiled[y, x, 0] ^= 1
+        assert not q.judge(spoiled)[row]
+
+
+def test_the_command_says_what_is_wrong():
+    def run(*more):
+        return subprocess.run([sys.executable, "-B", str(HERE / "run.py"), "--out", folder, *more], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        ran = run("--model", folder)
+        assert ran.returncode == 1 and "model_index.json is missing" in ran.stderr
+        ran = run("--model", folder, "everything")
+        assert ran.returncode == 1 and "there is no feature 'everything'" in ran.stderr
+
+
+if __name__ == "__main__":
+    tap.run(sys.modules[__name__], "eval")

@@ -120,7 +120,7 @@ def fill(ask, i):
     before = render.draw(s)
     t = ask.thing(rng, others=s.things)
     mask = np.zeros((SIDE, SIDE), np.uint8)
-    x0, y0, x1, y1 = (int(v) for v in (max(old.x - old.r - 5, 0), max(old.y - old.r - 5, 0), min(old.x + old.r + 5, SIDE), min(old.y + old.r + 5, SIDE)))
+    x0, y0, x1, y1 = (int(v) for v in (max(old.x - old.r - 9, 0), max(old.y - old.r - 9, 0), min(old.x + old.r + 9, SIDE), min(old.y + old.r + 9, SIDE)))
     mask[y0:y1, x0:x1] = 255
 
     def judge(p):

@@ -6,6 +6,7 @@
 #include "engine/cli/job-options.h"
 #include "engine/cli/progress.h"
 #include "engine/image/file.h"
+#include "engine/image/resize.h"
 #include "engine/weights/safetensors.h"
 
 typedef struct Execution {
@@ -85,6 +86,46 @@ write_layer (const Execution *run, const PmtJobResult *result, GError **error)
   return good;
 }
 
+/* "out-map-blue-house.png" beside "out.png". */
+static char *
+map_path (const char *path, const char *name)
+{
+  const char *dot = strrchr (path, '.'), *slash = strrchr (path, '/');
+  const int stem = dot && (!slash || dot > slash) ? (int) (dot - path) : (int) strlen (path);
+  g_autofree char *safe = g_strdup (name);
+  for (char *c = safe; *c; c++)
+    if ((guchar) *c < 0x80 && !g_ascii_isalnum (*c))
+      *c = '-';
+  return g_strdup_printf ("%.*s-map-%s%s", stem, path, safe, path + stem);
+}
+
+/* Grey pictures of the size of what the network made, white where a map is highest. */
+static gboolean
+write_map (const PmtJobResult *result, const PmtMap *map, const char *picture, GError **error)
+{
+  const int w = result->map_width, h = result->map_height;
+  const size_t cells = (size_t) map->width * (size_t) map->height;
+  g_autofree char *path = map_path (picture, map->name);
+  PmtPicture grey = { 0 };
+  float *large = pmt_pixels_new ((size_t) w * (size_t) h, error);
+  float top = 0;
+
+  for (size_t i = 0; i < cells; i++)
+    top = MAX (top, map->values[i]);
+  gboolean good = large && pmt_resize (PMT_FILTER_LINEAR, map->values, map->width, map->height, 1, large, w, h, error) &&
+                  pmt_picture_init (&grey, w, h, 4, error);
+  for (size_t i = 0; good && i < (size_t) w * (size_t) h; i++) {
+    const float v = top > 0 ? large[i] / top : 0;
+    memcpy (grey.data + i * 4, (float[4]) { v, v, v, 1 }, 4 * sizeof (float));
+  }
+  good = good && pmt_picture_save (&grey, FALSE, NULL, path, error);
+  if (good)
+    printf ("%s map of \"%s\", highest %.4g\n", path, map->name, top);
+  pmt_picture_clear (&grey);
+  free (large);
+  return good;
+}
+
 static gboolean
 write_latents (const Execution *run, const PmtJobResult *result, GError **error)
 {
@@ -128,6 +169,8 @@ on_result (void *user, const PmtJobResult *result, GError **error)
                      : pmt_picture_save (&result->picture, FALSE, recipe, path, error));
   if (good)
     printf ("%s seed %" G_GUINT64_FORMAT "\n", path, result->seed);
+  for (int i = 0; i < result->n_maps && good; i++)
+    good = write_map (result, &result->maps[i], path, error);
   fflush (stdout);
   pmt_picture_clear (&whole);
   return good;

@@ -87,12 +87,40 @@ add_entry (GArray *entries, const char *name, GOptionArg arg, gpointer data, con
   g_array_append_val (entries, entry);
 }
 
+/* Whether a piece between commas begins with "key=": other pieces go on with the value before them, so that prompts may have commas. */
+static bool
+begins_with_key (const char *piece)
+{
+  const char *at = piece + strspn (piece, " \t");
+  const size_t n = strspn (at, "abcdefghijklmnopqrstuvwxyz0123456789-");
+  return n > 0 && at[n + strspn (at + n, " \t")] == '=';
+}
+
+static char **
+split_pairs (const char *text)
+{
+  g_auto (GStrv) pieces = g_strsplit (text, ",", -1);
+  GPtrArray *pairs = g_ptr_array_new ();
+  for (char **piece = pieces; *piece; piece++) {
+    char **last = pairs->len ? (char **) &pairs->pdata[pairs->len - 1] : NULL;
+    if (!last || begins_with_key (*piece)) {
+      g_ptr_array_add (pairs, g_strdup (*piece));
+    } else {
+      char *longer = g_strconcat (*last, ",", *piece, NULL);
+      g_free (*last);
+      *last = longer;
+    }
+  }
+  g_ptr_array_add (pairs, NULL);
+  return (char **) g_ptr_array_free (pairs, FALSE);
+}
+
 /* A method as on the command line, "ID:key=value,key=value", as the recipe has it. */
 static JsonNode *
 read_method (const char *text, GError **error)
 {
   g_auto (GStrv) parts = g_strsplit (text, ":", 2);
-  g_auto (GStrv) pairs = g_strsplit (parts[0] && parts[1] ? parts[1] : "", ",", -1);
+  g_auto (GStrv) pairs = split_pairs (parts[0] && parts[1] ? parts[1] : "");
   const PmtMethod *method = pmt_method_find (parts[0] ? parts[0] : "", error);
   g_autofree char *where = method ? g_strdup_printf ("method %s", method->id) : NULL;
   PmtParamValues values;

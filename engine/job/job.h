@@ -142,6 +142,9 @@ typedef struct PmtJobResult {
   GPtrArray *notes;   /* sentences for the user: prompt cut by n tokens, size rounded … */
   float *latent;      /* NCHW, for --dump-latents */
   int latent_shape[3];
+  const PmtMap *maps; /* what methods found beside the picture; they cover what the network made, of this size: */
+  int n_maps;
+  int map_width, map_height;
 } PmtJobResult;
 
 typedef struct PmtJobHooks {

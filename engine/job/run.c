@@ -136,6 +136,10 @@ deliver (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const PmtRe
     .box = { 0, 0, run->width, run->height },
     .latent = run->latent,
     .latent_shape = { run->latent_channels, run->height / factor, run->width / factor },
+    .maps = run->maps,
+    .n_maps = run->n_maps,
+    .map_width = run->width,
+    .map_height = run->height,
   };
   gboolean good;
 

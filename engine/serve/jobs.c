@@ -135,6 +135,18 @@ on_result (void *user, const PmtJobResult *result, GError **error)
     }
   }
 
+  for (int i = 0; i < result->n_maps; i++) {
+    const PmtMap *map = &result->maps[i];
+    const PmtPicture values = { map->width, map->height, 1, map->values };
+    message = pmt_message_new ("map", task->id);
+    json_object_set_string_member (message->header, "name", map->name);
+    if (!send_picture (task, message, &values, error)) {
+      json_array_unref (box);
+      json_array_unref (notes);
+      return FALSE;
+    }
+  }
+
   json_array_add_int_element (box, result->box.x);
   json_array_add_int_element (box, result->box.y);
   json_array_add_int_element (box, result->box.width);

@@ -102,6 +102,26 @@ def test_edit(cli):
     assert "--instruction=" in shown and "--prompt=" not in shown and "--image-guidance=" in shown, shown
 
 
+def test_word_maps_come_as_pictures(cli):
+    """beside the picture, one for each word; a value may have commas in it"""
+    words = ("generate", "--model", TINY, "--steps", 2, "--prompt", "a red circle, left of a house", "--seed", 3, "--size", "64x48", "--out")
+    plain = cli.run(*words, "plain.png")
+    done = cli.run(*words, "seen.png", "--method", "word-maps:words=red circle; house,to=0.5")
+    assert plain.returncode == 0 and done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].endswith("seen.png seed 3") and len(lines) == 3, lines
+    for name, line in (("red circle", lines[1]), ("house", lines[2])):
+        path = cli.folder / f"seen-map-{name.replace(' ', '-')}.png"
+        png = Png(path)
+        assert (png.width, png.height) == (64, 48) and f'{path.name} map of "{name}", highest 0.' in line, line
+    asked = cli.run(*words, "word.png", "--method", "prompt-to-prompt:target=a blue circle, left of a house,cross=0.5")
+    assert asked.returncode == 0 and "word.png seed 3" in asked.stdout.decode(), asked.stderr
+    recipe = json.loads(Png(cli.folder / "word.png").text["pentimento-recipe"])
+    values = next(m for m in recipe["methods"] if m["id"] == "prompt-to-prompt")
+    assert values["target"] == "a blue circle, left of a house" and values["cross"] == 0.5, values
+    cli.refused('In method word-maps there is no parameter "colour"', "--method", "word-maps:words=a,colour=red")
+
+
 def test_depth_without_a_depth_model(cli):
     cli.refused("takes no depth map: its unet has 4 channels; ", "--control", "depth=in.png")
 

@@ -164,6 +164,20 @@ def test_generate(program):
         assert seen[-1]["peak-bytes"] > 0 and seen[-1]["seconds"] > 0
 
 
+def test_maps_come_before_their_result(program):
+    with Engine(program) as engine:
+        asked = recipe()
+        word = asked["prompt"].split()[0]
+        seen = run(engine.client(), 6, {**asked, "methods": [{"id": "word-maps", "words": word}]})
+        kinds = [m["type"] for m in seen if m["type"] in ("map", "result", "done")]
+        assert kinds == ["map", "result", "done"], kinds
+        found = next(m for m in seen if m["type"] == "map")
+        assert found["id"] == 6 and found["name"] == word and found["channels"] == 1 and found["dtype"] == "f32", found
+        values = pixels(found["payload"])
+        assert len(values) == found["width"] * found["height"] and 0 < min(values) and max(values) < 1, values
+        assert [m["type"] for m in run(engine.client(), 7, asked) if m["type"] == "map"] == []
+
+
 def test_same_recipe_same_bytes(program):
     with Engine(program) as engine:
         client = engine.client()

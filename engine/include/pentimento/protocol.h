@@ -32,6 +32,8 @@
  *              with a new estimate also preview: {width, height}, and the payload is that picture: width * height * 3 bytes, RGB, sRGB,
  *              one pixel for one or more of the latent's; stretch it over the picture
  *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill, edit: before each result, size of its box
+ *   map        {name: a word or phrase, width, height, channels: 1, dtype: "f32"} + payload      before each result, where a method makes
+ *              such (word-maps): values from 0 on over what the network made, on a grid of their own
  *   result     {variant, variants, seed, box: [x, y, w, h] in picture pixels, width, height, channels: 4, dtype: "f32",
  *               notes: [sentences], recipe: {…}} + payload
  *   done       {seconds, peak-bytes}

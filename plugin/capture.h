@@ -21,5 +21,16 @@ void pmt_capture_bounds (GimpImage *image, PmtRect *canvas, PmtRect *selection);
  * beyond its edges), or, with layer NULL, of the picture as it is seen. PMT_ERROR_MEMORY names the size. */
 GBytes *pmt_capture_picture (GimpImage *image, GimpLayer *layer, const PmtRect *box, GError **error);
 
+/* The same of the picture as it would be seen without the layers and groups for which `hidden` says so. */
+GBytes *pmt_capture_without (GimpImage *image, gboolean (*hidden) (GimpItem *item, gpointer user), gpointer user, const PmtRect *box,
+                             GError **error);
+
 /* The selection in box as f32, 0..1; all 1 when nothing is selected. */
 GBytes *pmt_capture_mask (GimpImage *image, const PmtRect *box, GError **error);
+/* The same without a selection. */
+GBytes *pmt_capture_everything (const PmtRect *box, GError **error);
+
+/* One number by which a picture is known again: a sum with signs at random. Rounding of its pixels does not change it, a pixel of another
+ * colour does. */
+double pmt_capture_sign (GBytes *picture);
+gboolean pmt_capture_same_sign (GBytes *picture, double sign);

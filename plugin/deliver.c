@@ -6,6 +6,7 @@
 
 #include "plugin/blend-space.h"
 #include "plugin/error.h"
+#include "plugin/inputs.h"
 #include "plugin/job.h"
 #include "plugin/recipe.h"
 
@@ -79,8 +80,11 @@ layer_new (GimpImage *image, const PmtResult *result)
 static gboolean
 insert_result (GimpImage *image, GimpLayer *layer, const PmtResult *result, GimpLayer *parent, int position)
 {
-  GimpLayerMask *mask = gimp_layer_create_mask (layer, GIMP_ADD_MASK_BLACK);
+  GimpLayerMask *mask;
 
+  if (!result->blend)
+    return gimp_image_insert_layer (image, layer, parent, position);
+  mask = gimp_layer_create_mask (layer, GIMP_ADD_MASK_BLACK);
   if (!mask)
     return FALSE;
   write_pixels (GIMP_DRAWABLE (mask), &result->box, "Y float", result->blend);
@@ -103,7 +107,7 @@ insert_group (GimpImage *image, GPtrArray *results, GimpLayer *parent, int posit
 }
 
 static gboolean
-insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **layers)
+insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *inputs, GimpLayer **layers)
 {
   GimpLayer *parent = above ? GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (above))) : NULL;
   int position = above ? gimp_image_get_item_position (image, GIMP_ITEM (above)) : 0;
@@ -126,6 +130,7 @@ insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **
     if (!insert_result (image, layers[i], result, parent, position + (results->len > 1 ? (int) i : 0)))
       return FALSE;
     pmt_recipe_attach (result->recipe, GIMP_ITEM (layers[i]));
+    pmt_inputs_attach (inputs, GIMP_ITEM (layers[i]));
   }
   return TRUE;
 }
@@ -161,7 +166,7 @@ remove_all (GimpImage *image, GimpLayer **layers, guint n)
 }
 
 GimpLayer **
-pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error)
+pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *inputs, gboolean convert_indexed, GError **error)
 {
   Selected selected = { 0 };
   GimpLayer **layers;
@@ -181,7 +186,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
   gimp_image_undo_group_start (image);
   if (gimp_image_get_base_type (image) == GIMP_INDEXED)
     gimp_image_convert_rgb (image);
-  good = insert_all (image, above, results, layers);
+  good = insert_all (image, above, results, inputs, layers);
   if (!good)
     remove_all (image, layers, results->len);
   selected_restore (&selected, image);

@@ -52,5 +52,6 @@ pmt_edit_procedure_new (GimpPlugIn *plug_in, const char *name)
   pmt_procedure_add_steps (procedure);
   pmt_procedure_add_sampling (procedure);
   pmt_procedure_add_region (procedure);
+  pmt_procedure_add_result (procedure);
   return procedure;
 }

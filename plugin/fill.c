@@ -50,5 +50,6 @@ pmt_fill_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       100, -1, G_PARAM_READWRITE);
   pmt_procedure_add_sampling (procedure);
   pmt_procedure_add_region (procedure);
+  pmt_procedure_add_result (procedure);
   return procedure;
 }

@@ -6,18 +6,30 @@
 #include <string.h>
 
 #include "plugin/capture.h"
+#include "plugin/controls.h"
 #include "plugin/engine-client.h"
 #include "plugin/error.h"
+#include "plugin/paths.h"
 #include "plugin/recipe.h"
+#include "plugin/resample.h"
 
 /* How often the region is asked for again because the picture changed in between. */
-#define ESTIMATES 5
+#define ESTIMATES 10
+/* A picture is at most so many times as long or as short as the model's native size, and a multiple of this many pixels. */
+#define LONGEST 4
+#define SIZE_MULTIPLE 8
+/* The engine may round a size by less than this. */
+#define SIZE_SLACK 512
 
 struct PmtJob {
   GimpImage *image;
   GimpLayer *layer;  /* above which results go; NULL: on top */
-  gboolean visible;  /* capture what is seen, not the layer */
-  GimpProcedureConfig *config;
+  gboolean generate; /* a picture of its own, not a part of what is there */
+  gboolean boxes;    /* of the closed paths */
+  gboolean again;    /* the recipe says all */
+  PmtInputs *inputs;
+  gboolean sized;            /* the engine was told a size */
+  int want_width, want_height; /* 0: as it comes */
   PmtJobHandlers handlers;
   gpointer user;
   gboolean over;
@@ -26,8 +38,7 @@ struct PmtJob {
   gint64 id; /* of the question that is open */
   JsonObject *recipe;
   int variants;
-  PmtRect canvas, selection; /* as told to the engine */
-  PmtRect context;           /* what was captured */
+  PmtRect selection; /* as told to the engine, as was inputs->canvas; what was captured is inputs->area */
   GBytes *blend;             /* arrived before its result */
   PmtRect blend_size;        /* its width and height */
   GPtrArray *results, *notes;
@@ -93,17 +104,50 @@ ask (PmtJob *job, const char *type)
 }
 
 static void
+estimate_with (PmtJob *job)
+{
+  pmt_engine_client_send (job->client, ask (job, "estimate"), NULL);
+}
+
+/* A generated picture takes the selection's bounds. */
+static gboolean
+describe_place (PmtJob *job, GError **error)
+{
+  JsonObject *layout;
+  JsonArray *boxes;
+
+  if (!job->generate) {
+    pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, NULL);
+    return TRUE;
+  }
+  job->inputs->area = job->selection;
+  job->sized = FALSE;
+  json_object_remove_member (job->recipe, "size");
+  if (!job->boxes)
+    return TRUE;
+  boxes = pmt_paths_boxes (job->image, &job->inputs->area, error);
+  layout = json_object_get_object_member (job->recipe, "layout");
+  if (boxes)
+    json_object_set_array_member (layout, "boxes", boxes);
+  return boxes != NULL;
+}
+
+static void
 ask_estimate (PmtJob *job)
 {
+  g_autoptr (GError) error = NULL;
+
   if (!image_is_there (job))
     return;
   if (job->id >= ESTIMATES) {
     finish_with (job, PMT_ERROR_INPUT, _("The selection kept changing while the job began: start it again."));
     return;
   }
-  pmt_capture_bounds (job->image, &job->canvas, &job->selection);
-  pmt_recipe_set_region (job->recipe, job->config, &job->canvas, &job->selection, NULL);
-  pmt_engine_client_send (job->client, ask (job, "estimate"), NULL);
+  pmt_capture_bounds (job->image, &job->inputs->canvas, &job->selection);
+  if (describe_place (job, &error))
+    estimate_with (job);
+  else
+    finish (job, error);
 }
 
 static void
@@ -112,36 +156,182 @@ send_blob (PmtJob *job, const char *name, int channels, GBytes *pixels)
   JsonObject *message = pmt_engine_message_new ("blob", job->id);
 
   json_object_set_string_member (message, "name", name);
-  json_object_set_int_member (message, "width", job->context.width);
-  json_object_set_int_member (message, "height", job->context.height);
+  json_object_set_int_member (message, "width", job->inputs->area.width);
+  json_object_set_int_member (message, "height", job->inputs->area.height);
   json_object_set_int_member (message, "channels", channels);
   json_object_set_string_member (message, "dtype", "f32");
   pmt_engine_client_send (job->client, message, pixels);
+}
+
+static gboolean
+comes_of_the_same (GimpItem *item, gpointer inputs)
+{
+  return pmt_inputs_origin (item) == ((const PmtInputs *) inputs)->origin;
+}
+
+/* A recipe that runs again sees the picture without what it made before, and says when the rest has changed since. */
+static GBytes *
+capture_again (PmtJob *job, GError **error)
+{
+  PmtInputs *inputs = job->inputs;
+  GBytes *picture;
+
+  if (inputs->source == PMT_SOURCE_VISIBLE)
+    picture = pmt_capture_without (job->image, comes_of_the_same, inputs, &inputs->area, error);
+  else
+    picture = pmt_capture_picture (job->image, inputs->layer, &inputs->area, error);
+  if (!picture)
+    return NULL;
+  if (inputs->signed_picture && !pmt_capture_same_sign (picture, inputs->sign))
+    g_ptr_array_add (job->notes, g_strdup (_("The picture has changed since this recipe ran, so the result may differ.")));
+  return picture;
+}
+
+/* NULL without error: the job has no picture. */
+static GBytes *
+capture_picture (PmtJob *job, GError **error)
+{
+  PmtInputs *inputs = job->inputs;
+  GBytes *picture;
+
+  if (inputs->source == PMT_SOURCE_NONE)
+    return NULL;
+  picture = job->again ? capture_again (job, error)
+                       : pmt_capture_picture (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area, error);
+  inputs->signed_picture = picture != NULL;
+  inputs->sign = picture ? pmt_capture_sign (picture) : 0;
+  return picture;
+}
+
+/* inputs->mask stays NULL where everything is meant; a fill or edit sends a mask all the same. */
+static GBytes *
+capture_mask (PmtJob *job, GError **error)
+{
+  PmtInputs *inputs = job->inputs;
+  GBytes *mask;
+
+  if (job->again)
+    return inputs->mask ? g_bytes_ref (inputs->mask) : pmt_capture_everything (&inputs->area, error);
+  mask = pmt_capture_mask (job->image, &inputs->area, error);
+  g_clear_pointer (&inputs->mask, g_bytes_unref);
+  if (mask && !gimp_selection_is_empty (job->image))
+    inputs->mask = g_bytes_ref (mask);
+  return mask;
+}
+
+/* The pictures of the controls, in their order. NULL + error. */
+static GPtrArray *
+capture_controls (PmtJob *job, GError **error)
+{
+  g_autoptr (GPtrArray) pictures = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  GPtrArray *controls = job->inputs->controls;
+
+  for (guint i = 0; i < controls->len; i++) {
+    const PmtControl *control = g_ptr_array_index (controls, i);
+    GBytes *picture;
+    if (job->again && control->source == PMT_CONTROL_VISIBLE)
+      picture = pmt_capture_without (job->image, comes_of_the_same, job->inputs, &job->inputs->area, error);
+    else
+      picture = pmt_control_capture (control, job->image, &job->inputs->area, error);
+    if (!picture)
+      return NULL;
+    g_ptr_array_add (pictures, picture);
+  }
+  return g_steal_pointer (&pictures);
+}
+
+/* No result is larger than what it is for. */
+static void
+limit_results (PmtJob *job)
+{
+  gsize width = (gsize) job->inputs->area.width, height = (gsize) job->inputs->area.height;
+  int run_width, run_height;
+
+  if (job->generate && pmt_recipe_get_size (job->recipe, &run_width, &run_height)) {
+    width = (gsize) run_width + SIZE_SLACK;
+    height = (gsize) run_height + SIZE_SLACK;
+  }
+  pmt_engine_client_set_max_payload (job->client, width * height * 4 * sizeof (float));
 }
 
 static void
 send_job (PmtJob *job)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) picture = NULL;
-  g_autoptr (GBytes) mask = NULL;
+  g_autoptr (GBytes) picture = capture_picture (job, &error);
+  g_autoptr (GBytes) mask = error ? NULL : capture_mask (job, &error);
+  g_autoptr (GPtrArray) controls = error ? NULL : capture_controls (job, &error);
   JsonObject *message;
 
-  picture = pmt_capture_picture (job->image, job->visible ? NULL : job->layer, &job->context, &error);
-  mask = picture ? pmt_capture_mask (job->image, &job->context, &error) : NULL;
-  if (!mask) {
+  if (error) {
     finish (job, error);
     return;
   }
-  pmt_recipe_set_region (job->recipe, job->config, &job->canvas, &job->selection, &job->context);
-  pmt_engine_client_set_max_payload (job->client, g_bytes_get_size (picture)); /* no result is larger than its context */
+  if (!job->generate && !job->again)
+    pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, &job->inputs->area);
+  limit_results (job);
   message = ask (job, "job");
-  send_blob (job, "image", 4, picture);
-  send_blob (job, "mask", 1, mask);
+  if (picture)
+    send_blob (job, "image", 4, picture);
+  if (picture && (!job->generate || job->inputs->mask))
+    send_blob (job, "mask", 1, mask);
+  for (guint i = 0; i < controls->len; i++)
+    send_blob (job, ((const PmtControl *) g_ptr_array_index (job->inputs->controls, i))->blob, 4, g_ptr_array_index (controls, i));
   pmt_engine_client_send (job->client, message, NULL);
 }
 
 /* ---- answers ---- */
+
+/* The layer that was to be read may be gone by now. */
+static gboolean
+source_is_there (PmtJob *job)
+{
+  if (job->inputs->source != PMT_SOURCE_LAYER || gimp_item_is_valid (GIMP_ITEM (job->inputs->layer)))
+    return TRUE;
+  finish_with (job, PMT_ERROR_INPUT, _("The layer was removed before it was read: select another one and start the job again."));
+  return FALSE;
+}
+
+static int
+whole_size (double size, int native)
+{
+  size = CLAMP (size, (double) native / LONGEST, (double) native * LONGEST);
+  return MAX ((int) lrint (size / SIZE_MULTIPLE), 1) * SIZE_MULTIPLE;
+}
+
+/* As many pixels as the model likes, in the shape of the place; or what the user typed, one side or both. */
+static void
+choose_size (PmtJob *job, int native)
+{
+  const double shape = (double) job->inputs->area.width / job->inputs->area.height;
+  int width = job->want_width, height = job->want_height;
+
+  if (!width && !height)
+    width = whole_size (native * sqrt (shape), native);
+  if (!height)
+    height = whole_size (job->want_width ? width / shape : native / sqrt (shape), native);
+  if (!width)
+    width = whole_size (height * shape, native);
+  pmt_recipe_set_size (job->recipe, width, height);
+}
+
+/* The first answer is the model's native size, the second the size that it takes instead of ours. */
+static void
+on_size (PmtJob *job, JsonObject *message)
+{
+  int width, height;
+
+  if (!pmt_recipe_get_size (message, &width, &height)) {
+    finish_confused (job, _("a size that no picture has"));
+  } else if (!job->sized) {
+    choose_size (job, MIN (width, height));
+    job->sized = TRUE;
+    estimate_with (job);
+  } else {
+    pmt_recipe_set_size (job->recipe, width, height);
+    send_job (job);
+  }
+}
 
 static void
 on_estimate (PmtJob *job, JsonObject *message)
@@ -149,20 +339,19 @@ on_estimate (PmtJob *job, JsonObject *message)
   JsonNode *node = json_object_get_member (message, "region");
   PmtRect canvas, selection;
 
-  if (!node || !JSON_NODE_HOLDS_OBJECT (node) || !pmt_recipe_get_rect (json_node_get_object (node), "context", &job->context) ||
-      !pmt_rect_holds (&job->canvas, &job->context)) {
+  if (!job->generate && (!node || !JSON_NODE_HOLDS_OBJECT (node) ||
+                         !pmt_recipe_get_rect (json_node_get_object (node), "context", &job->inputs->area) ||
+                         !pmt_rect_holds (&job->inputs->canvas, &job->inputs->area))) {
     finish_confused (job, _("a region that is not in the picture"));
     return;
   }
-  if (!image_is_there (job))
+  if (!image_is_there (job) || !source_is_there (job))
     return;
-  if (!job->visible && !gimp_item_is_valid (GIMP_ITEM (job->layer))) {
-    finish_with (job, PMT_ERROR_INPUT, _("The layer was removed before it was read: select another one and start the job again."));
-    return;
-  }
   pmt_capture_bounds (job->image, &canvas, &selection);
-  if (!pmt_rect_equal (&canvas, &job->canvas) || !pmt_rect_equal (&selection, &job->selection))
+  if (!pmt_rect_equal (&canvas, &job->inputs->canvas) || !pmt_rect_equal (&selection, &job->selection))
     ask_estimate (job);
+  else if (job->generate)
+    on_size (job, message);
   else
     send_job (job);
 }
@@ -273,19 +462,44 @@ collect_notes (PmtJob *job, JsonObject *message)
   }
 }
 
+/* A generated picture has the run's size and is brought to its place's. NULL + error. */
+static GBytes *
+fitted (PmtJob *job, GBytes *payload, const PmtRect *size, PmtRect *box, GError **error)
+{
+  if (!job->generate)
+    return g_bytes_ref (payload);
+  *box = job->inputs->area;
+  return pmt_resample (payload, size->width, size->height, box->width, box->height, error);
+}
+
+/* Where the picture says it belongs: in what was captured, or in a picture of its own. */
+static gboolean
+is_in_place (PmtJob *job, JsonObject *message, const PmtRect *size, PmtRect *box)
+{
+  return pmt_recipe_get_rect (message, "box", box) && box->width == size->width && box->height == size->height &&
+         pmt_rect_holds (job->generate ? size : &job->inputs->area, box);
+}
+
+static gboolean
+has_blend (PmtJob *job, const PmtRect *box)
+{
+  return job->generate || (job->blend && job->blend_size.width == box->width && job->blend_size.height == box->height);
+}
+
 static void
 on_result (PmtJob *job, JsonObject *message, GBytes *payload)
 {
   JsonNode *recipe = json_object_get_member (message, "recipe");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) picture = NULL;
   PmtRect size, box;
   PmtResult *result;
 
-  if (!pixels_fit (message, payload, 4, &size) || !pmt_recipe_get_rect (message, "box", &box) || box.width != size.width ||
-      box.height != size.height || !pmt_rect_holds (&job->context, &box) || !all_numbers (payload)) {
+  if (!pixels_fit (message, payload, 4, &size) || !is_in_place (job, message, &size, &box) || !all_numbers (payload)) {
     finish_confused (job, _("a picture that does not fit its place"));
     return;
   }
-  if (!job->blend || job->blend_size.width != box.width || job->blend_size.height != box.height || !recipe || !JSON_NODE_HOLDS_OBJECT (recipe)) {
+  if (!has_blend (job, &box) || !recipe || !JSON_NODE_HOLDS_OBJECT (recipe)) {
     finish_confused (job, _("a picture without its mask or recipe"));
     return;
   }
@@ -293,10 +507,18 @@ on_result (PmtJob *job, JsonObject *message, GBytes *payload)
     finish_confused (job, _("more pictures than were asked for"));
     return;
   }
+  picture = fitted (job, payload, &size, &box, &error);
+  if (!picture) {
+    finish (job, error);
+    return;
+  }
   result = g_new0 (PmtResult, 1);
   result->box = box;
-  result->picture = g_bytes_ref (payload);
-  result->blend = g_steal_pointer (&job->blend);
+  result->picture = g_steal_pointer (&picture);
+  if (!job->generate)
+    result->blend = g_steal_pointer (&job->blend);
+  else if (job->inputs->mask)
+    result->blend = g_bytes_ref (job->inputs->mask);
   result->seed = json_object_get_int_member_with_default (message, "seed", 0);
   result->recipe = json_node_dup_object (recipe);
   g_ptr_array_add (job->results, result);
@@ -349,7 +571,12 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
 static void
 on_ready (gpointer user, JsonObject *hello)
 {
-  ask_estimate (user);
+  PmtJob *job = user;
+
+  if (!job->again)
+    ask_estimate (job);
+  else if (image_is_there (job) && source_is_there (job))
+    send_job (job);
 }
 
 static void
@@ -360,38 +587,132 @@ on_failed (gpointer user, const GError *error)
 
 /* ---- the job ---- */
 
+/* Takes recipe and inputs. */
+static PmtJob *
+job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inputs, const PmtJobHandlers *handlers, gpointer user)
+{
+  const PmtEngineHandlers engine_handlers = { on_ready, on_message, on_failed };
+  PmtJob *job = g_new0 (PmtJob, 1);
+
+  job->image = g_object_ref (image);
+  job->layer = layer ? g_object_ref (layer) : NULL;
+  job->inputs = inputs;
+  job->recipe = recipe;
+  job->generate = g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") == 0;
+  job->variants = (int) json_object_get_int_member (recipe, "variants");
+  job->handlers = *handlers;
+  job->user = user;
+  job->results = g_ptr_array_new_with_free_func (result_free);
+  job->notes = g_ptr_array_new_with_free_func (g_free);
+  job->client = pmt_engine_client_new (&engine_handlers, job);
+  return job;
+}
+
+/* Layout boxes and sizes, of which the other procedures have none. */
+static void
+read_picture_arguments (PmtJob *job, GimpProcedureConfig *config)
+{
+  g_autofree char *model = NULL;
+  double until = 0.3;
+  JsonObject *layout;
+
+  g_object_get (config, "boxes-from-paths", &job->boxes, "boxes-model", &model, "boxes-until", &until, "width", &job->want_width, "height",
+                &job->want_height, NULL);
+  if (!job->boxes)
+    return;
+  layout = json_object_new ();
+  if (model && model[0])
+    json_object_set_string_member (layout, "model", model);
+  json_object_set_double_member (layout, "beta", until);
+  json_object_set_object_member (job->recipe, "layout", layout);
+}
+
 PmtJob *
 pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                GError **error)
 {
-  const PmtEngineHandlers engine_handlers = { on_ready, on_message, on_failed };
-  g_autofree char *source = NULL;
+  g_autofree char *source_name = NULL;
+  gboolean generate = g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes-from-paths") != NULL;
+  GPtrArray *controls = NULL;
   JsonObject *recipe;
-  gboolean visible;
+  PmtInputs *inputs;
+  PmtSource source;
   PmtJob *job;
 
-  g_object_get (config, "source", &source, NULL);
-  visible = g_strcmp0 (source, "layer") != 0;
-  if (!pmt_capture_check (image, drawables, !visible, error))
+  g_object_get (config, "source", &source_name, NULL);
+  source = pmt_source_from_name (source_name);
+  if (!pmt_capture_check (image, drawables, source == PMT_SOURCE_LAYER, error))
     return NULL;
   recipe = pmt_recipe_from_config (config, error);
   if (!recipe)
     return NULL;
+  if (generate && !(controls = pmt_controls_from_config (config, image, recipe, error))) {
+    json_object_unref (recipe);
+    return NULL;
+  }
 
-  job = g_new0 (PmtJob, 1);
-  job->image = g_object_ref (image);
-  job->layer = pmt_capture_active_layer (image, drawables);
-  if (job->layer)
-    g_object_ref (job->layer);
-  job->visible = visible;
-  job->config = g_object_ref (config);
-  job->handlers = *handlers;
-  job->user = user;
-  job->recipe = recipe;
-  job->variants = (int) json_object_get_int_member (recipe, "variants");
-  job->results = g_ptr_array_new_with_free_func (result_free);
-  job->notes = g_ptr_array_new_with_free_func (g_free);
-  job->client = pmt_engine_client_new (&engine_handlers, job);
+  inputs = pmt_inputs_new ();
+  inputs->source = source;
+  if (source == PMT_SOURCE_LAYER) {
+    inputs->layer = g_object_ref (pmt_capture_active_layer (image, drawables));
+    inputs->layer_name = gimp_item_get_name (GIMP_ITEM (inputs->layer));
+  }
+  if (controls) {
+    g_ptr_array_unref (inputs->controls);
+    inputs->controls = controls;
+  }
+  job = job_new (image, pmt_capture_active_layer (image, drawables), recipe, inputs, handlers, user);
+  if (generate)
+    read_picture_arguments (job, config);
+  return job;
+}
+
+/* What a recipe needs of the image before it runs again. */
+static gboolean
+check_again (GimpImage *image, const PmtInputs *inputs, GError **error)
+{
+  PmtRect canvas, selection;
+
+  if (inputs->source == PMT_SOURCE_LAYER && !inputs->layer) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("The layer “%s” that the recipe worked on is no longer in the image: bring back a layer of that name, or make the job anew."),
+                 inputs->layer_name);
+    return FALSE;
+  }
+  pmt_capture_bounds (image, &canvas, &selection);
+  if (!pmt_rect_equal (&canvas, &inputs->canvas)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("The recipe was made when the image was %d×%d pixels and it is %d×%d now: make the job anew, or undo the change of size."),
+                 inputs->canvas.width, inputs->canvas.height, canvas.width, canvas.height);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+PmtJob *
+pmt_job_start_again (GimpLayer *layer, gint64 seed, int variants, const PmtJobHandlers *handlers, gpointer user, GError **error)
+{
+  GimpImage *image = gimp_item_get_image (GIMP_ITEM (layer));
+  JsonObject *recipe = pmt_recipe_of (GIMP_ITEM (layer));
+  PmtInputs *inputs;
+  PmtJob *job;
+
+  if (!recipe) {
+    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer “%s” has no recipe: select a layer that Pentimento painted."), name);
+    return NULL;
+  }
+  inputs = pmt_inputs_read (layer, error);
+  if (!inputs || !check_again (image, inputs, error)) {
+    pmt_inputs_free (inputs);
+    json_object_unref (recipe);
+    return NULL;
+  }
+  if (seed >= 0)
+    json_object_set_int_member (recipe, "seed", seed);
+  json_object_set_int_member (recipe, "variants", variants);
+  job = job_new (image, layer, recipe, inputs, handlers, user);
+  job->again = TRUE;
   return job;
 }
 
@@ -406,7 +727,7 @@ pmt_job_free (PmtJob *job)
   g_ptr_array_unref (job->results);
   g_ptr_array_unref (job->notes);
   json_object_unref (job->recipe);
-  g_object_unref (job->config);
+  pmt_inputs_free (job->inputs);
   g_clear_object (&job->layer);
   g_object_unref (job->image);
   g_free (job);
@@ -422,6 +743,12 @@ GPtrArray *
 pmt_job_notes (PmtJob *job)
 {
   return job->notes;
+}
+
+PmtInputs *
+pmt_job_inputs (PmtJob *job)
+{
+  return job->inputs;
 }
 
 GimpLayer *

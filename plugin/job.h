@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One job (a fill, an edit), from arguments to results: asks the engine for the region, captures exactly that, runs the job, collects what comes back.
- * Nothing here changes the image (deliver.h does), and nothing blocks: the callbacks come from the main loop. */
+/* One job (a fill, an edit, a picture generated), from arguments or a layer's recipe to results: asks the engine for region and size,
+ * captures exactly that, runs the job, collects what comes back. Nothing here changes the image (deliver.h does), and nothing blocks: the callbacks come from the main
+ * loop. */
 #pragma once
 
 #include <json-glib/json-glib.h>
 #include <libgimp/gimp.h>
 
+#include "plugin/inputs.h"
 #include "plugin/rect.h"
 
 /* One variant. */
 typedef struct PmtResult {
   PmtRect box;        /* where it goes, in canvas pixels */
   GBytes *picture;    /* box-sized RGBA f32, sRGB-encoded, 0..1 */
-  GBytes *blend;      /* box-sized f32, 0..1: the layer's mask */
+  GBytes *blend;      /* box-sized f32, 0..1: the layer's mask; NULL: none */
   gint64 seed;
   JsonObject *recipe; /* complete: makes this picture again */
 } PmtResult;
@@ -30,6 +32,9 @@ typedef struct PmtJobHandlers {
  * NULL + error when the arguments or the picture do not allow a job. Both image and config are kept alive by the job. */
 PmtJob *pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                        GError **error);
+/* Makes the layer's recipe once more, of the same parts of the picture (seen without what came of it before); results go above the layer.
+ * seed -1: the recipe's own. NULL + error when there is no recipe, or when what it needs is gone. */
+PmtJob *pmt_job_start_again (GimpLayer *layer, gint64 seed, int variants, const PmtJobHandlers *handlers, gpointer user, GError **error);
 /* Ends it, running or not: the engine drops the job as its client goes away. NULL is fine. No handler is called any more. */
 void pmt_job_free (PmtJob *job);
 
@@ -39,3 +44,5 @@ GPtrArray *pmt_job_results (PmtJob *job);
 GPtrArray *pmt_job_notes (PmtJob *job);
 /* The layer above which results go, as it was at the start; NULL when there was none. May have been removed since. */
 GimpLayer *pmt_job_layer (PmtJob *job);
+/* What it was given; the job's. */
+PmtInputs *pmt_job_inputs (PmtJob *job);

@@ -6,6 +6,8 @@
 
 #include "plugin/edit.h"
 #include "plugin/fill.h"
+#include "plugin/generate.h"
+#include "plugin/rerun.h"
 
 typedef struct PmtProcedure {
   const char *name;
@@ -15,6 +17,8 @@ typedef struct PmtProcedure {
 static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_FILL, pmt_fill_procedure_new },
   { PMT_PROCEDURE_EDIT, pmt_edit_procedure_new },
+  { PMT_PROCEDURE_GENERATE, pmt_generate_procedure_new },
+  { PMT_PROCEDURE_RERUN, pmt_rerun_procedure_new },
 };
 
 typedef struct _PmtPlugIn {

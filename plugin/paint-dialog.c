@@ -5,10 +5,10 @@
 #include <libgimp/gimpui.h>
 
 #include "plugin/deliver.h"
+#include "plugin/engine-list.h"
 #include "plugin/error.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
-#include "plugin/sampler-list.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/job-bar.h"
@@ -17,7 +17,7 @@ struct PmtPaintDialog {
   GtkDialog *dialog;
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
-  PmtSamplerList *samplers;
+  PmtEngineList *samplers, *preprocessors;
   GimpProcedureConfig *config;
   GimpImage *image;
   GimpDrawable **drawables;
@@ -65,7 +65,7 @@ on_finished (gpointer user, const GError *failure)
   g_autoptr (GPtrArray) notes = g_ptr_array_ref (pmt_job_notes (self->job));
 
   if (!error)
-    self->layers = pmt_deliver (self->image, pmt_job_layer (self->job), pmt_job_results (self->job), wants_conversion (self), &error);
+    self->layers = pmt_deliver (self->image, pmt_job_layer (self->job), pmt_job_results (self->job), pmt_job_inputs (self->job), wants_conversion (self), &error);
   end_job (self);
   if (error) {
     pmt_job_bar_say (self->bar, error->message, TRUE);
@@ -141,6 +141,18 @@ pmt_paint_dialog_config (PmtPaintDialog *self)
   return G_OBJECT (self->config);
 }
 
+GimpImage *
+pmt_paint_dialog_image (PmtPaintDialog *self)
+{
+  return self->image;
+}
+
+void
+pmt_paint_dialog_list_preprocessors (PmtPaintDialog *self, GtkWidget *const *choices, int n)
+{
+  self->preprocessors = pmt_engine_list_fill ("preprocessors", choices, n);
+}
+
 void
 pmt_paint_dialog_add_region (PmtPaintDialog *self, GtkWidget *form)
 {
@@ -173,7 +185,7 @@ pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
   GtkWidget *sampler = pmt_choice_new (config, "sampler");
 
   pmt_choice_add (sampler, "", _("Model's default"));
-  self->samplers = pmt_sampler_list_fill (sampler);
+  self->samplers = pmt_engine_list_fill ("samplers", &sampler, 1);
   pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
   pmt_form_add (form, _("_Methods"), pmt_entry_new (config, "methods", _("none")), _("Methods, as ID:key=value,key=value; ID:key=value"));
 }
@@ -216,15 +228,16 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
 static void
 fill_in_strings (GimpProcedureConfig *config)
 {
-  static const char *const names[] = { "prompt", "instruction", "negative-prompt", "model", "sampler", "methods" };
+  guint n = 0;
+  g_autofree GParamSpec **specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (config), &n);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
+  for (guint i = 0; i < n; i++) {
     g_autofree char *value = NULL;
-    if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), names[i]))
+    if (G_PARAM_SPEC_TYPE (specs[i]) != G_TYPE_PARAM_STRING || !(specs[i]->flags & G_PARAM_WRITABLE))
       continue;
-    g_object_get (config, names[i], &value, NULL);
+    g_object_get (config, specs[i]->name, &value, NULL);
     if (!value)
-      g_object_set (config, names[i], "", NULL);
+      g_object_set (config, specs[i]->name, "", NULL);
   }
 }
 
@@ -252,7 +265,8 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
 
   gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
   g_clear_pointer (&self.job, pmt_job_free);
-  g_clear_pointer (&self.samplers, pmt_sampler_list_free);
+  g_clear_pointer (&self.samplers, pmt_engine_list_free);
+  g_clear_pointer (&self.preprocessors, pmt_engine_list_free);
   gtk_widget_destroy (dialog);
   return self.layers;
 }

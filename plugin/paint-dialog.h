@@ -20,6 +20,8 @@ GimpLayer **pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *proce
 
 /* For a form's `settings`: the config, rows that procedures share, and the box that all is put in. */
 GObject *pmt_paint_dialog_config (PmtPaintDialog *dialog);
+GimpImage *pmt_paint_dialog_image (PmtPaintDialog *dialog);
+void pmt_paint_dialog_list_preprocessors (PmtPaintDialog *dialog, GtkWidget *const *choices, int n); /* once */
 void pmt_paint_dialog_add_seed (PmtPaintDialog *dialog, GtkWidget *form);     /* seed, variants */
 void pmt_paint_dialog_add_region (PmtPaintDialog *dialog, GtkWidget *form);   /* source, context, grow, feather */
 void pmt_paint_dialog_add_steps (PmtPaintDialog *dialog, GtkWidget *form);

@@ -40,20 +40,17 @@ tell_notes (PmtJob *job)
     gimp_message (g_ptr_array_index (notes, i));
 }
 
-/* With last values, and from scripts: no window. */
-static GimpLayer **
-run_silently (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, GError **error)
+GimpLayer **
+pmt_procedure_run_job (GimpImage *image, gboolean convert, PmtJobStarter *start, gpointer what, GError **error)
 {
   const PmtJobHandlers handlers = { on_progress, on_finished };
   Run run = { NULL, NULL };
   GimpLayer **layers = NULL;
-  gboolean convert = FALSE;
   PmtJob *job;
 
-  g_object_get (config, "convert-indexed", &convert, NULL);
   if (!pmt_deliver_check (image, convert, error))
     return NULL;
-  job = pmt_job_start (image, drawables, config, &handlers, &run, error);
+  job = start (what, &handlers, &run, error);
   if (!job)
     return NULL;
   gimp_progress_init (_("Starting the engine"));
@@ -63,7 +60,7 @@ run_silently (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *c
   if (run.error) {
     g_propagate_error (error, run.error);
   } else {
-    layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), convert, error);
+    layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), pmt_job_inputs (job), convert, error);
     if (layers)
       tell_notes (job);
   }
@@ -72,31 +69,54 @@ run_silently (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *c
   return layers;
 }
 
-static GimpValueArray *
-run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
-     gpointer form)
+GimpValueArray *
+pmt_procedure_return (GimpProcedure *procedure, GimpLayer **layers, GError *error)
 {
-  GimpLayer **layers;
   GimpValueArray *values;
-  GError *error = NULL;
 
-  gegl_init (NULL, NULL);
-  if (run_mode == GIMP_RUN_INTERACTIVE) {
-    gimp_ui_init ("pentimento");
-    layers = pmt_paint_dialog_run (form, procedure, config, image, drawables);
-    if (!layers)
-      return gimp_procedure_new_return_values (procedure, GIMP_PDB_CANCEL, NULL);
-  } else {
-    layers = run_silently (image, drawables, config, &error);
-    if (!layers) {
-      GimpPDBStatusType status = g_error_matches (error, PMT_ERROR, PMT_ERROR_CANCELLED) ? GIMP_PDB_CANCEL : GIMP_PDB_EXECUTION_ERROR;
-      return gimp_procedure_new_return_values (procedure, status, error);
-    }
-  }
+  if (!layers && (!error || g_error_matches (error, PMT_ERROR, PMT_ERROR_CANCELLED)))
+    return gimp_procedure_new_return_values (procedure, GIMP_PDB_CANCEL, error);
+  if (!layers)
+    return gimp_procedure_new_return_values (procedure, GIMP_PDB_EXECUTION_ERROR, error);
   values = gimp_procedure_new_return_values (procedure, GIMP_PDB_SUCCESS, NULL);
   GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 1, layers);
   g_free (layers);
   return values;
+}
+
+typedef struct Call {
+  GimpImage *image;
+  GimpDrawable **drawables;
+  GimpProcedureConfig *config;
+} Call;
+
+static PmtJob *
+start_call (gpointer what, const PmtJobHandlers *handlers, gpointer user, GError **error)
+{
+  const Call *call = what;
+
+  return pmt_job_start (call->image, call->drawables, call->config, handlers, user, error);
+}
+
+static GimpValueArray *
+run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
+     gpointer form)
+{
+  Call call = { image, drawables, config };
+  gboolean convert = FALSE;
+  GimpLayer **layers;
+  GError *error = NULL;
+
+  gegl_init (NULL, NULL);
+  g_object_get (config, "convert-indexed", &convert, NULL);
+  if (run_mode == GIMP_RUN_INTERACTIVE) {
+    gimp_ui_init ("pentimento");
+    layers = pmt_paint_dialog_run (form, procedure, config, image, drawables);
+  } else {
+    /* with last values, and from scripts: no window */
+    layers = pmt_procedure_run_job (image, convert, start_call, &call, &error);
+  }
+  return pmt_procedure_return (procedure, layers, error);
 }
 
 void
@@ -143,12 +163,44 @@ pmt_procedure_add_region (GimpProcedure *procedure)
                                       G_PARAM_READWRITE);
   gimp_procedure_add_double_argument (procedure, "feather", _("_Feather"), _("Pixels over which the edge is blended; -1: automatic"), -1, 4096, -1,
                                       G_PARAM_READWRITE);
+}
+
+void
+pmt_procedure_add_layers (GimpProcedure *procedure)
+{
+  gimp_procedure_add_core_object_array_return_value (procedure, "layers", _("Layers"), _("The new layers, one per variant"), GIMP_TYPE_LAYER,
+                                                     G_PARAM_READWRITE);
+}
+
+void
+pmt_procedure_add_result (GimpProcedure *procedure)
+{
   gimp_procedure_add_string_argument (procedure, "methods", _("Met_hods"), _("Methods, as ID:key=value,key=value; ID:key=value"), "",
                                       G_PARAM_READWRITE);
   gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
-  gimp_procedure_add_core_object_array_return_value (procedure, "layers", _("Layers"), _("The new layers, one per variant"), GIMP_TYPE_LAYER,
-                                                     G_PARAM_READWRITE);
+  pmt_procedure_add_layers (procedure);
+}
+
+/* In Filters > Pentimento. */
+static void
+place (GimpProcedure *procedure, const char *menu_label)
+{
+  gimp_procedure_set_image_types (procedure, "*");
+  gimp_procedure_set_sensitivity_mask (procedure, GIMP_PROCEDURE_SENSITIVE_DRAWABLE | GIMP_PROCEDURE_SENSITIVE_DRAWABLES |
+                                                      GIMP_PROCEDURE_SENSITIVE_NO_DRAWABLES);
+  gimp_procedure_set_menu_label (procedure, menu_label); /* GIMP wants it before the path */
+  gimp_procedure_add_menu_path (procedure, "<Image>/Filters/Pentimento");
+  gimp_procedure_set_attribution (procedure, "Pentimento", "Pentimento", "2026");
+}
+
+GimpProcedure *
+pmt_procedure_new_with (GimpPlugIn *plug_in, const char *name, const char *menu_label, GimpRunImageFunc run_it)
+{
+  GimpProcedure *procedure = gimp_image_procedure_new (plug_in, name, GIMP_PDB_PROC_TYPE_PLUGIN, run_it, NULL, NULL);
+
+  place (procedure, menu_label);
+  return procedure;
 }
 
 GimpProcedure *
@@ -156,11 +208,6 @@ pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const char *menu_label
 {
   GimpProcedure *procedure = gimp_image_procedure_new (plug_in, name, GIMP_PDB_PROC_TYPE_PLUGIN, run, (gpointer) form, NULL);
 
-  gimp_procedure_set_image_types (procedure, "*");
-  gimp_procedure_set_sensitivity_mask (procedure, GIMP_PROCEDURE_SENSITIVE_DRAWABLE | GIMP_PROCEDURE_SENSITIVE_DRAWABLES |
-                                                      GIMP_PROCEDURE_SENSITIVE_NO_DRAWABLES);
-  gimp_procedure_set_menu_label (procedure, menu_label); /* GIMP wants it before the path */
-  gimp_procedure_add_menu_path (procedure, "<Image>/Filters/Pentimento");
-  gimp_procedure_set_attribution (procedure, "Pentimento", "Pentimento", "2026");
+  place (procedure, menu_label);
   return procedure;
 }

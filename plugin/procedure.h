@@ -5,6 +5,7 @@
 
 #include <libgimp/gimp.h>
 
+#include "plugin/job.h"
 #include "plugin/paint-dialog.h"
 
 /* In the menu Filters > Pentimento under that label, for every type of image; documentation and arguments are the caller's to add. */
@@ -14,5 +15,15 @@ GimpProcedure *pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const c
 void pmt_procedure_add_model (GimpProcedure *procedure);
 void pmt_procedure_add_steps (GimpProcedure *procedure);
 void pmt_procedure_add_sampling (GimpProcedure *procedure); /* sampler, seed, variants */
-/* context, source, grow, feather, methods, convert-indexed; and the return value, the new layers */
-void pmt_procedure_add_region (GimpProcedure *procedure);
+void pmt_procedure_add_region (GimpProcedure *procedure);   /* context, source, grow, feather */
+void pmt_procedure_add_result (GimpProcedure *procedure);   /* methods, convert-indexed; and the return value, the new layers */
+void pmt_procedure_add_layers (GimpProcedure *procedure);   /* the return value alone */
+
+/* For a procedure without a form: the same place in the menu, its own run function, and the parts of one. */
+GimpProcedure *pmt_procedure_new_with (GimpPlugIn *plug_in, const char *name, const char *menu_label, GimpRunImageFunc run_it);
+typedef PmtJob *PmtJobStarter (gpointer what, const PmtJobHandlers *handlers, gpointer user, GError **error);
+/* Runs the job that `start` starts, with GIMP's progress bar and no window, and delivers it: the new layers (free with g_free), or NULL +
+ * error. */
+GimpLayer **pmt_procedure_run_job (GimpImage *image, gboolean convert, PmtJobStarter *start, gpointer what, GError **error);
+/* The return values; takes layers and error. Both NULL: the user changed their mind. */
+GimpValueArray *pmt_procedure_return (GimpProcedure *procedure, GimpLayer **layers, GError *error);

@@ -124,6 +124,42 @@ describe_edit (JsonObject *recipe, GimpProcedureConfig *config)
   json_object_set_double_member (recipe, "image-guidance", image);
 }
 
+/* How much of the region's choice is the user's; the engine and the job complete it. */
+static JsonObject *
+region_from_config (GimpProcedureConfig *config)
+{
+  JsonObject *region = json_object_new ();
+  g_autofree char *mode = NULL;
+  double grow = -1, feather = -1;
+
+  g_object_get (config, "context", &mode, "grow", &grow, "feather", &feather, NULL);
+  json_object_set_string_member (region, "mode", mode ? mode : "auto");
+  json_object_set_double_member (region, "grow", grow);
+  json_object_set_double_member (region, "feather", feather);
+  return region;
+}
+
+static void
+describe_generate (JsonObject *recipe, GimpProcedureConfig *config)
+{
+  g_autofree char *source = NULL;
+  double guidance = -1, strength = 1;
+
+  g_object_get (config, "guidance", &guidance, "strength", &strength, "source", &source, NULL);
+  json_object_set_string_member (recipe, "task", "generate");
+  copy_string (recipe, config, "prompt", TRUE);
+  if (g_strcmp0 (source, "none") != 0)
+    json_object_set_double_member (recipe, "strength", strength);
+  if (guidance >= 0)
+    json_object_set_double_member (recipe, "guidance", guidance);
+}
+
+static gboolean
+has_argument (GimpProcedureConfig *config, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
+}
+
 JsonObject *
 pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
 {
@@ -143,8 +179,10 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
   recipe = json_object_new ();
   json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
   copy_string (recipe, config, "model", TRUE);
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "instruction"))
+  if (has_argument (config, "instruction"))
     describe_edit (recipe, config);
+  else if (has_argument (config, "boxes-from-paths"))
+    describe_generate (recipe, config);
   else
     describe_fill (recipe, config);
   copy_string (recipe, config, "negative-prompt", FALSE);
@@ -155,6 +193,8 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
     json_object_set_int_member (recipe, "steps", steps);
   if (methods)
     json_object_set_array_member (recipe, "methods", methods);
+  if (has_argument (config, "context"))
+    json_object_set_object_member (recipe, "region", region_from_config (config));
   return recipe;
 }
 
@@ -170,25 +210,52 @@ rect_to_json (const PmtRect *rect)
   return array;
 }
 
-void
-pmt_recipe_set_region (JsonObject *recipe, GimpProcedureConfig *config, const PmtRect *canvas, const PmtRect *selection, const PmtRect *context)
+static JsonArray *
+size_to_json (int width, int height)
 {
-  JsonObject *region = json_object_new ();
   JsonArray *size = json_array_new ();
-  g_autofree char *mode = NULL;
-  double grow = -1, feather = -1;
 
-  g_object_get (config, "context", &mode, "grow", &grow, "feather", &feather, NULL);
-  json_array_add_int_element (size, canvas->width);
-  json_array_add_int_element (size, canvas->height);
-  json_object_set_array_member (region, "canvas", size);
+  json_array_add_int_element (size, width);
+  json_array_add_int_element (size, height);
+  return size;
+}
+
+void
+pmt_recipe_set_region (JsonObject *recipe, const PmtRect *canvas, const PmtRect *selection, const PmtRect *context)
+{
+  JsonObject *region = json_object_get_object_member (recipe, "region");
+
+  json_object_set_array_member (region, "canvas", size_to_json (canvas->width, canvas->height));
   json_object_set_array_member (region, "selection", rect_to_json (selection));
-  json_object_set_string_member (region, "mode", mode ? mode : "auto");
-  json_object_set_double_member (region, "grow", grow);
-  json_object_set_double_member (region, "feather", feather);
   if (context)
     json_object_set_array_member (region, "context", rect_to_json (context));
-  json_object_set_object_member (recipe, "region", region);
+  else
+    json_object_remove_member (region, "context");
+}
+
+void
+pmt_recipe_set_size (JsonObject *recipe, int width, int height)
+{
+  json_object_set_array_member (recipe, "size", size_to_json (width, height));
+}
+
+gboolean
+pmt_recipe_get_size (JsonObject *object, int *width, int *height)
+{
+  JsonNode *node = json_object_get_member (object, "size");
+  JsonArray *array = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  int *values[] = { width, height };
+
+  if (!array || json_array_get_length (array) != 2)
+    return FALSE;
+  for (guint i = 0; i < 2; i++) {
+    JsonNode *element = json_array_get_element (array, i);
+    if (json_node_get_value_type (element) != G_TYPE_INT64 || json_node_get_int (element) < 1 ||
+        json_node_get_int (element) > GIMP_MAX_IMAGE_SIZE)
+      return FALSE;
+    *values[i] = (int) json_node_get_int (element);
+  }
+  return TRUE;
 }
 
 gboolean
@@ -221,30 +288,64 @@ pmt_recipe_layer_name (JsonObject *recipe, gint64 seed)
   g_autofree char *cut = NULL;
   g_autofree char *number = g_strdup_printf ("%" G_GINT64_FORMAT, seed);
 
+  static const char *const tasks[][2] = { { "fill", N_("Fill") }, { "edit", N_("Edit") }, { "generate", N_("Generate") } };
+  const char *task = json_object_get_string_member_with_default (recipe, "task", "fill");
+  const char *title = _(tasks[0][1]), *shown;
+
   if (g_utf8_strlen (line, -1) > NAME_LENGTH) {
     g_autofree char *start = g_utf8_substring (line, 0, NAME_LENGTH - 1);
     cut = g_strconcat (g_strchomp (start), "…", NULL);
   }
-  if (g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", "fill"), "edit") == 0) {
-    if (seed < 0)
-      return line[0] ? g_strdup_printf (_("Edit: %s"), cut ? cut : line) : g_strdup (_("Edit"));
-    return line[0] ? g_strdup_printf (_("Edit: %s (%s)"), cut ? cut : line, number) : g_strdup_printf (_("Edit (%s)"), number);
-  }
-  if (seed < 0)
-    return line[0] ? g_strdup_printf (_("Fill: %s"), cut ? cut : line) : g_strdup (_("Fill"));
-  return line[0] ? g_strdup_printf (_("Fill: %s (%s)"), cut ? cut : line, number) : g_strdup_printf (_("Fill (%s)"), number);
+  shown = cut ? cut : line;
+  for (gsize i = 0; i < G_N_ELEMENTS (tasks); i++)
+    if (g_strcmp0 (task, tasks[i][0]) == 0)
+      title = _(tasks[i][1]);
+  if (!line[0])
+    return seed < 0 ? g_strdup (title) : g_strdup_printf (_("%s (%s)"), title, number);
+  return seed < 0 ? g_strdup_printf (_("%s: %s"), title, shown) : g_strdup_printf (_("%s: %s (%s)"), title, shown, number);
+}
+
+void
+pmt_recipe_attach_json (JsonNode *node, const char *name, GimpItem *item)
+{
+  g_autofree char *text = json_to_string (node, FALSE);
+  GimpParasite *parasite = gimp_parasite_new (name, GIMP_PARASITE_PERSISTENT | GIMP_PARASITE_UNDOABLE, (guint32) strlen (text) + 1, text);
+
+  gimp_item_attach_parasite (item, parasite);
+  gimp_parasite_free (parasite);
 }
 
 void
 pmt_recipe_attach (JsonObject *recipe, GimpItem *item)
 {
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  g_autofree char *text = NULL;
-  GimpParasite *parasite;
 
   json_node_set_object (node, recipe);
-  text = json_to_string (node, FALSE);
-  parasite = gimp_parasite_new (PMT_RECIPE_PARASITE, GIMP_PARASITE_PERSISTENT | GIMP_PARASITE_UNDOABLE, (guint32) strlen (text) + 1, text);
-  gimp_item_attach_parasite (item, parasite);
+  pmt_recipe_attach_json (node, PMT_RECIPE_PARASITE, item);
+}
+
+char *
+pmt_recipe_parasite_text (GimpItem *item, const char *name)
+{
+  GimpParasite *parasite = gimp_item_get_parasite (item, name);
+  const char *data;
+  guint32 size = 0;
+  char *text = NULL;
+
+  if (!parasite)
+    return NULL;
+  data = gimp_parasite_get_data (parasite, &size);
+  if (data && size && g_utf8_validate (data, (gssize) strnlen (data, size), NULL))
+    text = g_strndup (data, size);
   gimp_parasite_free (parasite);
+  return text;
+}
+
+JsonObject *
+pmt_recipe_of (GimpItem *item)
+{
+  g_autofree char *text = pmt_recipe_parasite_text (item, PMT_RECIPE_PARASITE);
+  g_autoptr (JsonNode) node = text ? json_from_string (text, NULL) : NULL;
+
+  return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_dup_object (node) : NULL;
 }

@@ -8,13 +8,16 @@
 
 #include "plugin/rect.h"
 
-/* From the arguments of the procedure for filling or for editing; what stands at "the model's default" is left out. A random seed is chosen here, so that it is
- * always one that the dialog can show. Malformed methods are PMT_ERROR_INPUT. */
+/* From the arguments of a procedure that paints; what stands at "the model's default" is left out. A random seed is chosen here, so that
+ * it is always one that the dialog can show. Malformed methods are PMT_ERROR_INPUT. */
 JsonObject *pmt_recipe_from_config (GimpProcedureConfig *config, GError **error);
 
-/* Writes the region. context NULL: the engine chooses (estimate). */
-void pmt_recipe_set_region (JsonObject *recipe, GimpProcedureConfig *config, const PmtRect *canvas, const PmtRect *selection,
-                            const PmtRect *context);
+/* Completes the region of a fill or edit. context NULL: the engine chooses (estimate). */
+void pmt_recipe_set_region (JsonObject *recipe, const PmtRect *canvas, const PmtRect *selection, const PmtRect *context);
+
+/* The size of the run; FALSE if there is none, or none that can be. */
+void pmt_recipe_set_size (JsonObject *recipe, int width, int height);
+gboolean pmt_recipe_get_size (JsonObject *object, int *width, int *height);
 
 /* [x, y, w, h] of a member; FALSE if it is anything else. */
 gboolean pmt_recipe_get_rect (JsonObject *object, const char *member, PmtRect *rect);
@@ -27,3 +30,8 @@ char *pmt_recipe_layer_name (JsonObject *recipe, gint64 seed);
 
 /* Keeps the recipe with the item: saved in XCF, removed by undo. */
 void pmt_recipe_attach (JsonObject *recipe, GimpItem *item);
+void pmt_recipe_attach_json (JsonNode *node, const char *name, GimpItem *item);
+
+/* The recipe that an item carries (new reference), or the text of any parasite (newly allocated); NULL when it has none. */
+JsonObject *pmt_recipe_of (GimpItem *item);
+char *pmt_recipe_parasite_text (GimpItem *item, const char *name);

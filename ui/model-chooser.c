@@ -10,6 +10,7 @@
 typedef struct Chooser {
   GObject *object;
   char *property;
+  char *none; /* what "" stands for */
   GtkComboBoxText *combo;
   gboolean busy; /* the list is being rewritten */
 } Chooser;
@@ -22,7 +23,7 @@ show_value (Chooser *chooser)
   g_object_get (chooser->object, chooser->property, &path, NULL);
   chooser->busy = TRUE;
   gtk_combo_box_text_remove_all (chooser->combo);
-  gtk_combo_box_text_append (chooser->combo, "", _("Sketch (comes with Pentimento)"));
+  gtk_combo_box_text_append (chooser->combo, "", chooser->none);
   if (path && path[0]) {
     g_autofree char *name = g_filename_display_basename (path);
     gtk_combo_box_text_append (chooser->combo, path, name);
@@ -87,11 +88,18 @@ on_destroy (GtkWidget *combo, Chooser *chooser)
   g_signal_handlers_disconnect_by_data (chooser->object, chooser);
   g_object_unref (chooser->object);
   g_free (chooser->property);
+  g_free (chooser->none);
   g_free (chooser);
 }
 
 GtkWidget *
 pmt_model_chooser_new (GObject *object, const char *property)
+{
+  return pmt_network_chooser_new (object, property, _("Sketch (comes with Pentimento)"));
+}
+
+GtkWidget *
+pmt_network_chooser_new (GObject *object, const char *property, const char *none)
 {
   Chooser *chooser = g_new0 (Chooser, 1);
   GtkWidget *combo = gtk_combo_box_text_new ();
@@ -99,6 +107,7 @@ pmt_model_chooser_new (GObject *object, const char *property)
 
   chooser->object = g_object_ref (object);
   chooser->property = g_strdup (property);
+  chooser->none = g_strdup (none);
   chooser->combo = GTK_COMBO_BOX_TEXT (combo);
   show_value (chooser);
   g_signal_connect (combo, "changed", G_CALLBACK (on_changed), chooser);

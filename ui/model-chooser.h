@@ -6,3 +6,5 @@
 
 /* For a string property with the model's path, "" for the bundled one. */
 GtkWidget *pmt_model_chooser_new (GObject *object, const char *property);
+/* For any other network's file or folder; none: what the row for "" says. */
+GtkWidget *pmt_network_chooser_new (GObject *object, const char *property, const char *none);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/datadir.h"
+#include "engine/image/preprocess.h"
 #include "engine/job/tokens.h"
 #include "engine/sample/lists.h"
 #include "engine/weights/model.h"
@@ -156,7 +157,8 @@ static gboolean
 answer_list (const Question *question, PmtModelCache *cache, GError **error)
 {
   PmtMessage *answer = pmt_message_new (question->message->type, question->message->id);
-  JsonNode *list = g_str_equal (question->message->type, "methods") ? pmt_methods_to_json () : pmt_samplers_to_json ();
+  const char *type = question->message->type;
+  JsonNode *list = g_str_equal (type, "methods") ? pmt_methods_to_json () : g_str_equal (type, "samplers") ? pmt_samplers_to_json () : pmt_preprocessors_to_json ();
 
   json_object_set_member (answer->header, question->message->type, list);
   pmt_connection_send (question->connection, answer);
@@ -172,6 +174,7 @@ static const struct {
   { "models", answer_models },
   { "methods", answer_list },
   { "samplers", answer_list },
+  { "preprocessors", answer_list },
 };
 
 static void

@@ -5,7 +5,8 @@
 PENTIMENTO_ENGINE names it as the engine of the plug-in's tests. The environment variable PMT_FAKE_FOLDER names a folder for
 it, where the file "mode" says how it behaves (it is read anew for each message, so one GIMP can meet all of these):
 
-  paint (default)  the selection's box, dilated by grow + feather, gets the pattern below; blend 1 in the selection's core
+  paint (default)  fill and edit: the selection's box, dilated by grow + feather, gets the pattern below; blend 1 in the selection's core;
+                   generate: the pattern in the size of the run
   slow             the same, after sixty steps of a tenth of a second
   hold             the same, once the file "go" is there
   die              kills itself (SIGKILL) in the middle of the job
@@ -36,6 +37,7 @@ from pathlib import Path
 
 FOLDER = Path(os.environ["PMT_FAKE_FOLDER"])
 GROW, FEATHER = 4, 6
+NATIVE = 64  # of generated pictures, whose sides are multiples of 16
 IDLE_SECONDS = 60
 one_job = threading.Lock()
 
@@ -90,6 +92,11 @@ class Client:
                        "cpu": "none", "threads": 1})
         elif kind == "samplers":
             self.send({"type": "samplers", "id": number, "samplers": [{"id": "euler", "label": "Euler"}, {"id": "ddim", "label": "DDIM"}]})
+        elif kind == "preprocessors":
+            self.send({"type": kind, "id": number, "preprocessors": [{"id": "canny", "label": "Canny edges"}, {"id": "depth", "label": "Depth"}]})
+        elif kind == "tokens":
+            words = message["prompt"].split()
+            self.send({"type": kind, "id": number, "count": len(words), "limit": 16, "chunks": max(1, -(-len(words) // 16)), "cut": 0})
         elif kind == "blob":
             self.blobs[message["name"]] = (message, payload)
         elif kind == "estimate":
@@ -138,7 +145,25 @@ class Client:
                 self.paint(number, recipe, variant, how)
             self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
 
+    def paint_whole(self, number, recipe, variant, how):
+        """A generated picture: the pattern in the run's own size."""
+        width, height = recipe["size"]
+        seed, pixels = recipe["seed"] + variant, bytearray()
+        for row in range(height):
+            for column in range(width):
+                pixels += struct.pack("<4f", *colour(column, row, seed), 1.0)
+        if how == "not-numbers":
+            pixels[0:4] = struct.pack("<f", float("nan"))
+        box = [1 if how == "misplaced" else 0, 0, width, height]
+        controls = [dict(control, **{"image-hash": "fake"}) for control in recipe.get("controls", [])]
+        self.send({"type": "result", "id": number, "variant": variant, "variants": recipe.get("variants", 1), "seed": seed, "box": box,
+                   "width": width, "height": height, "channels": 4, "dtype": "f32", "notes": [],
+                   "recipe": dict(recipe, seed=seed, variants=1, engine="fake", **({"controls": controls} if controls else {}))}, bytes(pixels))
+
     def paint(self, number, recipe, variant, how):
+        if recipe["task"] == "generate":
+            self.paint_whole(number, recipe, variant, how)
+            return
         region, seed = recipe["region"], recipe["seed"] + variant
         x, y, width, height = box = result_box(region)
         mask = self.selection(region)
@@ -196,6 +221,10 @@ def result_box(region):
 
 
 def estimate(message):
+    if message["job"]["task"] == "generate":
+        width, height = message["job"].get("size", [NATIVE, NATIVE])
+        return {"type": "estimate", "id": message["id"], "memory-bytes": 1, "available-bytes": 2, "seconds": 1.5,
+                "size": [(width + 8) // 16 * 16, (height + 8) // 16 * 16], "evaluations": 3}
     region = message["job"]["region"]
     x, y, width, height = result_box(region)
     left, top = max(x - 16, 0), max(y - 16, 0)

@@ -123,7 +123,7 @@ def state(image):
     """All that a fill must leave alone, as a comparable value."""
     def names(items):
         return [(item.get_name(), item.get_visible(), names(item.get_children()) if item.is_group() else None)
-                for item in items if not item.get_name().startswith(("Fill", "Edit"))]
+                for item in items if not item.get_name().startswith(("Fill", "Edit", "Generate"))]
     return {
         "layers": names(image.get_layers()), "channels": names(image.get_channels()), "paths": names(image.get_paths()),
         "active": sorted(item.get_name() for item in image.get_selected_layers()),
@@ -152,6 +152,14 @@ def fill(image, layers, **arguments):
 
 def edit(image, layers, **arguments):
     return call("plug-in-pentimento-edit", image, layers, **arguments)
+
+
+def generate(image, layers, **arguments):
+    return call("plug-in-pentimento-generate", image, layers, **arguments)
+
+
+def rerun(image, layer, **arguments):
+    return call("plug-in-pentimento-rerun", image, [layer], **arguments)
 
 
 DONE = Gimp.PDBStatusType.SUCCESS

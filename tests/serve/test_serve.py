@@ -231,6 +231,8 @@ def test_estimate(program):
 def test_lists_and_tokens(program):
     with Engine(program) as engine:
         client = engine.client()
+        detectors = {d["id"]: d for d in client.ask({"type": "preprocessors", "id": 1})["preprocessors"]}
+        assert "canny" in detectors and detectors["canny"]["label"] and "scribble" in detectors["scribble"]["controls"]
         samplers = [s["id"] for s in client.ask({"type": "samplers", "id": 1})["samplers"]]
         assert {"ddim", "euler", "euler-a", "dpmpp-2m", "dpmpp-2m-karras"} <= set(samplers), samplers
         assert isinstance(client.ask({"type": "methods", "id": 2})["methods"], list)

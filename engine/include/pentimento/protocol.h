@@ -18,7 +18,7 @@
  *   estimate   {job: {…recipe…}}      answers estimate, without running; blobs are not needed
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id stops stepping and decodes its present estimate
- *   models | methods | samplers {}    answers of the same type
+ *   models | methods | samplers | preprocessors {}    answers of the same type
  *   tokens     {model?, prompt, prompt-syntax?, long-prompts?, embeddings?: as in a recipe}
  *                                     answers tokens {count, limit: tokens of a chunk, cut, chunks, counts: [tokens of each chunk],
  *                                     ends: [byte of the prompt where each further chunk begins], words: [learned words in it],

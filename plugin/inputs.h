@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What of the picture a job was given. A recipe names its input pictures and does not hold them; this, kept with each new layer beside its
+ * recipe, says where in the image they are found again: which layers, which place, and the selection as it was.
+ *
+ * Parasite "pentimento-inputs", a JSON object: {source: "none"|"visible"|"layer", layer: {tattoo, name}, canvas: [w, h], area: [x, y, w, h],
+ * mask: base64 of the deflated f32 (absent: everything), sign: number, origin: tattoo of the first layer made of these inputs,
+ * controls: [{image, source: "layer"|"visible"|"strokes", layer}]}. */
+#pragma once
+
+#include <libgimp/gimp.h>
+
+#include "plugin/rect.h"
+
+#define PMT_INPUTS_PARASITE "pentimento-inputs"
+
+typedef enum { PMT_SOURCE_NONE, PMT_SOURCE_VISIBLE, PMT_SOURCE_LAYER } PmtSource;
+
+typedef struct PmtInputs {
+  PmtSource source;
+  GimpLayer *layer; /* PMT_SOURCE_LAYER; NULL when it could not be found again */
+  char *layer_name;
+  GPtrArray *controls; /* PmtControl */
+  PmtRect canvas, area;
+  GBytes *mask;       /* of area's size, f32; NULL: everything */
+  gboolean signed_picture; /* a picture was sent, with this sign (capture.h) */
+  double sign;
+  guint origin; /* 0: the layer that these inputs are attached to first */
+} PmtInputs;
+
+PmtInputs *pmt_inputs_new (void);
+void pmt_inputs_free (PmtInputs *inputs);
+
+/* "none", "visible" or "layer"; anything else is the visible picture. */
+PmtSource pmt_source_from_name (const char *name);
+
+/* Keeps them with a layer of the image. The first call settles the origin. */
+void pmt_inputs_attach (PmtInputs *inputs, GimpItem *item);
+
+/* NULL + PMT_ERROR_INPUT when the layer has none or damaged ones. Layers that are gone are no error here. */
+PmtInputs *pmt_inputs_read (GimpLayer *layer, GError **error);
+/* The origin of a layer's inputs; 0 = it has none. */
+guint pmt_inputs_origin (GimpItem *item);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the user's paths say: closed strokes are places with a name, open ones are lines of a drawing. Nothing here changes the image. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <libgimp/gimp.h>
+
+#include "plugin/rect.h"
+
+/* Layout boxes of a recipe, [{box: [x0, y0, x1, y1] in 0..1 of area, phrase}]: one per path with a closed stroke in area, bounds of its
+ * closed curves cut at area's edges; the phrase is the path's name without the number that GIMP adds to doubled ones. New reference.
+ * PMT_ERROR_INPUT when there is none, and when there are more than a job takes. */
+JsonArray *pmt_paths_boxes (GimpImage *image, const PmtRect *area, GError **error);
+
+/* A drawing of all open strokes, white on black as scribble networks take it: area-sized RGBA f32. PMT_ERROR_INPUT when none of them is in
+ * area. */
+GBytes *pmt_paths_strokes (GimpImage *image, const PmtRect *area, GError **error);

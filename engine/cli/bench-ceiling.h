@@ -6,6 +6,12 @@
 #include "engine/base/cancel.h"
 #include "engine/kernels/kernels.h"
 
+/* Seconds from some moment on: of the processor where one thread computes, so that other work on the machine does not count, else of the
+ * clock. */
+double pmt_bench_now (void);
+/* "processor" or "clock". */
+const char *pmt_bench_clock (void);
+
 typedef struct PmtCeiling {
   double openblas;               /* GFLOP/s of the best f32 product of OpenBLAS */
   double tiles[PMT_PRECISIONS];  /* the same of packed products; 0 where the CPU's level has none */

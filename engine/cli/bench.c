@@ -49,17 +49,11 @@ typedef struct Bench {
   PmtCeiling ceiling;
 } Bench;
 
-static double
-now (void)
-{
-  return (double) g_get_monotonic_time () * 1e-6;
-}
-
 static void
 on_op (void *user, const PmtContext *ctx)
 {
   Watch *watch = user;
-  const double t = now ();
+  const double t = pmt_bench_now ();
   int kind = REST;
   for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (strcmp (ctx->op, kinds[i].op) == 0)
@@ -156,10 +150,10 @@ time_network (Bench *b, int network, GError **error)
     b->ctx.flops = 0;
     b->ctx.on_op = on_op;
     b->ctx.on_op_user = &watch;
-    watch.start = watch.last = now ();
+    watch.start = watch.last = pmt_bench_now ();
     if (!run_network[network] (b, &watch.now.weights, error) || pmt_context_take_error (&b->ctx, error))
       return FALSE;
-    watch.now.all = (Part) { now () - watch.start, b->ctx.flops, 0 };
+    watch.now.all = (Part) { pmt_bench_now () - watch.start, b->ctx.flops, 0 };
     watch.now.activations = pmt_arena_peak (b->ctx.step);
     pmt_arena_release (b->ctx.step, mark);
     if (run > 0 && (run == 1 || watch.now.all.seconds < best->all.seconds))
@@ -181,8 +175,8 @@ print_text (const Bench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
   const double most = pmt_ceiling_product (&b->ceiling, precision);
-  printf ("%s, %d threads, %s, %dx%d, products in %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
-          pmt_precision_name (precision));
+  printf ("%s, %d threads, %s, %dx%d, products in %s, seconds of the %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
+          pmt_precision_name (precision), pmt_bench_clock ());
   printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, tiles f32 %.0f, tiles bf16 %.0f; copy %.1f GB/s\n", b->ceiling.openblas,
           b->ceiling.tiles[PMT_PRECISION_F32], b->ceiling.tiles[PMT_PRECISION_BF16], b->ceiling.copy);
   printf ("%-12s %-10s %6s %10s %10s %9s %8s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best");
@@ -228,6 +222,7 @@ print_json (const Bench *b)
   JsonObject *object = json_object_new (), *networks = json_object_new (), *ceiling = json_object_new ();
   json_object_set_string_member (object, "cpu", pmt_cpu_model ());
   json_object_set_int_member (object, "threads", pmt_threads ());
+  json_object_set_string_member (object, "seconds_of", pmt_bench_clock ());
   json_object_set_string_member (object, "precision", pmt_precision_name (precision));
   json_object_set_string_member (object, "model", pmt_model_path (b->model));
   json_object_set_int_member (object, "width", b->width);

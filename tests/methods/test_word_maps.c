@@ -90,6 +90,29 @@ test_beside_others (void)
   pmt_param_values_clear (&uses[1].values);
 }
 
+/* A refiner goes on without methods; the base's maps come back all the same. */
+static void
+test_with_refiner (void)
+{
+  PmtMethodUse use = runs_use ("word-maps");
+  attention_set (&use, "words", "circle");
+  PmtRequest q = guided ();
+  q.refiner = model;
+  q.refiner_start = 0.5;
+  PmtResult both = attention_do (q, &use, 1);
+  q.refiner = NULL;
+  q.denoising_end = 0.5;
+  q.latent_only = true;
+  PmtResult base = attention_do (q, &use, 1);
+  g_assert_cmpint (both.steps_done, ==, 4);
+  g_assert_cmpint (base.steps_done, ==, 2);
+  g_assert_cmpint (both.n_maps, ==, 1);
+  g_assert_cmpmem (both.maps[0].values, 48 * sizeof (float), base.maps[0].values, 48 * sizeof (float));
+  pmt_result_clear (&both);
+  pmt_result_clear (&base);
+  pmt_param_values_clear (&use.values);
+}
+
 static void
 test_errors (void)
 {
@@ -152,6 +175,7 @@ main (int argc, char **argv)
   g_test_add_func ("/word-maps/looks-only", test_looks_only);
   g_test_add_func ("/word-maps/sums", test_sums);
   g_test_add_func ("/word-maps/beside-others", test_beside_others);
+  g_test_add_func ("/word-maps/with-refiner", test_with_refiner);
   g_test_add_func ("/word-maps/errors", test_errors);
   g_test_add_func ("/word-maps/parity", test_parity);
   int status = g_test_run ();

@@ -37,6 +37,8 @@ CASES = [
     {"name": "edict-part", "method": "edict", "steps": 6, "guidance": 1.0, "params": {"strength": 0.7, "mix": 0.9}},
     {"name": "masactrl", "method": "masactrl", "params": {"source": "a blue house", "from": 0.3}},
     {"name": "masactrl-both", "method": "masactrl", "params": {"source": "a blue house", "from": 0.0, "first-block": 1, "both": True}},
+    {"name": "blended", "method": "blended-latent", "steps": 8, "params": {}},
+    {"name": "blended-thin", "method": "blended-latent", "steps": 6, "params": {"start": 0.5, "dilate": 3}},
     {"name": "masactrl-photo", "method": "masactrl", "photo": True, "params": {"from": 0.0}},
 ]
 
@@ -252,7 +254,23 @@ def masactrl(m, c):
     return b
 
 
-METHODS = {"composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
+def blended(m, c):
+    p, n, g = {"start": 0.25, "dilate": 0, **c["params"]}, c["steps"], torch.Generator("cpu").manual_seed(c["seed"])
+    s, (picture, mask) = m.scheduler(DDIMScheduler, n), inputs()
+    clean, mask = m.encode(picture), (mask[::8, ::8] >= 0.5).float()
+    target, negative = m.says(c["prompt"]), m.says(c["negative"])
+    steps = s.timesteps[n - int(n * (1 - p["start"])):]
+    z = s.add_noise(clean, torch.randn(clean.shape, generator=g), steps[:1])
+    for i, t in enumerate(steps):
+        z = s.step(m.guided(z, t, negative, target, c["guidance"]), t, z).prev_sample
+        cells = p["dilate"] * (len(steps) - 1 - i) // len(steps)
+        grown = torch.nn.functional.max_pool2d(mask[None, None], 2 * cells + 1, 1, cells)
+        behind = clean if i + 1 == len(steps) else s.add_noise(clean, torch.randn(clean.shape, generator=g), steps[i + 1:i + 2])
+        z = grown * z + (1 - grown) * behind
+    return z
+
+
+METHODS = {"blended-latent": blended, "composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
 
 
 def main():

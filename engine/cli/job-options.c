@@ -149,15 +149,11 @@ read_method (const char *text, GError **error)
 static gboolean
 read_size (const char *text, JsonObject *recipe, GError **error)
 {
-  int width, height, end = 0;
+  int width, height;
   JsonArray *size;
 
-  if ((sscanf (text, "%d%*1[xX]%d%n", &width, &height, &end) != 2 && sscanf (text, "%d×%d%n", &width, &height, &end) != 2) ||
-      text[end] != '\0' || width < 1 || height < 1 || width > PMT_PICTURE_MAX_SIDE || height > PMT_PICTURE_MAX_SIDE) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The size '%s' is not of the form WIDTHxHEIGHT with sides from 1 to %d pixels.", text,
-                 PMT_PICTURE_MAX_SIDE);
+  if (!pmt_cli_read_size (text, &width, &height, error))
     return FALSE;
-  }
   size = json_array_new ();
   json_array_add_int_element (size, width);
   json_array_add_int_element (size, height);

@@ -20,17 +20,12 @@ scale (PmtPicture *image, PmtPicture *mask, const char *size, GError **error)
 }
 
 static gboolean
-write_result (PmtPicture *rgb, const char *out, GError **error)
+write_result (const PmtPicture *rgb, const char *out, GError **error)
 {
   PmtPicture rgba;
 
-  if (!pmt_picture_init (&rgba, rgb->width, rgb->height, 4, error))
+  if (!pmt_preprocessed_to_rgba (rgb, &rgba, error))
     return FALSE;
-  for (size_t i = 0, n = (size_t) rgb->width * (size_t) rgb->height; i < n; i++) {
-    for (size_t c = 0; c < 3; c++)
-      rgba.data[i * 4 + c] = MAX (rgb->data[i * 3 + c], 0);
-    rgba.data[i * 4 + 3] = rgb->data[i * 3] < 0 ? 0 : 1; /* what an inpainting model shall not see is a hole */
-  }
   const gboolean good = pmt_picture_save (&rgba, !pmt_picture_opaque (&rgba), NULL, out, error);
   pmt_picture_clear (&rgba);
   return good;

@@ -36,6 +36,27 @@ print_text (JsonObject *answer)
   puts (cut ? ", the rest is cut" : "");
 }
 
+/* Of a model with two text encoders, the second one where it counts otherwise. */
+static void
+print_others (JsonObject *answer)
+{
+  static const char *const fields[] = { "count", "limit", "cut", "chunks" };
+  JsonArray *encoders = json_object_get_array_member (answer, "text-encoders");
+
+  for (guint k = 1; k < json_array_get_length (encoders); k++) {
+    JsonObject *other = json_array_get_object_element (encoders, k);
+    gint64 value[G_N_ELEMENTS (fields)];
+    gboolean same = TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS (fields); i++) {
+      value[i] = json_object_get_int_member (other, fields[i]);
+      same = same && value[i] == json_object_get_int_member (answer, fields[i]);
+    }
+    if (!same)
+      printf ("text encoder %u: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " tokens in %" G_GINT64_FORMAT " chunk%s, %" G_GINT64_FORMAT " cut\n",
+              k + 1, value[0], value[1] * value[3], value[3], value[3] == 1 ? "" : "s", value[2]);
+  }
+}
+
 /* The part of a recipe that says how a prompt is read. */
 static PmtJob *
 make_job (const Options *options, GError **error)
@@ -72,6 +93,7 @@ show (const Options *options, GError **error)
     pmt_cli_print_json (node);
   } else if (answer) {
     print_text (answer);
+    print_others (answer);
   }
   pmt_job_free (job);
   pmt_model_unref (model);

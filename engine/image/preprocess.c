@@ -82,6 +82,20 @@ pmt_preprocess (const PmtPreprocessor *preprocessor, const PmtPicture *image, co
   return good;
 }
 
+gboolean
+pmt_preprocessed_to_rgba (const PmtPicture *rgb, PmtPicture *rgba, GError **error)
+{
+  g_assert (rgb->channels == 3);
+  if (!pmt_picture_init (rgba, rgb->width, rgb->height, 4, error))
+    return FALSE;
+  for (size_t i = 0, n = (size_t) rgb->width * (size_t) rgb->height; i < n; i++) {
+    for (size_t c = 0; c < 3; c++)
+      rgba->data[i * 4 + c] = MAX (rgb->data[i * 3 + c], 0);
+    rgba->data[i * 4 + 3] = rgb->data[i * 3] < 0 ? 0 : 1;
+  }
+  return TRUE;
+}
+
 static void
 add_member (JsonBuilder *b, const char *name, const char *text)
 {

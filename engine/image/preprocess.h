@@ -33,5 +33,9 @@ JsonNode *pmt_preprocessors_to_json (void);
 gboolean pmt_preprocess (const PmtPreprocessor *preprocessor, const PmtPicture *image, const PmtPicture *mask,
                          const PmtParamValues *values, PmtPicture *out, GError **error);
 
+/* A control picture as one that can be stored: RGBA, made by the callee, with holes (alpha 0, black) where an inpainting ControlNet shall see
+ * nothing. PMT_ERROR_MEMORY. */
+gboolean pmt_preprocessed_to_rgba (const PmtPicture *rgb, PmtPicture *rgba, GError **error);
+
 /* "canny" or "canny:low=50,high=150" -> preprocessor and values (init'ed; clear them). PMT_ERROR_INPUT. */
 const PmtPreprocessor *pmt_preprocessor_parse (const char *text, PmtParamValues *values, GError **error);

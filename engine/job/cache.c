@@ -5,7 +5,7 @@
 #include "engine/job/job.h"
 
 typedef struct Slot {
-  char *path;
+  char *path, *unet, *vae; /* as they were asked for; "" = bundled, the model's own */
   PmtModel *model;
   char *stamp; /* what the files looked like when the model was opened */
 } Slot;
@@ -25,6 +25,8 @@ forget (Slot *slot)
 {
   g_clear_pointer (&slot->model, pmt_model_unref);
   g_clear_pointer (&slot->path, g_free);
+  g_clear_pointer (&slot->unet, g_free);
+  g_clear_pointer (&slot->vae, g_free);
   g_clear_pointer (&slot->stamp, g_free);
 }
 
@@ -61,36 +63,42 @@ stamp_path (GString *stamp, const char *path, int levels)
 }
 
 static char *
-stamp_model (PmtModel *model)
+stamp_slot (const Slot *slot)
 {
+  const char *const paths[] = { pmt_model_path (slot->model), slot->unet, slot->vae };
   GString *stamp = g_string_new (NULL);
 
-  stamp_path (stamp, pmt_model_path (model), 2);
+  for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
+    stamp_path (stamp, paths[i], 2);
   return g_string_free (stamp, FALSE);
 }
 
 static PmtModel *
-get (Slot *slot, const char *path, GError **error)
+get (Slot *slot, const char *path, const PmtModelParts *parts, GError **error)
 {
-  if (slot->model && strcmp (slot->path, path) == 0) {
-    g_autofree char *now = stamp_model (slot->model);
+  const char *unet = parts && parts->unet ? parts->unet : "", *vae = parts && parts->vae ? parts->vae : "";
+
+  if (slot->model && strcmp (slot->path, path) == 0 && strcmp (slot->unet, unet) == 0 && strcmp (slot->vae, vae) == 0) {
+    g_autofree char *now = stamp_slot (slot);
     if (strcmp (now, slot->stamp) == 0)
       return pmt_model_ref (slot->model);
   }
   /* the old one goes first: two models may not fit */
   forget (slot);
-  slot->model = pmt_model_open (path[0] ? path : NULL, error);
+  slot->model = pmt_model_open_with (path, &(PmtModelParts) { unet, vae }, error);
   if (!slot->model)
     return NULL;
   slot->path = g_strdup (path);
-  slot->stamp = stamp_model (slot->model);
+  slot->unet = g_strdup (unet);
+  slot->vae = g_strdup (vae);
+  slot->stamp = stamp_slot (slot);
   return pmt_model_ref (slot->model);
 }
 
 PmtModel *
-pmt_model_cache_get (PmtModelCache *cache, const char *path, GError **error)
+pmt_model_cache_get (PmtModelCache *cache, const char *path, const PmtModelParts *parts, GError **error)
 {
-  return get (&cache->slot, path ? path : "", error);
+  return get (&cache->slot, path ? path : "", parts, error);
 }
 
 gboolean
@@ -98,7 +106,7 @@ pmt_model_cache_get_refiner (PmtModelCache *cache, const char *path, PmtModel **
 {
   *model = NULL;
   if (path[0])
-    return (*model = get (&cache->refiner, path, error)) != NULL;
+    return (*model = get (&cache->refiner, path, NULL, error)) != NULL;
   forget (&cache->refiner);
   return TRUE;
 }

@@ -20,7 +20,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   memset (estimate, 0, sizeof *estimate);
   estimate->seconds = -1;
   pmt_threads_set (job->threads);
-  model = pmt_model_cache_get (cache, job->model, error);
+  model = pmt_model_cache_get (cache, job->model, &(PmtModelParts) { job->unet, job->vae }, error);
   if (!model)
     return FALSE;
   if (!pmt_model_cache_get_refiner (cache, job->refiner, &refiner, error)) {

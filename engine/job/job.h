@@ -88,6 +88,7 @@ typedef struct PmtJob {
   double refiner_start;
   PmtVaeTiling tiling;
   char *taesd; /* path; "" = none */
+  char *unet, *vae; /* files in place of the model's own; "" = none */
   int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
   PmtRegionRequest region; /* fill, edit; canvas_width 0 = the image's */
   gboolean has_selection;  /* fill, edit: region.selection was in the recipe; otherwise the mask's bounds are taken */
@@ -128,7 +129,8 @@ GPtrArray *pmt_job_picture_names (const PmtJob *job);
 typedef struct PmtModelCache PmtModelCache;
 PmtModelCache *pmt_model_cache_new (void);
 void pmt_model_cache_free (PmtModelCache *cache);
-PmtModel *pmt_model_cache_get (PmtModelCache *cache, const char *path, GError **error); /* new reference */
+/* `parts` may be NULL. New reference. */
+PmtModel *pmt_model_cache_get (PmtModelCache *cache, const char *path, const PmtModelParts *parts, GError **error);
 /* The second model of a job, kept beside the first until a job has none (path ""): *model is then NULL. New reference. */
 gboolean pmt_model_cache_get_refiner (PmtModelCache *cache, const char *path, PmtModel **model, GError **error);
 

@@ -50,7 +50,10 @@ static const PmtParamChoice predictions[] = {
   { "vae-tiling", N_("_Tiles"), N_("Whether the autoencoder works in tiles, which takes less memory."), PMT_PARAM_CHOICE,           \
     .text = "auto", .choices = tilings },                                                                                           \
   { "taesd", N_("Tin_y autoencoder"), N_("File of a tiny autoencoder (TAESD) that decodes instead: quicker, less exact."),          \
-    PMT_PARAM_STRING, .text = "" }
+    PMT_PARAM_STRING, .text = "" },                                                                                                 \
+  { "vae", N_("_VAE"), N_("File or folder of another VAE in place of the model's own; empty: none."), PMT_PARAM_STRING, .text = "" }, \
+  { "unet", N_("_UNet"), N_("File or folder of another UNet in place of the model's own; empty: none."), PMT_PARAM_STRING,            \
+    .text = "" }
 
 #define COMMON(strength_default, strength_help)                                                                                     \
   { "prompt", N_("_Prompt"), N_("What the picture shows, in words."), PMT_PARAM_STRING, .text = "" },                               \

@@ -174,6 +174,8 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
   job->refiner_start = pmt_param_number (values, "refiner-start");
   job->tiling = (PmtVaeTiling) pmt_param_number (values, "vae-tiling");
   job->taesd = g_strdup (pmt_param_text (values, "taesd"));
+  job->unet = g_strdup (pmt_param_text (values, "unet"));
+  job->vae = g_strdup (pmt_param_text (values, "vae"));
   job->seed = (gint64) pmt_param_number (values, "seed");
   job->variants = (int) pmt_param_number (values, "variants");
   job->colour_match = job->task == PMT_TASK_FILL && pmt_param_number (values, "colour-match") != 0;
@@ -215,6 +217,8 @@ pmt_job_free (PmtJob *job)
   g_free (job->model_hash);
   g_free (job->refiner);
   g_free (job->taesd);
+  g_free (job->unet);
+  g_free (job->vae);
   g_free (job->prompt);
   g_free (job->negative);
   g_free (job);

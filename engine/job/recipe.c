@@ -97,6 +97,10 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
   json_object_set_string_member (recipe, "vae-tiling", tilings[job->tiling]);
   if (job->taesd[0])
     json_object_set_string_member (recipe, "taesd", job->taesd);
+  if (job->vae[0])
+    json_object_set_string_member (recipe, "vae", job->vae);
+  if (job->unet[0])
+    json_object_set_string_member (recipe, "unet", job->unet);
   if (job->refiner[0]) {
     json_object_set_string_member (recipe, "refiner", job->refiner);
     json_object_set_double_member (recipe, "refiner-start", job->refiner_start);

@@ -208,7 +208,7 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
   if (!pmt_job_extras_check (job, inputs, error))
     return FALSE;
   pmt_threads_set (job->threads);
-  model = pmt_model_cache_get (cache, job->model, error);
+  model = pmt_model_cache_get (cache, job->model, &(PmtModelParts) { job->unet, job->vae }, error);
   if (!model)
     return FALSE;
   if (!pmt_model_cache_get_refiner (cache, job->refiner, &refiner, error)) {

@@ -9,6 +9,7 @@ struct PmtVae {
   PmtWeightPool *pool;
   PmtVaeHalf encoder, decoder;
   PmtDense quant, post_quant; /* 1x1 convolutions */
+  bool used;
 };
 
 PmtVae *
@@ -54,6 +55,18 @@ pmt_vae_weights (const PmtVae *vae)
   return vae->pool;
 }
 
+bool
+pmt_vae_used (const PmtVae *vae)
+{
+  return vae->used;
+}
+
+void
+pmt_vae_forget_use (PmtVae *vae)
+{
+  vae->used = false;
+}
+
 size_t
 pmt_vae_weight_bytes (const PmtVae *vae)
 {
@@ -89,7 +102,8 @@ check_not_differentiated (PmtContext *ctx, PmtTensor x)
 static PmtTensor
 encode_part (void *user, PmtContext *ctx, PmtTensor pictures)
 {
-  const PmtVae *vae = user;
+  PmtVae *vae = user;
+  vae->used = true;
   PmtTensor moments = pmt_vae_encoder_run (ctx, vae->pool, &vae->encoder, pictures);
   return vae->config.quant_conv ? pmt_dense_run (ctx, vae->pool, &vae->quant, moments) : moments;
 }
@@ -98,7 +112,8 @@ encode_part (void *user, PmtContext *ctx, PmtTensor pictures)
 static PmtTensor
 decode_part (void *user, PmtContext *ctx, PmtTensor latents)
 {
-  const PmtVae *vae = user;
+  PmtVae *vae = user;
+  vae->used = true;
   if (vae->config.post_quant_conv)
     latents = pmt_dense_run (ctx, vae->pool, &vae->post_quant, latents);
   return pmt_vae_decoder_run (ctx, vae->pool, &vae->decoder, latents);

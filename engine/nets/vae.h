@@ -37,6 +37,10 @@ void pmt_vae_free (PmtVae *vae);
 const PmtVaeConfig *pmt_vae_config (const PmtVae *vae);
 size_t pmt_vae_weight_bytes (const PmtVae *vae);
 PmtWeightPool *pmt_vae_weights (const PmtVae *vae); /* owned by the network */
+/* Whether anything was encoded or decoded since the network was made or the mark was last taken away: a dry run tells whether the weights are
+ * needed at all. */
+bool pmt_vae_used (const PmtVae *vae);
+void pmt_vae_forget_use (PmtVae *vae);
 
 /* pictures [N, H, W, 3] in [-1, 1], sides multiples of pmt_vae_factor -> moments [N, H/f, W/f, 2 * latent_channels] = [mean | logvar],
  * logvar clamped to [-30, 20]; not scaled. */

@@ -134,6 +134,16 @@ pmt_model_new (PmtModelFiles *files, GError **error)
 PmtModel *
 pmt_model_open (const char *path, GError **error)
 {
+  return pmt_model_open_with (path, &(PmtModelParts) { NULL, NULL }, error);
+}
+
+PmtModel *
+pmt_model_open_with (const char *path, const PmtModelParts *parts, GError **error)
+{
+  const struct {
+    PmtComponent component;
+    const char *path;
+  } others[] = { { PMT_COMPONENT_UNET, parts->unet }, { PMT_COMPONENT_VAE, parts->vae } };
   g_autofree char *bundled = NULL;
   if (!path || !*path) {
     path = bundled = pmt_data_path ("models/sketch", error);
@@ -141,6 +151,9 @@ pmt_model_open (const char *path, GError **error)
       return NULL;
   }
   PmtModelFiles *files = pmt_model_files_open (path, error);
+  for (size_t i = 0; files && i < G_N_ELEMENTS (others); i++)
+    if (others[i].path && others[i].path[0] && !pmt_model_files_replace (files, others[i].component, others[i].path, error))
+      g_clear_pointer (&files, pmt_model_files_free);
   return files ? pmt_model_new (files, error) : NULL;
 }
 
@@ -459,15 +472,16 @@ pmt_model_resident_bytes (const PmtModel *model)
 }
 
 gboolean
-pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, size_t *total, size_t *missing, GError **error)
+pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, bool with_vae, size_t *total, size_t *missing, GError **error)
 {
   choice = pmt_model_unet_chosen (model, choice);
   PmtUnet *unet = pmt_model_unet_dry (model, choice, error);
   PmtVae *vae = unet ? pmt_model_vae_dry (model, error) : NULL;
   if (!vae)
     return FALSE;
-  *total = pmt_unet_weight_bytes (unet) + pmt_vae_weight_bytes (vae);
-  *missing = (model->unet[choice].net ? 0 : pmt_unet_weight_bytes (unet)) + (model->vae.net ? 0 : pmt_vae_weight_bytes (vae));
+  const size_t vae_bytes = with_vae ? pmt_vae_weight_bytes (vae) : 0;
+  *total = pmt_unet_weight_bytes (unet) + vae_bytes;
+  *missing = (model->unet[choice].net ? 0 : pmt_unet_weight_bytes (unet)) + (model->vae.net ? 0 : vae_bytes);
   for (int k = 0; k < model->n_texts; k++) {
     PmtClipText *text = pmt_model_text_dry_at (model, k, error);
     if (!text)

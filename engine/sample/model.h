@@ -28,6 +28,13 @@ typedef struct PmtTextUse {
 /* Opens `path` (diffusers folder or single file; NULL or "" = the bundled model), reads configs, loads nothing heavy yet: networks load
  * at first use. Errors name the file and what to do. */
 PmtModel *pmt_model_open (const char *path, GError **error);
+
+/* Files that stand in for parts of a model: another VAE, another UNet (pmt_model_files_replace). NULL or "" = the model's own. */
+typedef struct PmtModelParts {
+  const char *unet, *vae;
+} PmtModelParts;
+/* pmt_model_open with those; PMT_ERROR_UNSUPPORTED where one does not fit the model. */
+PmtModel *pmt_model_open_with (const char *path, const PmtModelParts *parts, GError **error);
 /* The same from open files, which it takes over, on failure too. */
 PmtModel *pmt_model_new (PmtModelFiles *files, GError **error);
 PmtModel *pmt_model_ref (PmtModel *model);
@@ -82,5 +89,5 @@ PmtVae *pmt_model_vae_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry_at (PmtModel *model, int k, GError **error);
 size_t pmt_model_resident_bytes (const PmtModel *model); /* packed weights in memory now */
-/* Packed weights of all that a run uses, and what of them is not in memory yet. */
-gboolean pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, size_t *total, size_t *missing, GError **error);
+/* Packed weights of all that a run uses, with the autoencoder's or without, and what of them is not in memory yet. */
+gboolean pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, bool with_vae, size_t *total, size_t *missing, GError **error);

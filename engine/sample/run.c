@@ -11,6 +11,7 @@ typedef struct Need {
   double flops;
   int evaluations;
   bool whole_batch, many_rows;
+  bool vae; /* something is encoded, or decoded by the model's own autoencoder */
 } Need;
 
 PmtUnetChoice
@@ -41,11 +42,15 @@ static gboolean
 measure (const PmtRequest *request, Way way, Need *need, GError **error)
 {
   PmtRunner runner = { .run.request = request, .dry = true, .rows_per_call = way.rows_per_call, .tiled = way.tiled };
+  PmtVae *vae = pmt_model_vae_dry (request->model, error);
+  if (!vae)
+    return FALSE;
+  pmt_vae_forget_use (vae);
   gboolean ok = execute (&runner, NULL, error);
   if (ok) {
     *need = (Need) { .memory = pmt_arena_peak (runner.run.memory), .step = pmt_arena_peak (runner.run.ctx.step),
                      .flops = runner.run.ctx.flops, .evaluations = runner.evaluations,
-                     .many_rows = runner.evaluations > runner.steps_done };
+                     .many_rows = runner.evaluations > runner.steps_done, .vae = pmt_vae_used (vae) };
     for (int i = 0; i < runner.run.n_methods; i++)
       need->whole_batch = need->whole_batch || runner.run.methods[i]->whole_batch;
     for (guint i = 0; i < runner.extras->len; i++) {
@@ -84,7 +89,7 @@ pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
   Need need;
   size_t total, missing;
   if (!measure (request, first_way (request), &need, error) ||
-      !pmt_model_run_bytes (request->model, pmt_request_unet (request), &total, &missing, error))
+      !pmt_model_run_bytes (request->model, pmt_request_unet (request), need.vae, &total, &missing, error))
     return FALSE;
   const Way tiled = { request->rows_per_call, true };
   if (need.memory + need.step + missing + need.extra_missing > room_for (request) && may_tile (request) &&
@@ -101,11 +106,10 @@ static gboolean
 fit (const PmtRequest *request, Way *way, Need *need, GError **error)
 {
   size_t total, missing;
-  if (!pmt_model_run_bytes (request->model, pmt_request_unet (request), &total, &missing, error))
-    return FALSE;
   *way = first_way (request);
   pmt_extras_begin (pmt_model_extras (request->model));
-  if (!measure (request, *way, need, error))
+  if (!measure (request, *way, need, error) ||
+      !pmt_model_run_bytes (request->model, pmt_request_unet (request), need->vae, &total, &missing, error))
     return FALSE;
   pmt_extras_sweep (pmt_model_extras (request->model));
   missing += need->extra_missing;
@@ -140,7 +144,7 @@ pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error)
   if (!fit (request, &way, &need, error))
     return FALSE;
   /* The arenas are as large as the dry run said, so the computed peak is also kept. */
-  PmtRunner runner = { .run.request = request, .rows_per_call = way.rows_per_call, .tiled = way.tiled, .memory_limit = need.memory, .step_limit = need.step,
+  PmtRunner runner = { .run.request = request, .rows_per_call = way.rows_per_call, .tiled = way.tiled, .memory_limit = need.memory, .step_limit = need.step, .needs_vae = need.vae,
                        .flops = need.flops };
   gboolean ok = execute (&runner, result, error);
   if (ok)

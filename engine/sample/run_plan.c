@@ -324,7 +324,7 @@ pmt_runner_load (PmtRunner *runner, GError **error)
     run->unet = run->vae ? pmt_model_unet_dry (run->model, run->unet_choice, error) : NULL;
     return run->unet != NULL;
   }
-  const int parts = 2 + run->n_texts + (int) runner->extras->len;
+  const int parts = 1 + runner->needs_vae + run->n_texts + (int) runner->extras->len;
   int done = 0;
   pmt_runner_report (runner, PMT_STAGE_LOAD, done, parts, PMT_NO_TENSOR);
   for (int k = 0; k < run->n_texts; k++) {
@@ -332,10 +332,11 @@ pmt_runner_load (PmtRunner *runner, GError **error)
       return FALSE;
     pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
   }
-  run->vae = pmt_model_vae (run->model, cancel, error);
+  run->vae = runner->needs_vae ? pmt_model_vae (run->model, cancel, error) : pmt_model_vae_dry (run->model, error);
   if (!run->vae)
     return FALSE;
-  pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
+  if (runner->needs_vae)
+    pmt_runner_report (runner, PMT_STAGE_LOAD, ++done, parts, PMT_NO_TENSOR);
   run->unet = pmt_model_unet (run->model, run->unet_choice, cancel, error);
   if (!run->unet)
     return FALSE;

@@ -23,6 +23,7 @@ typedef struct PmtRunner {
   bool dry;
   int rows_per_call; /* 0 = all */
   bool tiled;        /* the autoencoder works in tiles */
+  bool needs_vae;    /* from the dry run; without, its dry twin stands for it */
   size_t memory_limit, step_limit;
   PmtParamValues *values; /* defaults of implied methods; one per active method, unused ones empty */
   GPtrArray *extras;      /* of PmtExtra, owned by the model; each once, in the order asked for */

@@ -86,21 +86,10 @@ on_progress (void *user, const PmtProgress *progress, int variant, int variants)
 static gboolean
 send_picture (Task *task, PmtMessage *message, const PmtPicture *picture, GError **error)
 {
-  size_t size = (size_t) picture->width * (size_t) picture->height * (size_t) picture->channels * sizeof (float);
-  void *copy = malloc (size);
-
-  if (!copy) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to send a picture of %d×%d pixels (%zu MB).",
-                 picture->width, picture->height, size >> 20);
+  if (!pmt_message_set_picture (message, picture, error)) {
     pmt_message_free (message);
     return FALSE;
   }
-  memcpy (copy, picture->data, size);
-  json_object_set_int_member (message->header, "width", picture->width);
-  json_object_set_int_member (message->header, "height", picture->height);
-  json_object_set_int_member (message->header, "channels", picture->channels);
-  json_object_set_string_member (message->header, "dtype", "f32");
-  pmt_message_take_payload (message, copy, size);
   pmt_connection_send (task->connection, message);
   return TRUE;
 }

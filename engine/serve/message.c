@@ -49,6 +49,26 @@ pmt_message_take_payload (PmtMessage *message, void *payload, size_t size)
   json_object_set_int_member (message->header, "bytes", (gint64) size);
 }
 
+gboolean
+pmt_message_set_picture (PmtMessage *message, const PmtPicture *picture, GError **error)
+{
+  size_t size = (size_t) picture->width * (size_t) picture->height * (size_t) picture->channels * sizeof (float);
+  void *copy = malloc (size);
+
+  if (!copy) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to send a picture of %d×%d pixels (%zu MB).",
+                 picture->width, picture->height, size >> 20);
+    return FALSE;
+  }
+  memcpy (copy, picture->data, size);
+  json_object_set_int_member (message->header, "width", picture->width);
+  json_object_set_int_member (message->header, "height", picture->height);
+  json_object_set_int_member (message->header, "channels", picture->channels);
+  json_object_set_string_member (message->header, "dtype", "f32");
+  pmt_message_take_payload (message, copy, size);
+  return TRUE;
+}
+
 GBytes *
 pmt_message_line (const PmtMessage *message)
 {

@@ -6,6 +6,7 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/base/error.h"
+#include "engine/image/picture.h"
 
 typedef struct PmtMessage {
   JsonObject *header; /* owned */
@@ -19,6 +20,8 @@ PmtMessage *pmt_message_new (const char *type, gint64 id); /* header holds type 
 void pmt_message_free (PmtMessage *message);               /* NULL is fine */
 /* Takes `payload` (malloc) and writes "bytes" into the header. */
 void pmt_message_take_payload (PmtMessage *message, void *payload, size_t size);
+/* Copies a picture into the payload, with width, height, channels and dtype in the header. PMT_ERROR_MEMORY. */
+gboolean pmt_message_set_picture (PmtMessage *message, const PmtPicture *picture, GError **error);
 /* The header's line with its '\n'. */
 GBytes *pmt_message_line (const PmtMessage *message);
 

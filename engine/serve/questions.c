@@ -13,6 +13,7 @@
 typedef struct Question {
   PmtConnection *connection;
   PmtMessage *message;
+  GPtrArray *blobs; /* of PmtBlob, of the message's id; NULL for questions that need none */
 } Question;
 
 static JsonArray *
@@ -98,7 +99,7 @@ answer_tokens (const Question *question, PmtModelCache *cache, GError **error)
   JsonObject *counted = NULL;
 
   if (pmt_message_string (question->message->header, "model", "", &path, error) && (job = prompt_job (question->message->header, error)) &&
-      (model = pmt_model_cache_get (cache, path, error)))
+      (model = pmt_model_cache_get (cache, path, NULL, error)))
     counted = pmt_job_tokens (job, model, FALSE, error);
   if (counted) {
     PmtMessage *answer = pmt_message_new ("tokens", question->message->id);
@@ -156,18 +157,63 @@ answer_models (const Question *question, PmtModelCache *cache, GError **error)
 static gboolean
 answer_list (const Question *question, PmtModelCache *cache, GError **error)
 {
+  static const struct {
+    const char *type;
+    JsonNode *(*list) (void);
+  } lists[] = { { "methods", pmt_methods_to_json }, { "samplers", pmt_samplers_to_json }, { "preprocessors", pmt_preprocessors_to_json } };
   PmtMessage *answer = pmt_message_new (question->message->type, question->message->id);
-  const char *type = question->message->type;
-  JsonNode *list = g_str_equal (type, "methods") ? pmt_methods_to_json () : g_str_equal (type, "samplers") ? pmt_samplers_to_json () : pmt_preprocessors_to_json ();
 
-  json_object_set_member (answer->header, question->message->type, list);
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
+    if (g_str_equal (answer->type, lists[i].type))
+      json_object_set_member (answer->header, lists[i].type, lists[i].list ());
   pmt_connection_send (question->connection, answer);
   return TRUE;
+}
+
+static const PmtPicture *
+picture_of (const Question *question, const char *name)
+{
+  for (guint i = 0; i < question->blobs->len; i++) {
+    const PmtBlob *blob = g_ptr_array_index (question->blobs, i);
+    if (g_str_equal (blob->name, name))
+      return &blob->picture;
+  }
+  return NULL;
+}
+
+static gboolean
+answer_preprocess (const Question *question, PmtModelCache *cache, GError **error)
+{
+  const PmtPicture *image = picture_of (question, "image");
+  PmtMessage *answer = pmt_message_new ("preprocess", question->message->id);
+  PmtPicture rgb = { 0 }, rgba = { 0 };
+  PmtParamValues values = { 0 };
+  const PmtPreprocessor *preprocessor;
+  const char *id;
+  gboolean good;
+
+  good = pmt_message_string (question->message->header, "preprocess", "", &id, error) &&
+         (preprocessor = pmt_preprocessor_parse (id, &values, error)) != NULL;
+  if (good && !image) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no picture to prepare; send a blob \"image\" with the same id first.");
+    good = FALSE;
+  }
+  good = good && pmt_preprocess (preprocessor, image, picture_of (question, "mask"), &values, &rgb, error) &&
+         pmt_preprocessed_to_rgba (&rgb, &rgba, error) && pmt_message_set_picture (answer, &rgba, error);
+  if (good)
+    pmt_connection_send (question->connection, answer);
+  else
+    pmt_message_free (answer);
+  pmt_param_values_clear (&values);
+  pmt_picture_clear (&rgb);
+  pmt_picture_clear (&rgba);
+  return good;
 }
 
 static const struct {
   const char *type;
   gboolean (*answer) (const Question *question, PmtModelCache *cache, GError **error);
+  gboolean takes_blobs;
 } kinds[] = {
   { "estimate", answer_estimate },
   { "tokens", answer_tokens },
@@ -175,6 +221,7 @@ static const struct {
   { "methods", answer_list },
   { "samplers", answer_list },
   { "preprocessors", answer_list },
+  { "preprocess", answer_preprocess, TRUE },
 };
 
 static void
@@ -187,18 +234,20 @@ answer (void *task, PmtModelCache *cache)
     if (g_str_equal (question->message->type, kinds[i].type) && !kinds[i].answer (question, cache, &error))
       pmt_connection_send_error (question->connection, question->message->id, error);
   pmt_message_free (question->message);
+  g_clear_pointer (&question->blobs, g_ptr_array_unref);
   pmt_connection_unref (question->connection);
   g_free (question);
 }
 
 gboolean
-pmt_question_answer (PmtWorker *worker, PmtConnection *connection, PmtMessage *message)
+pmt_question_answer (PmtWorker *worker, PmtConnection *connection, PmtMessage *message, PmtBlobs *blobs)
 {
   for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (g_str_equal (message->type, kinds[i].type)) {
       Question *question = g_new (Question, 1);
       question->connection = pmt_connection_ref (connection);
       question->message = message;
+      question->blobs = kinds[i].takes_blobs ? pmt_blobs_remove (blobs, message->id) : NULL;
       pmt_worker_push (worker, answer, question);
       return TRUE;
     }

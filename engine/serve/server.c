@@ -139,7 +139,7 @@ on_message (void *user, PmtConnection *connection, PmtMessage *message)
     pmt_jobs_keep (server->jobs, connection, message->id);
   } else if (g_str_equal (message->type, "bye")) {
     pmt_connection_close (connection);
-  } else if (pmt_question_answer (server->questions, connection, message)) {
+  } else if (pmt_question_answer (server->questions, connection, message, client->blobs)) {
     return;
   } else {
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "This engine (%s) does not know the message \"%s\".", PMT_VERSION, message->type);

@@ -42,6 +42,16 @@ refuse (const PmtSafetensors *file, GError **error, const char *format, ...)
   return FALSE;
 }
 
+static gboolean
+refuse_short (const PmtSafetensors *file, const char *at_least, uint64_t missing, GError **error)
+{
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
+               "'%s' is cut short: %s%" G_GUINT64_FORMAT " bytes are missing at its end, as when a download has broken off; get a fresh copy "
+               "of it.",
+               file->path, at_least, missing);
+  return FALSE;
+}
+
 /* Downloads that went wrong often leave something else under the right name. */
 static const char *
 looks_like (const uint8_t *bytes, size_t size)
@@ -77,8 +87,7 @@ check_frame (PmtSafetensors *file, GError **error)
   if (header_size > PMT_SAFETENSORS_MAX_HEADER)
     return refuse (file, error, "its header would be %" G_GUINT64_FORMAT " bytes long, more than the format allows", header_size);
   if (header_size > file->size - 8)
-    return refuse (file, error, "its header ends %" G_GUINT64_FORMAT " bytes after the end of the file, which is cut short",
-                   header_size - (file->size - 8));
+    return refuse_short (file, "at least ", header_size - (file->size - 8), error);
   if (header_size < 2 || file->bytes[8] != '{')
     return refuse (file, error, "its header does not begin with '{'");
   file->header_offset = 8;
@@ -88,7 +97,7 @@ check_frame (PmtSafetensors *file, GError **error)
 
 /* Fills `t` from an entry; offsets are still relative to the data. */
 static gboolean
-check_entry (const PmtSafetensors *file, const PmtHeaderEntry *entry, uint64_t data_size, PmtSafetensor *t, GError **error)
+check_entry (const PmtSafetensors *file, const PmtHeaderEntry *entry, PmtSafetensor *t, GError **error)
 {
   uint64_t count = 1, bytes = 0;
   gboolean fits = TRUE;
@@ -109,9 +118,6 @@ check_entry (const PmtSafetensors *file, const PmtHeaderEntry *entry, uint64_t d
     return refuse (file, error, "the shape of tensor '%s' has more elements than 64 bits can count", t->name);
   if (entry->end < entry->begin)
     return refuse (file, error, "tensor '%s' ends before it begins", t->name);
-  if (entry->end > data_size)
-    return refuse (file, error, "tensor '%s' ends %" G_GUINT64_FORMAT " bytes after the end of the file, which is cut short", t->name,
-                   entry->end - data_size);
   if (t->dtype != PMT_DTYPE_OTHER && entry->end - entry->begin != bytes)
     return refuse (file, error,
                    "tensor '%s' takes %" G_GUINT64_FORMAT " bytes where its shape and dtype need %" G_GUINT64_FORMAT, t->name,
@@ -159,14 +165,19 @@ static gboolean
 check_tensors (PmtSafetensors *file, GError **error)
 {
   const GArray *entries = file->header.entries;
-  uint64_t data_size = file->size - 8 - file->header_size, at = 0;
+  uint64_t data_size = file->size - 8 - file->header_size, needed = 0, at = 0;
 
   file->n_tensors = entries->len;
   file->tensors = g_new (PmtSafetensor, entries->len);
   file->by_name = g_new (guint, entries->len);
-  for (guint i = 0; i < entries->len; i++)
-    if (!check_entry (file, &g_array_index (entries, PmtHeaderEntry, i), data_size, &file->tensors[i], error))
+  for (guint i = 0; i < entries->len; i++) {
+    const PmtHeaderEntry *entry = &g_array_index (entries, PmtHeaderEntry, i);
+    if (!check_entry (file, entry, &file->tensors[i], error))
       return FALSE;
+    needed = MAX (needed, entry->end);
+  }
+  if (needed > data_size)
+    return refuse_short (file, "", needed - data_size, error);
   pmt_tensor_table_sort (file);
   for (guint i = 0; i < entries->len; i++) {
     PmtSafetensor *t = &file->tensors[i];

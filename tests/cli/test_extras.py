@@ -5,6 +5,7 @@ wrong."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import tap
 from files import Png, write_png
 
 DATA = Path(os.environ["PMT_TEST_DATA"])
+LORAS = DATA / "loras"
 TINY, EDITS = str(DATA / "runs" / "tiny"), str(DATA / "edits" / "model")
 
 
@@ -135,10 +137,94 @@ def test_tables(cli):
     assert b"controls\n  type " in cli.run("methods").stdout
 
 
+def test_another_vae(cli):
+    """--vae decodes otherwise; the latents, and all else, stay. The recipe has it, and gives the same picture again."""
+    vae, words = str(DATA / "runs" / "tiny-v" / "vae"), ("generate", "--model", TINY, "--prompt", "a", "--steps", 2, "--seed", 3)
+    for name, more in (("own", ()), ("other", ("--vae", vae)), ("unet", ("--unet", str(LORAS / "model" / "unet")))):
+        done = cli.run(*words, "--dump-latents", name + ".safetensors", "--out", name + ".png", *more)
+        assert done.returncode == 0 and done.stderr == b"", done
+    own, other, unet = (Png(str(cli.folder / (name + ".png"))) for name in ("own", "other", "unet"))
+    latents = {name: (cli.folder / (name + ".safetensors")).read_bytes() for name in ("own", "other", "unet")}
+    assert own.rows != other.rows and latents["own"] == latents["other"] != latents["unet"]
+    recipes = [json.loads(png.text["pentimento-recipe"]) for png in (own, other, unet)]
+    assert "vae" not in recipes[0] and recipes[1]["vae"] == vae and "unet" in recipes[2], recipes
+    assert len({recipe["model-hash"] for recipe in recipes}) == 3, recipes
+    (cli.folder / "other.json").write_text(json.dumps(recipes[1]))
+    done = cli.run("run", "other.json", "--out", "again.png")
+    assert done.returncode == 0 and done.stderr == b"", done
+    assert Png(str(cli.folder / "again.png")).rows == other.rows
+
+
+def test_preprocess(cli):
+    """Lines where the picture has an edge, at its size or the one that was asked for; a hole where an inpainting network is to see none."""
+    write_png(str(cli.folder / "edge.png"), 32, 24, lambda x, y: (255,) * 3 if x >= 16 else (0,) * 3)
+    write_png(str(cli.folder / "half.png"), 32, 24, lambda x, y: (255 * (y < 12),), 1)
+    for words, size in (((), (32, 24)), (("--size", "64x48"), (64, 48))):
+        done = cli.run("preprocess", "canny:low=50,high=150", "--image", "edge.png", "--out", "canny.png", *words)
+        assert done.returncode == 0 and done.stdout == b"canny.png\n" and done.stderr == b"", done
+        png = Png(str(cli.folder / "canny.png"))
+        white = {x for y in range(png.height) for x in range(png.width) if png[x, y] == (255, 255, 255)}
+        assert (png.width, png.height, png.channels) == (*size, 3) and white and all(abs(x - size[0] // 2) <= 1 for x in white), white
+    done = cli.run("preprocess", "inpaint", "--image", "edge.png", "--mask", "half.png", "--out", "hole.png")
+    hole = Png(str(cli.folder / "hole.png"))
+    assert done.returncode == 0 and hole.channels == 4 and hole[20, 3][3] == 0 and hole[20, 20] == (255, 255, 255, 255), done
+
+
+def test_preprocess_refused(cli):
+    for says, words in (
+        ("There is no preprocessor \"magic\"; ", ("magic", "--image", "in.png", "--out", "o.png")),
+        ("In preprocessor canny, \"low\" has to be from 0 to ", ("canny:low=9999", "--image", "in.png", "--out", "o.png")),
+        ("In preprocessor canny there is no parameter \"blur\"; it takes low, high", ("canny:blur=2", "--image", "in.png", "--out", "o.png")),
+        ("preprocess needs --image and --out; ", ("canny", "--out", "o.png")),
+        ("preprocess needs --image and --out; ", ("canny", "--image", "in.png")),
+        ("The command needs ID; ", ("--image", "in.png", "--out", "o.png")),
+        ("gone.png", ("canny", "--image", "gone.png", "--out", "o.png")),
+        ("needs a mask beside the picture; give one.", ("inpaint", "--image", "in.png", "--out", "o.png")),
+        ("The mask is 8×8 pixels and the picture is 64×48; make them the same size.",
+         ("inpaint", "--image", "in.png", "--mask", "small.png", "--out", "o.png")),
+        ("The size '64' is not of the form WIDTHxHEIGHT", ("canny", "--image", "in.png", "--size", "64", "--out", "o.png")),
+    ):
+        done = cli.run("preprocess", *words)
+        text = done.stderr.decode()
+        assert done.returncode == 1 and says in text and text.count("\n") == 1 and text.endswith(".\n"), (words, says, text)
+    assert not (cli.folder / "o.png").exists()
+
+
+def test_preprocessors(cli):
+    told = json.loads(cli.run("preprocessors", "--json").stdout)
+    ids = [p["id"] for p in told]
+    assert len(ids) == len(set(ids)) >= 12 and {"canny", "scribble", "lineart", "softedge", "lines", "depth", "normal", "tile"} <= set(ids), ids
+    assert all(p["label"] and p["summary"].endswith(".") and isinstance(p["controls"], list) for p in told), told
+    assert [p["id"] for p in told if p["needs_mask"]] == ["inpaint"], told
+    text = cli.run("preprocessors").stdout.decode()
+    assert all(f"\n{name} " in "\n" + text for name in ids), text
+    # each of them makes a picture with what it says is its default
+    for p in told:
+        words = ("--mask", "white.png") if p["needs_mask"] else ()
+        done = cli.run("preprocess", p["id"], "--image", "in.png", "--out", "made.png", *words)
+        made = Png(str(cli.folder / "made.png"))
+        assert done.returncode == 0 and (made.width, made.height) == (64, 48), (p["id"], done.stderr)
+
+
+def test_tokens_of_two_encoders(cli):
+    """They are shown apart where they count apart."""
+    shutil.copytree(DATA / "families" / "sdxl", cli.folder / "sdxl")
+    words = ("tokens", "--model", "sdxl", "--prompt", "a red circle " * 9, "--long-prompts", "truncate")
+    same = cli.run(*words).stdout.decode()
+    assert "27 of 18 tokens, the rest is cut\n" in same and "text encoder 2" not in same, same
+    config = cli.folder / "sdxl" / "tokenizer_2" / "tokenizer_config.json"
+    config.chmod(0o600)
+    config.write_text(json.dumps({**json.loads(config.read_text()), "model_max_length": 12}))
+    other = cli.run(*words).stdout.decode()
+    assert other.endswith("the rest is cut\ntext encoder 2: 27 of 10 tokens in 1 chunk, 17 cut\n"), other
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="pmt-extras-") as folder:
         cli = Cli(os.path.abspath(sys.argv[1]), os.path.realpath(folder))
         write_png(str(cli.folder / "in.png"), 64, 48, lambda x, y: (x * 4, y * 5, 100))
+        write_png(str(cli.folder / "small.png"), 8, 8, lambda x, y: (255,), 1)
+        write_png(str(cli.folder / "white.png"), 64, 48, lambda x, y: (255,), 1)
         tap.run(globals(), "extras", cli=cli)
 
 

@@ -427,6 +427,39 @@ remove_tree (const char *path)
   g_remove (path);
 }
 
+/* The model in memory answers only for the same parts, and a part that was replaced on disk is read anew. */
+static void
+test_models_with_other_parts (void)
+{
+  g_autofree char *folder = link_model (), *other = link_model (), *vae = g_build_filename (other, "vae", NULL);
+  g_autofree char *config = g_build_filename (vae, "config.json", NULL), *text = NULL;
+  const PmtModelParts parts = { .vae = vae }, unknown = { .vae = "/nowhere" };
+  PmtModelCache *cache = pmt_model_cache_new ();
+  GError *error = NULL;
+  gsize size;
+  PmtModel *own = pmt_model_cache_get (cache, folder, NULL, &error), *first = pmt_model_cache_get (cache, folder, &parts, &error);
+  PmtModel *again = pmt_model_cache_get (cache, folder, &parts, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (own != first && first == again);
+  pmt_model_unref (again);
+  g_assert_cmpstr (pmt_model_hash (own), !=, pmt_model_hash (first));
+  g_assert_true (g_file_get_contents (config, &text, &size, NULL) && g_file_set_contents (config, text, (gssize) size, NULL));
+  again = pmt_model_cache_get (cache, folder, &parts, &error);
+  g_assert_no_error (error);
+  g_assert_true (again != first);
+  g_assert_null (pmt_model_cache_get (cache, folder, &unknown, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "/nowhere"));
+  g_clear_error (&error);
+  pmt_model_unref (own);
+  pmt_model_unref (first);
+  pmt_model_unref (again);
+  pmt_model_cache_free (cache);
+  remove_tree (folder);
+  remove_tree (other);
+}
+
 /* pentimento.json in the model's folder gives what the job leaves out, and a changed model is opened anew. */
 static void
 test_recommendations_and_changed_models (void)
@@ -444,14 +477,14 @@ test_recommendations_and_changed_models (void)
   pmt_job_run (job, cache, NULL, &hooks, NULL, &error);
   g_assert_no_error (error);
   g_assert_nonnull (strstr (kept.recipe, "\"sampler\":\"dpmpp-2m-karras\",\"steps\":20,\"guidance\":7.0"));
-  first = pmt_model_cache_get (cache, folder, &error);
-  second = pmt_model_cache_get (cache, folder, &error);
+  first = pmt_model_cache_get (cache, folder, NULL, &error);
+  second = pmt_model_cache_get (cache, folder, NULL, &error);
   g_assert_true (first && first == second);
   pmt_model_unref (second);
 
   g_file_set_contents (file, "{\"steps\": 3, \"guidance\": 2.5, \"sampler\": \"ddim\"}", -1, &error);
   g_assert_no_error (error);
-  second = pmt_model_cache_get (cache, folder, &error);
+  second = pmt_model_cache_get (cache, folder, NULL, &error);
   g_assert_true (second && first != second);
   pmt_model_unref (first);
   pmt_model_unref (second);
@@ -502,6 +535,7 @@ main (int argc, char **argv)
   g_test_add_func ("/job/stops", test_stops);
   g_test_add_func ("/job/estimate", test_estimate);
   g_test_add_func ("/job/recommendations-and-changed-models", test_recommendations_and_changed_models);
+  g_test_add_func ("/job/models-with-other-parts", test_models_with_other_parts);
   g_test_add_func ("/job/another-model-is-said", test_another_model_is_said);
   status = g_test_run ();
   pmt_picture_clear (&image);

@@ -50,6 +50,44 @@ test_decodes (void)
   pmt_result_clear (&tiny);
 }
 
+/* The model's own autoencoder is loaded and counted only where something is encoded, or decoded without the tiny one. */
+static void
+test_loads_what_it_needs (void)
+{
+  g_autofree char *path = data_path ("taesd_decoder.safetensors");
+  GError *error = NULL;
+  PmtTaesd *net = pmt_taesd_open (path, 4, &error);
+  g_assert_no_error (error);
+  const size_t vae = pmt_vae_weight_bytes (pmt_model_vae_dry (model, NULL)), tiny = pmt_taesd_weight_bytes (net);
+  pmt_taesd_free (net);
+  PmtRequest q = runs_request (&runs, model);
+  PmtCost plain, cost;
+  g_assert_true (pmt_run_cost (&q, &plain, NULL));
+  const struct {
+    const char *taesd;
+    const float *image;
+    bool latent_only;
+    size_t bytes;
+  } cases[] = {
+    { path, NULL, false, plain.weight_bytes - vae + tiny }, { NULL, NULL, true, plain.weight_bytes - vae },
+    { path, runs.picture, false, plain.weight_bytes + tiny }, { NULL, NULL, false, plain.weight_bytes },
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    PmtModel *fresh = runs_model ("tiny");
+    q = runs_request (&runs, fresh);
+    q.taesd = cases[i].taesd;
+    q.image = cases[i].image;
+    q.strength = 0.5;
+    q.latent_only = cases[i].latent_only;
+    g_assert_true (pmt_run_cost (&q, &cost, NULL));
+    g_assert_cmpuint (cost.weight_bytes, ==, cases[i].bytes);
+    PmtResult result = runs_do (&q);
+    g_assert_cmpuint (pmt_model_resident_bytes (fresh), ==, cases[i].bytes);
+    pmt_result_clear (&result);
+    pmt_model_unref (fresh);
+  }
+}
+
 static void
 expect (const PmtRequest *q, int code, const char *part)
 {
@@ -149,6 +187,7 @@ main (int argc, char **argv)
   runs_open (&runs);
   model = runs_model ("tiny");
   g_test_add_func ("/taesd/decodes", test_decodes);
+  g_test_add_func ("/taesd/loads-what-it-needs", test_loads_what_it_needs);
   g_test_add_func ("/taesd/refusals", test_refusals);
   g_test_add_func ("/taesd/tiling", test_tiling);
   g_test_add_func ("/taesd/tiled-start", test_tiled_start);

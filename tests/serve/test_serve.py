@@ -249,6 +249,31 @@ def test_lists_and_tokens(program):
         assert wrong["type"] == "error" and "long-prompts" in wrong["message"], wrong
 
 
+def test_preprocess(program):
+    """A control picture of the blobs that were sent for it, which are used up then."""
+    with Engine(program) as engine:
+        client = engine.client()
+        told = client.ask({"type": "preprocessors", "id": 1})["preprocessors"]
+        assert {"canny", "inpaint", "tile"} <= {p["id"] for p in told} and all("params" in p and "controls" in p for p in told), told
+        image, mask = fill_blobs(64)
+        for header, payload in (image, mask):
+            client.send(dict(header, type="blob", id=2), payload)
+        made = client.ask({"type": "preprocess", "id": 2, "preprocess": "inpaint"})
+        assert (made["type"], made["id"], made["width"], made["height"], made["channels"], made["dtype"]) == ("preprocess", 2, 64, 64, 4, "f32")
+        rgba = pixels(made["payload"])
+        inside, outside = 4 * (50 * 64 + 50), 4 * (5 * 64 + 5)
+        assert rgba[inside:inside + 4] == (0, 0, 0, 0) and rgba[outside + 3] == 1 and abs(rgba[outside + 1] - 0.6) < 1e-2, rgba[:8]
+        gone = client.ask({"type": "preprocess", "id": 2, "preprocess": "canny"})
+        assert gone["type"] == "error" and gone["message"].startswith("There is no picture to prepare; "), gone
+        client.send(dict(image[0], type="blob", id=3), image[1])
+        wrong = client.ask({"type": "preprocess", "id": 3, "preprocess": "canny:low=none"})
+        assert wrong["type"] == "error" and wrong["id"] == 3 and 'In preprocessor canny, "low"' in wrong["message"], wrong
+        nothing = client.ask({"type": "preprocess", "id": 4})
+        assert nothing["type"] == "error" and "preprocessor" in nothing["message"] and "canny" in nothing["message"], nothing
+        client.send(dict(image[0], type="blob", id=5), image[1])
+        assert pixels(client.ask({"type": "preprocess", "id": 5, "preprocess": "canny:low=50,high=150"})["payload"])[:4] == (0, 0, 0, 1)
+
+
 def test_question_is_answered_while_a_job_runs(program):
     with Engine(program) as engine:
         client = engine.client()

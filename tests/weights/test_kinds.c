@@ -313,7 +313,7 @@ test_cut_short (void)
 
   g_assert_cmpint (truncate (path, (off_t) 3 << 30), ==, 0);
   g_assert_false (pmt_kind_of_file (path, &info, &error));
-  files_assert_error (error, PMT_ERROR_FORMAT, path, "cut short; get a fresh copy of it");
+  files_assert_error (error, PMT_ERROR_FORMAT, path, "bytes are missing at its end, as when a download has broken off; get a fresh copy of it.");
   g_autoptr (JsonObject) report = pmt_model_files_inspect (path, NULL);
   g_assert_cmpstr (json_array_get_string_element (json_object_get_array_member (report, "problems"), 0), ==, error->message);
   files_remove (folder);

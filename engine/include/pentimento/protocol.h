@@ -11,7 +11,7 @@
  *
  * client -> engine
  *   hello      {protocol: PMT_PROTOCOL_VERSION, client: "name version"}          first message; answered by hello
- *   blob       {name, width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job with this id
+ *   blob       {name, width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job or preprocess with this id
  *              name is "image", "mask" (the only one with 1 channel), or what a control or reference of the job calls its picture
  *              ("control-0", "reference-1", …; at most 100 bytes). At most 32 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
  *   job        {job: {…recipe…}}      runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
@@ -19,6 +19,9 @@
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id stops stepping and decodes its present estimate
  *   models | methods | samplers | preprocessors {}    answers of the same type
+ *   preprocess {preprocess: "ID" or "ID:key=value,…"}   makes a control picture of the blob "image" of this id (some look at a blob "mask"
+ *                                     too); answers preprocess {width, height, channels: 4, dtype: "f32"} + payload of the same size,
+ *                                     transparent where an inpainting ControlNet is to see nothing
  *   tokens     {model?, prompt, prompt-syntax?, long-prompts?, embeddings?: as in a recipe}
  *                                     answers tokens {count, limit: tokens of a chunk, cut, chunks, counts: [tokens of each chunk],
  *                                     ends: [byte of the prompt where each further chunk begins], words: [learned words in it],
@@ -53,6 +56,7 @@
  *   prediction       "auto" (default) | "epsilon" | "v_prediction" | "sample": where the model's files don't say it or are wrong
  *   refiner, refiner-start   path of a second model of the same latents (SDXL) and the part of the noise levels at which it takes over
  *   vae-tiling       "auto" (default: where memory is short) | "on" | "off";  taesd: path of a tiny autoencoder that decodes instead
+ *   vae, unet        paths of a VAE and a UNet that stand in for the model's own ("" = none)
  *   size             [w, h] of the run in pixels; for fill and edit optional (chosen from the region)
  *   region           fill, edit: {canvas: [W, H], selection: [x, y, w, h] bounds of the mask in canvas pixels,
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),

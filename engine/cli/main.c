@@ -32,7 +32,7 @@ print_help (FILE *stream)
 {
   fputs ("Usage: pentimento-engine COMMAND [OPTION…]\n\nCommands:\n", stream);
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
-    fprintf (stream, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf (stream, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
   fputs ("\n'pentimento-engine COMMAND --help' lists a command's options; --version prints the version.\n", stream);
 }
 

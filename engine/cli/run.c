@@ -3,6 +3,7 @@
 
 #include "engine/cli/job-options.h"
 #include "engine/cli/options-extras.h"
+#include "engine/image/file.h"
 
 /* Takes a field that names a file, relative to the job's own folder, out of the job. */
 static gboolean
@@ -21,6 +22,12 @@ take_file (JsonObject *job, const char *field, const char *folder, char **path, 
   return TRUE;
 }
 
+static gboolean
+is_png (const char *path)
+{
+  return g_str_has_suffix (path, ".png") || g_str_has_suffix (path, ".PNG");
+}
+
 static JsonObject *
 load_job (const char *path, GError **error)
 {
@@ -30,7 +37,12 @@ load_job (const char *path, GError **error)
   gsize length;
   JsonNode *root;
 
-  if (!g_file_get_contents (path, &text, &length, &problem)) {
+  if (is_png (path)) {
+    text = pmt_picture_recipe (path, error);
+    if (!text)
+      return NULL;
+    length = strlen (text);
+  } else if (!g_file_get_contents (path, &text, &length, &problem)) {
     gboolean missing = g_error_matches (problem, G_FILE_ERROR, G_FILE_ERROR_NOENT);
     g_set_error (error, PMT_ERROR, missing ? PMT_ERROR_NOT_FOUND : PMT_ERROR_IO, "The job file '%s' %s; check the name.", path,
                  missing ? "does not exist" : "cannot be read");
@@ -49,13 +61,15 @@ load_job (const char *path, GError **error)
   return json_object_ref (json_node_get_object (root));
 }
 
-/* "folder/job.json" -> "folder/job.png" */
+/* "folder/job.json" -> "folder/job.png"; a picture's recipe does not write over the picture */
 static char *
 default_out (const char *path)
 {
   g_autofree char *stem = g_str_has_suffix (path, ".json") ? g_strndup (path, strlen (path) - 5) : g_strdup (path);
 
-  return g_strconcat (stem, ".png", NULL);
+  if (is_png (path))
+    stem[strlen (stem) - strlen (".png")] = '\0';
+  return g_strconcat (stem, is_png (path) ? "-again.png" : ".png", NULL);
 }
 
 static gboolean
@@ -63,7 +77,7 @@ run (int argc, char **argv, GError **error)
 {
   PmtJobFiles files = { 0 };
   const GOptionEntry entries[] = {
-    { "out", 0, 0, G_OPTION_ARG_FILENAME, &files.out, "PNG or JPEG to write (default: the job file's name with .png)", "FILE.png" },
+    { "out", 0, 0, G_OPTION_ARG_FILENAME, &files.out, "PNG or JPEG to write (default: the job file's name with .png, a picture's with -again.png)", "FILE.png" },
     { "progress", 0, 0, G_OPTION_ARG_NONE, &files.progress, "One line per step instead of a bar", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -71,8 +85,9 @@ run (int argc, char **argv, GError **error)
   JsonObject *job = NULL;
   gboolean good;
 
-  good = pmt_cli_parse (&pmt_command_run, "JOB.json",
-                        "A job is a recipe as PNG files carry it, with the fields \"image\" and \"mask\" naming files beside the job; \"image\" of a control or reference does so too.", entries,
+  good = pmt_cli_parse (&pmt_command_run, "JOB.json|PICTURE.png",
+                        "A job is a recipe as PNG files carry it, with the fields \"image\" and \"mask\" naming files beside the job; \"image\" of a control or\n"
+                        "reference does so too. A PNG that carries a recipe serves as well, where that needs no such file.", entries,
                         argc, argv, &path, 1, error) &&
          (job = load_job (path, error)) != NULL;
   if (good) {

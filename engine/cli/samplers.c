@@ -22,7 +22,7 @@ run (int argc, char **argv, GError **error)
     return TRUE;
   }
   for (int i = 0; pmt_samplers[i]; i++)
-    printf ("%-18s %s\n", pmt_samplers[i]->id, pmt_samplers[i]->label);
+    printf ("%-20s %s\n", pmt_samplers[i]->id, pmt_samplers[i]->label);
   return TRUE;
 }
 

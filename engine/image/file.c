@@ -91,6 +91,18 @@ pmt_mask_load (const char *path, PmtPicture *mask, GError **error)
   return good;
 }
 
+char *
+pmt_picture_recipe (const char *path, GError **error)
+{
+  g_autoptr (GdkPixbuf) pixbuf = load (path, error);
+  const char *recipe = pixbuf ? gdk_pixbuf_get_option (pixbuf, "tEXt::" PMT_RECIPE_PARASITE) : NULL;
+
+  if (pixbuf && !recipe)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The picture '%s' carries no recipe; name a PNG as this program wrote it, or a job file.",
+                 path);
+  return g_strdup (recipe);
+}
+
 /* gdk-pixbuf's name of the format that a file name's ending asks for; NULL + error. */
 static const char *
 format_of (const char *path, GError **error)

@@ -10,6 +10,9 @@
 /* PNG, JPEG and whatever else the system's gdk-pixbuf reads, as RGBA (alpha 1 where the file has none); a camera's orientation mark
  * is obeyed. `has_alpha` may be NULL. PMT_ERROR_NOT_FOUND, PMT_ERROR_FORMAT, PMT_ERROR_MEMORY, naming the file. */
 gboolean pmt_picture_load (const char *path, PmtPicture *picture, gboolean *has_alpha, GError **error);
+/* The recipe in the chunk PMT_RECIPE_PARASITE of a PNG that pmt_picture_save wrote, newly allocated. NULL + error when the file cannot be read
+ * (as pmt_picture_load) or has none (PMT_ERROR_INPUT). */
+char *pmt_picture_recipe (const char *path, GError **error);
 
 /* The same as a mask of one channel: luminance (Rec. 601 weights on the encoded values) times alpha. */
 gboolean pmt_mask_load (const char *path, PmtPicture *mask, GError **error);

@@ -110,6 +110,17 @@ def test_generate(cli):
     assert recipe["engine"] and recipe["cpu"] and recipe["threads"] >= 1 and len(recipe["model-hash"]) == 64
 
 
+def test_recipes_in_pictures(cli):
+    """A picture is a job file too; one that carries no recipe is not."""
+    generate(cli, "told.png", "--size", "64x48")
+    for name, words in (("told-again.png", ()), ("told-2.png", ("--out", cli.path("told-2.png")))):
+        done = cli.good("run", cli.path("told.png"), *words)
+        assert Path(cli.path(name)).read_bytes() == Path(cli.path("told.png")).read_bytes() and done.stderr == b"", done
+    cli.bad("run", cli.path("in.png"), say=["in.png", "carries no recipe; "])
+    cli.bad("run", cli.path("text.png"), say=["text.png"])
+    cli.bad("run", cli.path("nowhere.png"), say=["nowhere.png"])
+
+
 def test_sizes_are_rounded_and_said(cli):
     done = generate(cli, "b.png", "--size", "60x51")
     png = Png(cli.path("b.png"))

@@ -2,7 +2,6 @@
 #include "tests/methods/loras.h"
 
 #include <json-glib/json-glib.h>
-#include <string.h>
 
 enum { LATENT = 4 * 8 * 6 };
 /* Of a whole run of four steps, against f32 on the other side too. */
@@ -13,10 +12,9 @@ loras_open (Loras *loras)
 {
   GError *error = NULL;
   loras->folder = g_build_filename (g_getenv ("PMT_TEST_DATA"), "loras", NULL);
-  g_autofree char *model = g_build_filename (loras->folder, "model", NULL);
+  g_autofree char *model = runs_path ("loras", "model");
   g_autofree char *latents = loras_path (loras, "latents");
-  loras->model = pmt_model_open (model, &error);
-  g_assert_no_error (error);
+  loras->model = runs_open_model (model);
   loras->latents = pmt_safetensors_open (latents, &error);
   g_assert_no_error (error);
   loras->request = (PmtRequest) { .model = loras->model, .prompt = "a red circle left of a blue house", .negative = "blurry", .width = 64,
@@ -119,19 +117,4 @@ loras_add_cases (const Loras *loras, const char *prefix, bool others)
     added++;
   }
   g_assert_cmpuint (added, >=, 4);
-}
-
-void
-loras_refused (const PmtRequest *request, PmtError code, const char *part)
-{
-  GError *error = NULL;
-  PmtResult result;
-  g_assert_false (pmt_run (request, &result, &error));
-  g_assert_error (error, PMT_ERROR, (int) code);
-  g_test_message ("%s", error->message);
-  if (!strstr (error->message, part))
-    g_error ("'%s' does not say '%s'", error->message, part);
-  g_assert_null (strchr (error->message, '\n'));
-  g_assert_true (g_str_has_suffix (error->message, "."));
-  g_clear_error (&error);
 }

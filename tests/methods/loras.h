@@ -19,5 +19,3 @@ PmtWeightEdit loras_edit (const Loras *loras, const char *name, double strength,
 void loras_add_cases (const Loras *loras, const char *prefix, bool others);
 /* Runs with these edits; errors end the test. */
 PmtResult loras_run (const Loras *loras, PmtWeightEdit *edits, int n);
-/* Runs, wants an error of that code whose sentence holds `part`. */
-void loras_refused (const PmtRequest *request, PmtError code, const char *part);

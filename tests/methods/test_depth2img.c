@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <string.h>
-
 #include "tests/sample/edits.h"
 
 static Runs runs;
@@ -76,31 +74,20 @@ test_mask (void)
 }
 
 static void
-refused (const PmtRequest *q, PmtError code, const char *says)
-{
-  g_autoptr (GError) error = NULL;
-  PmtResult result;
-  g_assert_false (pmt_run (q, &result, &error));
-  g_assert_error (error, PMT_ERROR, (int) code);
-  if (!strstr (error->message, says))
-    g_error ("%s: does not say '%s'", error->message, says);
-}
-
-static void
 test_errors (void)
 {
   PmtModel *plain = runs_model ("tiny");
   PmtMethodUse use = runs_use ("depth2img");
   PmtRequest q = request ();
   q.depth = NULL;
-  refused (&q, PMT_ERROR_INPUT, "draws what a depth map tells; give the map as a control of type depth that has no model of its own.");
+  runs_refused (&q, PMT_ERROR_INPUT, "draws what a depth map tells; give the map as a control of type depth that has no model of its own.");
   q = request ();
   q.model = plain;
-  refused (&q, PMT_ERROR_UNSUPPORTED, "takes no depth map: its unet has 4 channels; give the control of type depth a ControlNet");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "takes no depth map: its unet has 4 channels; give the control of type depth a ControlNet");
   q = runs_request (&runs, plain);
   q.methods = &use;
   q.n_methods = 1;
-  refused (&q, PMT_ERROR_INPUT, "needs a depth map and a network with 5 input channels, and this one has 4");
+  runs_refused (&q, PMT_ERROR_INPUT, "needs a depth map and a network with 5 input channels, and this one has 4");
   pmt_param_values_clear (&use.values);
   pmt_model_unref (plain);
 }

@@ -170,23 +170,10 @@ test_file (void)
 /* ---- refusals --------------------------------------------------------------------------------------------------------- */
 
 static void
-refuses (const PmtRequest *q, PmtError code, const char *words)
-{
-  GError *error = NULL;
-  PmtResult result;
-  g_assert_false (pmt_run (q, &result, &error));
-  g_test_message ("%s", error->message);
-  g_assert_error (error, PMT_ERROR, (int) code);
-  if (!strstr (error->message, words))
-    g_error ("\"%s\" does not say \"%s\"", error->message, words);
-  g_clear_error (&error);
-}
-
-static void
 refuses_box (PmtLayoutBox box, const char *words)
 {
   PmtRequest q = request (&box, 1);
-  refuses (&q, PMT_ERROR_INPUT, words);
+  runs_refused (&q, PMT_ERROR_INPUT, words);
 }
 
 static void
@@ -196,7 +183,7 @@ test_boxes (void)
   for (int i = 0; i < 31; i++)
     many[i] = two[0];
   PmtRequest q = request (many, 31);
-  refuses (&q, PMT_ERROR_INPUT, "There are 31 boxes and a GLIGEN model takes at most 30; leave 1 of them out");
+  runs_refused (&q, PMT_ERROR_INPUT, "There are 31 boxes and a GLIGEN model takes at most 30; leave 1 of them out");
   q.layout.n_boxes = 30;
   PmtResult full = runs_do (&q);
   pmt_result_clear (&full);
@@ -210,7 +197,7 @@ test_boxes (void)
   refuses_box ((PmtLayoutBox) { 0, 0, 1, 1, "red house red house red house red house red house red house red house red house" }, "too long");
   q = request (two, 2);
   q.layout.beta = 1.1;
-  refuses (&q, PMT_ERROR_INPUT, "beta");
+  runs_refused (&q, PMT_ERROR_INPUT, "beta");
 }
 
 static void
@@ -222,20 +209,20 @@ test_models (void)
   PmtModel *ungated = runs_model ("tiny");
   PmtRequest q = request (two, 2);
   q.model = ungated;
-  refuses (&q, PMT_ERROR_UNSUPPORTED, "without grounding weights");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "without grounding weights");
   g_autofree char *path = write_alone (folder, "", NULL);
   q.layout.model = path;
-  refuses (&q, PMT_ERROR_UNSUPPORTED, "for text of width 16 and the model has text of width 32");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "for text of width 16 and the model has text of width 32");
   q = request (two, 2);
   q.layout.model = "/nowhere/gligen.safetensors";
-  refuses (&q, PMT_ERROR_NOT_FOUND, "There is no GLIGEN model at '/nowhere/gligen.safetensors'");
+  runs_refused (&q, PMT_ERROR_NOT_FOUND, "There is no GLIGEN model at '/nowhere/gligen.safetensors'");
   g_autofree char *adapter = grounding_path ("ip-base.safetensors");
   q.layout.model = adapter;
-  refuses (&q, PMT_ERROR_UNSUPPORTED, "an IP-Adapter without grounding weights");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "an IP-Adapter without grounding weights");
   g_free (write_alone (folder, "", "middle_block"));
   g_free (write_alone (folder, "", "mid_block"));
   q.layout.model = path;
-  refuses (&q, PMT_ERROR_UNSUPPORTED, "mid_block.attentions.0.transformer_blocks.0");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "mid_block.attentions.0.transformer_blocks.0");
   pmt_model_unref (ungated);
   grounding_remove (folder);
 }

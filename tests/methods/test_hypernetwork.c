@@ -79,7 +79,7 @@ refused (Made m, PmtError code, const char *part)
   PmtRequest q = loras.request;
   q.weight_edits = &edit;
   q.n_weight_edits = 1;
-  loras_refused (&q, code, part);
+  runs_refused (&q, code, part);
   g_remove (path);
 }
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <string.h>
-
 #include "tests/sample/edits.h"
 
 static Runs runs;
@@ -84,37 +82,26 @@ test_inputs (void)
 }
 
 static void
-refused (const PmtRequest *q, PmtError code, const char *says)
-{
-  g_autoptr (GError) error = NULL;
-  PmtResult result;
-  g_assert_false (pmt_run (q, &result, &error));
-  g_assert_error (error, PMT_ERROR, (int) code);
-  if (!strstr (error->message, says))
-    g_error ("%s: does not say '%s'", error->message, says);
-}
-
-static void
 test_errors (void)
 {
   PmtModel *plain = runs_model ("tiny"), *only = edits_model_with ("model/unet_edit");
   PmtMethodUse use = runs_use ("instruct-pix2pix"), guidance = runs_use ("guidance");
   PmtRequest q = request ();
   q.model = plain;
-  refused (&q, PMT_ERROR_UNSUPPORTED, "follows no instructions: its unet takes 4 channels; choose an InstructPix2Pix model, whose unet takes 8.");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "follows no instructions: its unet takes 4 channels; choose an InstructPix2Pix model, whose unet takes 8.");
   q = request ();
   q.image = NULL;
-  refused (&q, PMT_ERROR_INPUT, "There is an instruction and no picture to follow it on; give the picture.");
+  runs_refused (&q, PMT_ERROR_INPUT, "There is an instruction and no picture to follow it on; give the picture.");
   q = request ();
   q.methods = &guidance;
   q.n_methods = 1;
-  refused (&q, PMT_ERROR_INPUT, "The methods instruct-pix2pix and guidance cannot be used together");
+  runs_refused (&q, PMT_ERROR_INPUT, "The methods instruct-pix2pix and guidance cannot be used together");
   q = runs_request (&runs, only);
-  refused (&q, PMT_ERROR_UNSUPPORTED, "changes pictures by instructions and does nothing else; give it to the task edit");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "changes pictures by instructions and does nothing else; give it to the task edit");
   q = runs_request (&runs, model); /* its plain UNet */
   q.methods = &use;
   q.n_methods = 1;
-  refused (&q, PMT_ERROR_INPUT, "follows from the task edit");
+  runs_refused (&q, PMT_ERROR_INPUT, "follows from the task edit");
   pmt_param_values_clear (&use.values);
   pmt_param_values_clear (&guidance.values);
   pmt_model_unref (plain);

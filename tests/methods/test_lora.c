@@ -100,7 +100,7 @@ test_memory (void)
   q.weight_edits = edits;
   q.n_weight_edits = 2;
   q.memory_limit = plain.peak_bytes + (both - none) / 2;
-  loras_refused (&q, PMT_ERROR_MEMORY, "memory");
+  runs_refused (&q, PMT_ERROR_MEMORY, "memory");
   pmt_result_clear (&plain);
   pmt_result_clear (&with);
   pmt_result_clear (&again);
@@ -127,7 +127,7 @@ test_cancel (void)
   q.cancel = &cancel;
   q.progress = stop_at_last;
   q.progress_user = &cancel;
-  loras_refused (&q, PMT_ERROR_CANCELLED, "Applying the LoRA was cancelled");
+  runs_refused (&q, PMT_ERROR_CANCELLED, "Applying the LoRA was cancelled");
   PmtResult after = loras_run (&loras, NULL, 0);
   runs_assert_equal (&first, &after);
   pmt_result_clear (&first);
@@ -220,7 +220,7 @@ refused_file (const char *path, PmtError code, const char *part)
   PmtRequest q = loras.request;
   q.weight_edits = &edit;
   q.n_weight_edits = 1;
-  loras_refused (&q, code, part);
+  runs_refused (&q, code, part);
 }
 
 /* Some keys that fit nothing: the rest is applied, and a note lists them. */
@@ -299,7 +299,7 @@ test_refusals (void)
   PmtRequest q = loras.request;
   q.weight_edits = &edit;
   q.n_weight_edits = 1;
-  loras_refused (&q, PMT_ERROR_INPUT, "-100 to 100");
+  runs_refused (&q, PMT_ERROR_INPUT, "-100 to 100");
   free_edits (&edit, 1);
 }
 

@@ -89,31 +89,19 @@ test_loads_what_it_needs (void)
 }
 
 static void
-expect (const PmtRequest *q, int code, const char *part)
-{
-  GError *error = NULL;
-  PmtResult r;
-  g_assert_false (pmt_run (q, &r, &error));
-  g_assert_error (error, PMT_ERROR, code);
-  if (!strstr (error->message, part))
-    g_error ("'%s' is not in: %s", part, error->message);
-  g_error_free (error);
-}
-
-static void
 test_refusals (void)
 {
   g_autofree char *encoder = data_path ("taesd_encoder.safetensors"), *none = data_path ("none.safetensors");
   PmtRequest q = runs_request (&runs, model);
   q.taesd = encoder;
-  expect (&q, PMT_ERROR_UNSUPPORTED, "holds the encoder alone");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "holds the encoder alone");
   q.taesd = none;
-  expect (&q, PMT_ERROR_NOT_FOUND, "none.safetensors");
+  runs_refused (&q, PMT_ERROR_NOT_FOUND, "none.safetensors");
   PmtMethodUse use = runs_use ("taesd");
   q.taesd = NULL;
   q.methods = &use;
   q.n_methods = 1;
-  expect (&q, PMT_ERROR_INPUT, "needs a tiny autoencoder");
+  runs_refused (&q, PMT_ERROR_INPUT, "needs a tiny autoencoder");
   pmt_param_values_clear (&use.values);
 }
 
@@ -147,7 +135,7 @@ test_tiling (void)
   g_assert_true (pmt_run_cost (&q, &cost, NULL));
   g_assert_cmpuint (cost.activation_bytes, ==, chosen.peak_bytes);
   q.vae_tiling = PMT_VAE_TILING_OFF;
-  expect (&q, PMT_ERROR_MEMORY, "96 x 160");
+  runs_refused (&q, PMT_ERROR_MEMORY, "96 x 160");
 
   PmtRequest small = runs_request (&runs, model);
   small.vae_tiling = PMT_VAE_TILING_ON;

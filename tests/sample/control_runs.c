@@ -9,19 +9,13 @@ enum { MOST = 4 };
 static JsonObject *list;
 static PmtSafetensors *tensors;
 
-static char *
-data_path (const char *name)
-{
-  return g_build_filename (g_getenv ("PMT_TEST_DATA"), "controls", name, NULL);
-}
-
 static void
 open_data (void)
 {
   GError *error = NULL;
   if (list)
     return;
-  g_autofree char *json = data_path ("controls.json"), *path = data_path ("controls.safetensors");
+  g_autofree char *json = runs_path ("controls", "controls.json"), *path = runs_path ("controls", "controls.safetensors");
   list = pmt_config_load (json, &error);
   g_assert_no_error (error);
   tensors = pmt_safetensors_open (path, &error);
@@ -38,18 +32,15 @@ control_runs_close (void)
 PmtModel *
 control_runs_model (const char *name)
 {
-  GError *error = NULL;
-  g_autofree char *path = data_path (name);
-  PmtModel *model = pmt_model_open (path, &error);
-  g_assert_no_error (error);
-  return model;
+  g_autofree char *path = runs_path ("controls", name);
+  return runs_open_model (path);
 }
 
 char *
 control_runs_net (const char *name)
 {
   open_data ();
-  return data_path (json_object_get_string_member (json_object_get_object_member (list, "files"), name));
+  return runs_path ("controls", json_object_get_string_member (json_object_get_object_member (list, "files"), name));
 }
 
 static float *

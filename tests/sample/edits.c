@@ -7,26 +7,11 @@
 
 enum { LATENT = 4 * 8 * 6 };
 
-static char *
-data_path (const char *name)
-{
-  return g_build_filename (g_getenv ("PMT_TEST_DATA"), "edits", name, NULL);
-}
-
-static PmtModel *
-open_model (const char *path)
-{
-  GError *error = NULL;
-  PmtModel *model = pmt_model_open (path, &error);
-  g_assert_no_error (error);
-  return model;
-}
-
 PmtModel *
 edits_model (void)
 {
-  g_autofree char *path = data_path ("model");
-  return open_model (path);
+  g_autofree char *path = runs_path ("edits", "model");
+  return runs_open_model (path);
 }
 
 PmtModel *
@@ -42,7 +27,7 @@ edits_model_with (const char *unet)
     g_autofree char *from = g_canonicalize_filename (relative, NULL), *to = g_build_filename (folder, is_unet ? "unet" : parts[i], NULL);
     g_assert_cmpint (symlink (from, to), ==, 0);
   }
-  PmtModel *model = open_model (folder);
+  PmtModel *model = runs_open_model (folder);
   /* load what a run would load later: the folder goes */
   g_assert_nonnull (pmt_model_unet (model, PMT_UNET_MAIN, NULL, &error));
   g_assert_nonnull (pmt_model_vae (model, NULL, &error));
@@ -60,7 +45,7 @@ edits_model_with (const char *unet)
 static float *
 tensor (const char *name, size_t n)
 {
-  g_autofree char *path = data_path ("edits.safetensors");
+  g_autofree char *path = runs_path ("edits", "edits.safetensors");
   GError *error = NULL;
   PmtSafetensors *file = pmt_safetensors_open (path, &error);
   g_assert_no_error (error);
@@ -101,7 +86,7 @@ int
 edits_check (const Runs *runs, const char *task, PmtModel *model,
              void (*fill) (PmtRequest *request, const Runs *runs, JsonObject *c, const float *depth))
 {
-  g_autofree char *path = data_path ("edits.json");
+  g_autofree char *path = runs_path ("edits", "edits.json");
   g_autofree float *depth = edits_depth (runs);
   g_autoptr (JsonParser) parser = json_parser_new ();
   GError *error = NULL;

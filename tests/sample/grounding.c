@@ -10,24 +10,14 @@
 char *
 grounding_path (const char *name)
 {
-  g_autofree char *relative = g_build_filename (g_getenv ("PMT_TEST_DATA"), "grounding", name, NULL);
-  return g_canonicalize_filename (relative, NULL);
-}
-
-static PmtModel *
-open_model (const char *path)
-{
-  GError *error = NULL;
-  PmtModel *model = pmt_model_open (path, &error);
-  g_assert_no_error (error);
-  return model;
+  return runs_path ("grounding", name);
 }
 
 PmtModel *
 grounding_model (void)
 {
   g_autofree char *path = grounding_path ("sd");
-  return open_model (path);
+  return runs_open_model (path);
 }
 
 char *
@@ -159,9 +149,9 @@ check (JsonObject *c, const PmtSafetensors *tensors)
   in.folder = inpaint ? grounding_inpaint_folder () : NULL;
   g_autofree char *xl = g_build_filename (g_getenv ("PMT_TEST_DATA"), "families", "sdxl", NULL);
   if (strcmp (json_object_get_string_member (c, "model"), "sdxl") == 0)
-    in.model = open_model (xl);
+    in.model = runs_open_model (xl);
   else
-    in.model = inpaint ? open_model (in.folder) : grounding_model ();
+    in.model = inpaint ? runs_open_model (in.folder) : grounding_model ();
   PmtRequest q = { .model = in.model, .strength = 1,
                    .prompt = json_object_get_string_member (c, "prompt"), .negative = json_object_get_string_member (c, "negative"),
                    .width = (int) json_object_get_int_member (c, "width"), .height = (int) json_object_get_int_member (c, "height"),

@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-static char *
-data_path (const char *name)
+char *
+runs_path (const char *folder, const char *name)
 {
-  return g_build_filename (g_getenv ("PMT_TEST_DATA"), "runs", name, NULL);
+  g_autofree char *path = g_build_filename (g_getenv ("PMT_TEST_DATA"), folder, name, NULL);
+  return g_canonicalize_filename (path, NULL);
 }
 
 float *
@@ -27,7 +28,7 @@ runs_tensor (const Runs *runs, const char *name, size_t n)
 void
 runs_open (Runs *runs)
 {
-  g_autofree char *path = data_path ("runs.safetensors");
+  g_autofree char *path = runs_path ("runs", "runs.safetensors");
   GError *error = NULL;
   *runs = (Runs) { .width = 64, .height = 48 };
   runs->tensors = pmt_safetensors_open (path, &error);
@@ -46,13 +47,19 @@ runs_close (Runs *runs)
 }
 
 PmtModel *
-runs_model (const char *name)
+runs_open_model (const char *path)
 {
-  g_autofree char *path = data_path (name);
   GError *error = NULL;
   PmtModel *model = pmt_model_open (path, &error);
   g_assert_no_error (error);
   return model;
+}
+
+PmtModel *
+runs_model (const char *name)
+{
+  g_autofree char *path = runs_path ("runs", name);
+  return runs_open_model (path);
 }
 
 PmtRequest
@@ -80,6 +87,21 @@ runs_use (const char *id)
   g_assert_no_error (error);
   pmt_param_values_init (&use.values, use.method->params);
   return use;
+}
+
+void
+runs_refused (const PmtRequest *request, PmtError code, const char *part)
+{
+  GError *error = NULL;
+  PmtResult result;
+  g_assert_false (pmt_run (request, &result, &error));
+  g_assert_error (error, PMT_ERROR, (int) code);
+  g_test_message ("%s", error->message);
+  if (!strstr (error->message, part))
+    g_error ("'%s' does not say '%s'", error->message, part);
+  g_assert_null (strchr (error->message, '\n'));
+  g_assert_true (g_str_has_suffix (error->message, "."));
+  g_clear_error (&error);
 }
 
 double

@@ -13,6 +13,8 @@ typedef struct Runs {
 
 void runs_open (Runs *runs);
 void runs_close (Runs *runs);
+char *runs_path (const char *folder, const char *name);      /* tests/data/FOLDER/NAME, absolute; g_free it */
+PmtModel *runs_open_model (const char *path);               /* errors end the test; unref it */
 PmtModel *runs_model (const char *name);                    /* "tiny", "tiny-v"; unref it */
 float *runs_tensor (const Runs *runs, const char *name, size_t n); /* g_free it; the size is asserted */
 
@@ -20,6 +22,8 @@ float *runs_tensor (const Runs *runs, const char *name, size_t n); /* g_free it;
 PmtRequest runs_request (const Runs *runs, PmtModel *model);
 /* Runs it; errors end the test. */
 PmtResult runs_do (const PmtRequest *request);
+/* The run is refused with this code and one sentence that has `part` in it. */
+void runs_refused (const PmtRequest *request, PmtError code, const char *part);
 /* A use of a method with default values; pmt_param_values_clear it. */
 PmtMethodUse runs_use (const char *id);
 

@@ -163,41 +163,29 @@ test_memory (void)
 }
 
 static void
-assert_refused (const PmtRequest *q, const char *says)
-{
-  GError *error = NULL;
-  PmtResult result;
-  g_assert_false (pmt_run (q, &result, &error));
-  g_assert_error (error, PMT_ERROR, PMT_ERROR_INPUT);
-  if (!strstr (error->message, says))
-    g_error ("'%s' does not say '%s'", error->message, says);
-  g_clear_error (&error);
-}
-
-static void
 test_refusals (void)
 {
   PmtRequest good = runs_request (&runs, model_of ("sdxl")), q = good;
   q.denoising_start = 0.5;
-  assert_refused (&q, "goes on from something; give a picture");
+  runs_refused (&q, PMT_ERROR_INPUT, "goes on from something; give a picture");
   q.image = runs.picture;
   q.denoising_end = 0.4;
-  assert_refused (&q, "from 0.5 to 0.4");
+  runs_refused (&q, PMT_ERROR_INPUT, "from 0.5 to 0.4");
   q.denoising_end = 0;
   q.denoising_start = 0.9999;
-  assert_refused (&q, "A start at 0.9999 of the noise levels leaves none of 4 steps");
+  runs_refused (&q, PMT_ERROR_INPUT, "A start at 0.9999 of the noise levels leaves none of 4 steps");
   q = good;
   q.denoising_end = 0.0001;
-  assert_refused (&q, "have none of 4 steps");
+  runs_refused (&q, PMT_ERROR_INPUT, "have none of 4 steps");
   q.denoising_end = 1.5;
-  assert_refused (&q, "have to be from 0 to 1");
+  runs_refused (&q, PMT_ERROR_INPUT, "have to be from 0 to 1");
   q = good;
   q.clip_skip = 2;
-  assert_refused (&q, "has 3 layers, so 3 of them cannot be skipped");
+  runs_refused (&q, PMT_ERROR_INPUT, "has 3 layers, so 3 of them cannot be skipped");
   q = good;
   q.refiner = model_of ("refiner");
   q.refiner_start = 1.0;
-  assert_refused (&q, "The refiner's start is 1");
+  runs_refused (&q, PMT_ERROR_INPUT, "The refiner's start is 1");
 }
 
 int

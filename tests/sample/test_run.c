@@ -541,22 +541,6 @@ test_failing_hook (void)
 /* ---- refusals ---------------------------------------------------------------------------------------------------------- */
 
 static void
-expect (const PmtRequest *q, int code, const char *part)
-{
-  GError *error = NULL;
-  PmtResult r;
-  PmtCost cost;
-  g_assert_false (pmt_run (q, &r, &error));
-  g_assert_error (error, PMT_ERROR, code);
-  if (!strstr (error->message, part))
-    g_error ("'%s' is not in: %s", part, error->message);
-  g_clear_error (&error);
-  g_assert_false (pmt_run_cost (q, &cost, &error));
-  g_assert_error (error, PMT_ERROR, code);
-  g_clear_error (&error);
-}
-
-static void
 test_refusals (void)
 {
   const int sizes[][2] = { { 60, 48 }, { 64, 0 }, { -8, 64 }, { 64, 20000 } };
@@ -564,23 +548,23 @@ test_refusals (void)
     PmtRequest q = request_of (0);
     q.width = sizes[i][0];
     q.height = sizes[i][1];
-    expect (&q, PMT_ERROR_INPUT, "multiples of 8");
+    runs_refused (&q, PMT_ERROR_INPUT, "multiples of 8");
   }
   const double strengths[] = { 0, -1, 1.01, NAN };
   for (guint i = 0; i < G_N_ELEMENTS (strengths); i++) {
     PmtRequest q = request_of (2);
     q.strength = strengths[i];
-    expect (&q, PMT_ERROR_INPUT, "strength");
+    runs_refused (&q, PMT_ERROR_INPUT, "strength");
   }
   PmtRequest q = request_of (0);
   q.steps = 0;
-  expect (&q, PMT_ERROR_INPUT, "steps");
+  runs_refused (&q, PMT_ERROR_INPUT, "steps");
   q = request_of (0);
   q.eta = 2;
-  expect (&q, PMT_ERROR_INPUT, "eta");
+  runs_refused (&q, PMT_ERROR_INPUT, "eta");
   q = request_of (0);
   q.mask = runs.mask;
-  expect (&q, PMT_ERROR_INPUT, "mask");
+  runs_refused (&q, PMT_ERROR_INPUT, "mask");
 
   static const char *const enemies[] = { "guidance", NULL };
   static const PmtMethod loner = { .id = "loner", .order = 10, .conflicts = enemies };
@@ -588,11 +572,11 @@ test_refusals (void)
   q = request_of (1);
   q.methods = uses;
   q.n_methods = 1;
-  expect (&q, PMT_ERROR_INPUT, "loner and guidance");
+  runs_refused (&q, PMT_ERROR_INPUT, "loner and guidance");
   q = request_of (0);
   q.methods = uses;
   q.n_methods = 2;
-  expect (&q, PMT_ERROR_INPUT, "twice");
+  runs_refused (&q, PMT_ERROR_INPUT, "twice");
 }
 
 static void

@@ -41,7 +41,7 @@ boxes_new (GObject *config)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6), *form = pmt_form_new ();
 
   gtk_box_pack_start (GTK_BOX (box),
-                      pmt_check_new (config, "boxes-from-paths", _("_Closed paths say what goes where"),
+                      pmt_check_new (config, "boxes-from-paths", _("Closed paths sa_y what goes where"),
                                      _("Each closed path is a box; its name is painted there")),
                       FALSE, FALSE, 0);
   pmt_form_add (form, _("_Box network"), pmt_network_chooser_new (config, "boxes-model", _("The model's own")),
@@ -66,7 +66,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 {
   GObject *config = pmt_paint_dialog_config (dialog);
   GtkWidget *form = pmt_form_new (), *advanced = pmt_form_new (), *box;
-  GtkWidget *preprocess[PMT_CONTROLS], *controls;
+  GtkWidget *preprocess[PMT_CONTROLS], *controls, *boxes;
   const char *automatic = _("automatic");
 
   *prompt = pmt_prompt_new (config, "prompt", _("_Prompt"), 3);
@@ -76,7 +76,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_paint_dialog_add_seed (dialog, form);
   pmt_form_add (advanced, _("_Width"), pmt_number_new (config, "width", 0, MOST_PIXELS, 8, 0, automatic),
                 _("Pixels that the model paints; the result is brought to the size of canvas or selection"));
-  pmt_form_add (advanced, _("Heig_ht of the run"), pmt_number_new (config, "height", 0, MOST_PIXELS, 8, 0, automatic),
+  pmt_form_add (advanced, _("_Height"), pmt_number_new (config, "height", 0, MOST_PIXELS, 8, 0, automatic),
                 _("Pixels that the model paints; the result is brought to the size of canvas or selection"));
   pmt_paint_dialog_add_steps (dialog, advanced);
   pmt_form_add (advanced, _("Gu_idance"), pmt_number_new (config, "guidance", -1, 100, 0.5, 1, _("model's default")),
@@ -86,8 +86,13 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_paint_dialog_list_preprocessors (dialog, preprocess, PMT_CONTROLS);
 
   box = pmt_paint_dialog_box (dialog, *prompt, form, advanced);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("Steered by picture_s"), controls, pmt_control_fields_used (config)), FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("Bo_xes from paths"), boxes_new (config), is_on (config, "boxes-from-paths")), FALSE, FALSE, 0);
+  controls = pmt_fold_new (_("_Follow pictures"), controls, pmt_control_fields_used (config));
+  boxes = pmt_fold_new (_("Bo_xes from paths"), boxes_new (config), is_on (config, "boxes-from-paths"));
+  gtk_box_pack_start (GTK_BOX (box), controls, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), boxes, FALSE, FALSE, 0);
+  /* before the advanced ones, which are few people's */
+  gtk_box_reorder_child (GTK_BOX (box), controls, 3);
+  gtk_box_reorder_child (GTK_BOX (box), boxes, 4);
   return box;
 }
 
@@ -106,7 +111,7 @@ add_start_arguments (GimpProcedure *procedure)
   gimp_procedure_add_int_argument (procedure, "width", _("_Width"),
                                    _("Pixels that the model paints; 0: its native size in the shape of canvas or selection"), 0, MOST_PIXELS, 0,
                                    G_PARAM_READWRITE);
-  gimp_procedure_add_int_argument (procedure, "height", _("Heig_ht of the run"),
+  gimp_procedure_add_int_argument (procedure, "height", _("_Height"),
                                    _("Pixels that the model paints; 0: its native size in the shape of canvas or selection"), 0, MOST_PIXELS, 0,
                                    G_PARAM_READWRITE);
 }
@@ -114,7 +119,7 @@ add_start_arguments (GimpProcedure *procedure)
 static void
 add_box_arguments (GimpProcedure *procedure)
 {
-  gimp_procedure_add_boolean_argument (procedure, "boxes-from-paths", _("_Closed paths say what goes where"),
+  gimp_procedure_add_boolean_argument (procedure, "boxes-from-paths", _("Closed paths sa_y what goes where"),
                                        _("Each closed path is a box; its name is painted there"), FALSE, G_PARAM_READWRITE);
   gimp_procedure_add_string_argument (procedure, "boxes-model", _("_Box network"),
                                       _("File or folder of GLIGEN's layers; empty where the model has them itself"), "", G_PARAM_READWRITE);

@@ -91,6 +91,16 @@ to_active_id (GBinding *binding, const GValue *from, GValue *to, gpointer unused
   return TRUE;
 }
 
+/* While the list changes no row is the chosen one; the property keeps its value then. */
+static gboolean
+from_active_id (GBinding *binding, const GValue *from, GValue *to, gpointer unused)
+{
+  if (!g_value_get_string (from))
+    return FALSE;
+  g_value_copy (from, to);
+  return TRUE;
+}
+
 GtkWidget *
 pmt_choice_new (GObject *object, const char *property)
 {
@@ -108,7 +118,7 @@ bind_choice (GtkWidget *choice)
   GObject *object = g_object_get_data (G_OBJECT (choice), "pmt-object");
 
   g_object_bind_property_full (object, g_object_get_data (G_OBJECT (choice), "pmt-property"), choice, "active-id", BOTH_WAYS, to_active_id,
-                               NULL, NULL, NULL);
+                               from_active_id, NULL, NULL);
 }
 
 void

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""generate.py SHOTS: the generate dialog in a real GIMP, with the fake engine behind it. TAP; screenshots go to the folder SHOTS.
+
+Runs inside tests/plugin/gimp-env.sh --gui.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "plugin"))
+
+from fill import IMAGE, Session, picture  # noqa: E402
+from gui import Gimp, wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+TITLE = "^Generate$"
+
+
+class Pictures(Session):
+    def open(self):
+        self.gimp.act("plug-in-pentimento-generate")
+        dialog = self.gimp.window(TITLE)
+        time.sleep(0.7)  # until it has the focus and its final size
+        return dialog
+
+    def sent(self):
+        messages = map(json.loads, (self.fake / "log").read_text().splitlines())
+        return [message["job"] for message in messages if message["type"] == "job"][-1]
+
+
+def case_opens(s, tap):
+    dialog = s.open()
+    s.gimp.type(dialog, "a lighthouse in the evening")  # the prompt has the focus
+    s.gimp.shot("generate", dialog)
+    for key, name in (("alt+f", "controls"), ("alt+x", "boxes"), ("alt+a", "advanced")):
+        s.gimp.keys(dialog, key)
+        time.sleep(0.5)
+        s.gimp.shot(f"generate-{name}", dialog)
+        s.gimp.keys(dialog, key)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(TITLE)
+    tap.check("the action opens the dialog, Escape closes it", s.layers().count("meadow") == 1, s.layers())
+    warnings = [line for line in s.gimp.log.read_text(errors="replace").splitlines() if "nemonic" in line or "CRITICAL" in line]
+    tap.check("no mnemonic is missing or doubled", not warnings, warnings)
+
+
+def case_stop(s, tap):
+    s.mode("slow")
+    before = s.layers()
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+p", "ctrl+a")
+    s.gimp.type(dialog, "a lighthouse in the evening")
+    jobs = s.jobs()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("job", lambda: s.jobs() > jobs, 20)
+    time.sleep(1)
+    s.gimp.shot("generate-running", dialog)
+    s.gimp.keys(dialog, "Escape")
+    time.sleep(0.5)
+    tap.check("Escape stops the job and leaves the dialog open", bool(s.gimp.windows(TITLE)))
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(TITLE)
+    tap.check("a stopped job leaves the picture as it was", s.layers() == before, s.layers())
+    s.mode("paint")
+
+
+def case_generate(s, tap):
+    """The prompt of the job that was stopped is still there; boxes are ticked by keyboard."""
+    before = s.layers()
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+x")
+    time.sleep(0.5)
+    s.gimp.keys(dialog, "alt+y")
+    time.sleep(0.3)
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone(TITLE)
+    wait_for("new layer", lambda: s.layers() != before, 20)
+    after = s.layers()
+    s.gimp.shot("generate-done")
+    tap.check("the prompt survived the stop; the new layer is named after it", "Generate: a lighthouse in the evening (" in after, after)
+    boxes = s.sent().get("layout", {}).get("boxes", [])
+    tap.check("the closed path is a box", [box["phrase"] for box in boxes] == ["the sun"], s.sent())
+    s.gimp.scheme("(gimp-image-set-selected-layers " + IMAGE + " (vector (vector-ref (car (gimp-image-get-layers " + IMAGE + ")) 0)))")
+    s.gimp.act("plug-in-pentimento-rerun")
+    wait_for("layer of the recipe that runs again", lambda: s.layers() != after, 20)
+    tap.check("Run Recipe Again adds a layer, without a window", s.layers().count("Generate: a lighthouse") == 2, s.layers())
+    s.undo()
+    tap.check("one undo takes it back", s.layers() == after, s.layers())
+    s.undo()  # the choice of layers is no step
+    tap.check("another takes the first", s.layers() == before, s.layers())
+
+
+def main():
+    tap = Tap()
+    folder = Path(os.environ["PMT_GIMP_TMP"])
+    fake = folder / "fake"
+    fake.mkdir()
+    engine = HERE.parent / "plugin" / "fake-engine.py"
+    with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
+        gimp.scheme("(let ((path (car (gimp-path-new " + IMAGE + " \"the sun\")))) (gimp-image-insert-path " + IMAGE + " path 0 0)"
+                    " (gimp-path-bezier-stroke-new-ellipse path 300 70 40 40 0))")
+        gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
+        session = Pictures(gimp, fake)
+        for case in (case_opens, case_stop, case_generate):
+            tap.run(case, session)
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -80,6 +80,32 @@ def case_everything(tap):
     image.delete()
 
 
+def case_generate(tap):
+    """A picture of the model's own, and again from what is there; the recipe makes the same bytes."""
+    image, user = picture(160, 96)
+    before = state(image)
+    status, said = generate(image, [user], prompt="a red circle", seed=3, steps=2)
+    made = new_layers(image)[0] if status == DONE else None
+    tap.check("generate with the bundled model covers the canvas", status == DONE and (made.get_width(), made.get_height()) == (160, 96) and
+              made.get_name() == "Generate: a red circle (3)" and state(image) == before and np.std(read(made)) > 2, said)
+    pixels = read(made)
+    status, said = rerun(image, made)
+    tap.check("and its recipe makes the same bytes", status == DONE and (read(new_layers(image)[0]) == pixels).all(), said)
+    for layer in new_layers(image):
+        image.remove_layer(layer)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 30, 20, 90, 60)
+    flat = flattened(image)
+    status, said = generate(image, [user], prompt="a blue star", seed=4, steps=3, source="visible", strength=0.6, variants=2)
+    made = new_layers(image)
+    mask = mask_on_canvas(made[0]) if status == DONE else None
+    tap.check("img2img in a selection, two variants", status == DONE and len(made) == 2 and (flattened(image)[mask == 0] == flat[mask == 0]).all()
+              and (flattened(image) != flat).any(), said)
+    first = read(made[0])
+    status, said = rerun(image, made[0])
+    tap.check("which runs again to the same bytes, seen without itself", status == DONE and (read(new_layers(image)[0]) == first).all(), said)
+    image.delete()
+
+
 def case_refused(tap):
     image, user = picture()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 70, 50, 60, 50)
@@ -113,7 +139,7 @@ def case_killed(tap):
 
 def main():
     tap = Tap()
-    for case in (case_automatic, case_soft, case_everything, case_refused, case_killed):
+    for case in (case_automatic, case_soft, case_everything, case_generate, case_refused, case_killed):
         tap.run(case)
     tap.end()
 

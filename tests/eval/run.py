@@ -3,12 +3,14 @@
 """run.py --engine PROGRAM --model FOLDER --out FOLDER [--n N | --quick] [--thresholds FILE] [FEATURE…]
 
 Asks the model held-out questions through the engine's command line, lets the judge look, and writes OUT/REPORT.md with
-sheets beside it. Exit status 1 when a row's whole 95 % interval is under its threshold. An answer that is there already
-(the same job) is not made again, so a run that was stopped goes on.
+sheets beside it; a whole run (200 questions of every feature) copies them into the model's folder. Exit status 1 when a row's
+whole 95 % interval is under its threshold. An answer that is there already (the same job) is not made again, so a run that
+was stopped goes on.
 """
 import argparse
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -89,6 +91,9 @@ def main():
     text += ["Not in this model: " + "; ".join(absent) + ".", ""] if absent else []
     text += ["Sheets show good answers first, then bad ones with red titles.", ""] + [f"![{s}]({s})" for s in sheets]
     (out / "REPORT.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+    if n >= FULL and not a.features and out != model:  # a whole run is the model's own report
+        for name in ("REPORT.md", *sheets):
+            shutil.copy(out / name, model / name)
     print("\n".join(lines))
     print(f"{out / 'REPORT.md'}" + (f"; missed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0

@@ -68,16 +68,24 @@ def fill_in(net, average, target):
     return net
 
 
-def latent_scale(vae, pictures=256):
-    """1 / standard deviation of the latents of some scenes, drawn here, so that it depends on no prepared data."""
+def measure(vae, pictures=256):
+    """(scale, preview) from scenes drawn here, so that they depend on no prepared data: 1 / standard deviation of the latents, and
+    the linear map from scaled latents to colours that the engine's previews use (least squares)."""
     from .render import draw
     from .scenes import scene
-    out = []
+    latents, small = [], []
     with torch.no_grad():
         for i in range(0, pictures, 16):
             x = np.stack([draw(scene(5_000_000 + i + j)) for j in range(16)]).transpose(0, 3, 1, 2)
-            out.append(vae.encode(torch.from_numpy(x).float() / 127.5 - 1).latent_dist.mean)
-    return round(float(1 / torch.cat(out).std()), 5)
+            x = torch.from_numpy(x).float() / 127.5 - 1
+            latents.append(vae.encode(x).latent_dist.mean)
+            small.append(torch.nn.functional.avg_pool2d(x, 8))
+    z, rgb = torch.cat(latents), torch.cat(small)
+    scale = round(float(1 / z.std()), 5)
+    rows = (z * scale).permute(0, 2, 3, 1).reshape(-1, 4).double().numpy()
+    fit, *_ = np.linalg.lstsq(np.concatenate([rows, np.ones((len(rows), 1))], 1), rgb.permute(0, 2, 3, 1).reshape(-1, 3).double().numpy(), rcond=None)
+    digits = [[round(float(v), 4) for v in row] for row in fit]
+    return scale, {"factors": digits[:-1], "bias": digits[-1]}
 
 
 def cut(state, channels):
@@ -112,8 +120,10 @@ def export(work, folder, target):
         export_joint(work, folder)
     elif target == "vae":
         vae = fill_in(nets.make("vae"), saved(work, "vae")["average"], "vae").eval()
-        vae.register_to_config(scaling_factor=latent_scale(vae))
+        scale, preview = measure(vae)
+        vae.register_to_config(scaling_factor=scale)
         write("vae", vae, folder)
+        nets.write_json({**RECOMMENDED, "preview": preview}, folder, "pentimento.json")
     elif target == "lcm":
         export_lora(work, folder, "lcm", LCM_RANK, lora.ATTENTION + lora.RESNETS, "lcm.safetensors", "four steps, guidance 1, sampler lcm")
     elif target == "lora":

@@ -28,7 +28,7 @@ class Joint(Diffusion):
         with torch.no_grad():
             net.conv_in.weight[:, 4:] = 0
         self.net = torch.nn.ModuleDict({"unet": net.to(self.device), "text": nets.make("text").to(self.device)})
-        self.call, self.read = quick(net, self.a), quick(self.net["text"], self.a)
+        self.call, self.read = quick(net, self.a), self.net["text"]
 
     def base_rows(self, n):
         at = self.some(n, self.whole)

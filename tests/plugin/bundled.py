@@ -106,6 +106,17 @@ def case_generate(tap):
     image.delete()
 
 
+def case_types(tap):
+    """The procedure offers the engine's types of control, and one of its own."""
+    engine = Path(os.environ["PMT_PLUGIN_STAGE"]) / "pentimento" / "pentimento-engine"
+    tables = json.loads(subprocess.run([engine, "methods", "--json"], capture_output=True, text=True, check=True).stdout)
+    table = [row for row in tables["extras"]["controls"] if row["id"] == "type"][0]
+    known = [choice["id"] for choice in table["choices"]]
+    spec = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-generate").find_argument("control-type")
+    offered = Gimp.param_spec_choice_get_choice(spec).list_nicks()
+    tap.check("control types are the engine's and “reference”", len(known) > 10 and sorted(offered) == sorted(known + ["reference"]), (known, offered))
+
+
 def case_refused(tap):
     image, user = picture()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 70, 50, 60, 50)
@@ -139,7 +150,7 @@ def case_killed(tap):
 
 def main():
     tap = Tap()
-    for case in (case_automatic, case_soft, case_everything, case_generate, case_refused, case_killed):
+    for case in (case_automatic, case_soft, case_everything, case_generate, case_types, case_refused, case_killed):
         tap.run(case)
     tap.end()
 

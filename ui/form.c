@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/form.h"
 
+#include "ui/weight.h"
+
+#define WEIGHT_STEP 0.1
 #define PMT_PROMPT_TEXT "pmt-prompt-text"
 
 GtkWidget *
@@ -49,6 +52,8 @@ pmt_fold_new (const char *label, GtkWidget *content, gboolean open)
 static gboolean
 on_key (GtkWidget *text, GdkEventKey *event, gpointer unused)
 {
+  if ((event->state & GDK_CONTROL_MASK) && (event->keyval == GDK_KEY_Up || event->keyval == GDK_KEY_Down))
+    return pmt_weight_change (gtk_text_view_get_buffer (GTK_TEXT_VIEW (text)), event->keyval == GDK_KEY_Up ? WEIGHT_STEP : -WEIGHT_STEP);
   if ((event->keyval != GDK_KEY_Return && event->keyval != GDK_KEY_KP_Enter) || !(event->state & GDK_CONTROL_MASK))
     return GDK_EVENT_PROPAGATE;
   gtk_window_activate_default (GTK_WINDOW (gtk_widget_get_toplevel (text)));

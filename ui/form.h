@@ -14,7 +14,8 @@ void pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const c
 /* `content` under a header that folds it away; open at first when `open`. */
 GtkWidget *pmt_fold_new (const char *label, GtkWidget *content, gboolean open);
 
-/* A label above a text field of `lines` lines for property, a string. Tab leaves it, Ctrl+Return is the dialog's default button. */
+/* A label above a text field of `lines` lines for property, a string. Tab leaves it, Ctrl+Return is the dialog's default button,
+ * Ctrl+Up and Ctrl+Down change the weight of the words at the cursor (weight.h). */
 GtkWidget *pmt_prompt_new (GObject *object, const char *property, const char *label, int lines);
 /* The text field itself, to give it the focus. */
 GtkWidget *pmt_prompt_text (GtkWidget *prompt);

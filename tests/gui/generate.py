@@ -95,6 +95,21 @@ def case_generate(s, tap):
     tap.check("another takes the first", s.layers() == before, s.layers())
 
 
+def case_weights(s, tap):
+    """Ctrl+Up and Ctrl+Down weigh the word at the cursor; at 1 the brackets go."""
+    for keys, expected in ((["ctrl+Up"] * 3, "a lighthouse in the (evening:1.3)"), (["ctrl+Down"], "a lighthouse in the (evening:0.9)"),
+                           (["ctrl+Up", "ctrl+Up", "ctrl+Down", "ctrl+Down"], "a lighthouse in the evening")):
+        before = s.layers()
+        dialog = s.open()
+        s.gimp.keys(dialog, "alt+p", "ctrl+a")
+        s.gimp.type(dialog, "a lighthouse in the evening")
+        s.gimp.keys(dialog, *keys, "alt+g")
+        s.gimp.gone(TITLE)
+        wait_for("new layer", lambda: s.layers() != before, 20)
+        tap.check(f"{' '.join(keys)}: {expected}", s.sent()["prompt"] == expected, s.sent()["prompt"])
+        s.undo()
+
+
 def main():
     tap = Tap()
     folder = Path(os.environ["PMT_GIMP_TMP"])
@@ -106,7 +121,7 @@ def main():
                     " (gimp-path-bezier-stroke-new-ellipse path 300 70 40 40 0))")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = Pictures(gimp, fake)
-        for case in (case_opens, case_stop, case_generate):
+        for case in (case_opens, case_stop, case_generate, case_weights):
             tap.run(case, session)
     tap.end()
 

@@ -53,17 +53,25 @@ for line in open(sys.argv[1]):
 PYTHON
 }
 
+reference_make_one() {
+  say "running $(basename "$1")"
+  reference_run "$1" "$2" >&2 || die "$(basename "$1") failed (its messages are above): nothing was compared."
+}
+
 reference_make() {
   local folder=$1 script file
   export OMP_WAIT_POLICY=passive
   set -- "$root"/tests/reference/make_*.py
   [ -f "$1" ] || die "There is no tests/reference/make_*.py to make reference outputs with."
-  # make_runs.py goes first: others continue with the tiny models that it writes.
-  for script in "$root/tests/reference/make_runs.py" "$@"; do
-    [ "$script" -ef "$root/tests/reference/make_runs.py" ] && [ -d "$folder/runs" ] && continue
-    say "running $(basename "$script")"
-    reference_run "$script" "$folder" >&2 ||
-      die "$(basename "$script") failed (its messages are above): nothing was compared."
+  # These go first: others continue with the tiny models that they write.
+  for script in make_nets.py make_runs.py; do
+    reference_make_one "$root/tests/reference/$script" "$folder"
+  done
+  for script; do
+    case $(basename "$script") in
+      make_nets.py | make_runs.py) ;;
+      *) reference_make_one "$script" "$folder" ;;
+    esac
   done
   # Test files that no reference makes (strings, pictures written by hand) stay the same in every run.
   while read -r file; do

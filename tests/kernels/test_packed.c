@@ -182,6 +182,7 @@ test_cancel (void)
 int
 main (int argc, char **argv)
 {
+  level (); /* first: with PENTIMENTO_CPU set it begins the program anew */
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/packed/f32", test_f32);
   g_test_add_func ("/packed/bf16", test_bf16);

@@ -130,6 +130,8 @@ test_auto (void)
 int
 main (int argc, char **argv)
 {
+  PmtCpuLevel level;
+  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/precision/close", test_close);
   g_test_add_func ("/precision/memory", test_memory);

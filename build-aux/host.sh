@@ -47,6 +47,7 @@ pc:gimp-3.0               libgimp-3.0-dev        gimp-devel            gimp-deve
 pc:gtk+-3.0               libgtk-3-dev           gtk3-devel            gtk3-devel           gtk3
 pc:json-glib-1.0          libjson-glib-dev       json-glib-devel       json-glib-devel      json-glib
 pc:gdk-pixbuf-2.0         libgdk-pixbuf-2.0-dev  gdk-pixbuf2-devel     gdk-pixbuf-devel     gdk-pixbuf2
+pc:libsoup-3.0            libsoup-3.0-dev        libsoup3-devel        libsoup3-devel       libsoup3
 pc:openblas               libopenblas-openmp-dev openblas-devel        openblas_openmp-devel openblas
 gimp-console-3.0          gimp                   gimp                  gimp                 gimp
 LIST

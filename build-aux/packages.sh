@@ -6,7 +6,7 @@
 tree_packages() {
   cat <<'LIST'
 gcc g++ clang libclang-rt-dev libc6-dev meson ninja-build pkgconf gettext git
-libgimp-3.0-dev gimp gir1.2-gimp-3.0 libgtk-3-dev libgdk-pixbuf-2.0-dev libjson-glib-dev
+libgimp-3.0-dev gimp gir1.2-gimp-3.0 libgtk-3-dev libgdk-pixbuf-2.0-dev libjson-glib-dev libsoup-3.0-dev
 libopenblas-openmp-dev libdnnl-dev libomp-dev
 python3 python3-venv python3-gi python3-numpy python3-pil
 xvfb xdotool openbox imagemagick dbus dbus-bin x11-utils libglib2.0-bin

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/job/private.h"
+#include "engine/weights/library.h"
 
 #define DEEPEST 8
 #define MOST_FILES 100000
@@ -45,6 +46,20 @@ search (Search *s, const char *folder, int depth)
   }
 }
 
+/* The library's folders, where each kind has a folder that programs call differently. A list that cannot be read is told by who lists it. */
+static void
+add_library (GPtrArray *all, gboolean hypernetwork)
+{
+  static const char *const loras[] = { "loras", "lora", "Lora", "LyCORIS", NULL }, *const hypernetworks[] = { "hypernetworks", NULL };
+  g_autoptr (GPtrArray) folders = pmt_library_folders (NULL);
+
+  for (guint i = 0; folders && i < folders->len; i++) {
+    const PmtLibraryFolder *folder = folders->pdata[i];
+    for (const char *const *name = hypernetwork ? hypernetworks : loras; folder->used && *name; name++)
+      g_ptr_array_add (all, g_build_filename (folder->path, *name, NULL));
+  }
+}
+
 static char **
 folders_of (const PmtJob *job, gboolean hypernetwork)
 {
@@ -54,6 +69,7 @@ folders_of (const PmtJob *job, gboolean hypernetwork)
   for (char **folder = job->extras.lora_folders; folder && *folder; folder++)
     g_ptr_array_add (all, g_strdup (*folder));
   g_ptr_array_add (all, g_build_filename (g_get_user_data_dir (), "pentimento", kind, NULL));
+  add_library (all, hypernetwork);
   g_ptr_array_add (all, NULL);
   return (char **) g_ptr_array_free (all, FALSE);
 }

@@ -7,6 +7,7 @@
 #include "engine/kernels/packed.h"
 #include "engine/sample/extra.h"
 #include "engine/weights/config.h"
+#include "engine/weights/library.h"
 
 /* A network and its twin without weights. */
 typedef struct Slot {
@@ -137,20 +138,23 @@ pmt_model_open (const char *path, GError **error)
   return pmt_model_open_with (path, &(PmtModelParts) { NULL, NULL }, error);
 }
 
+/* A bare name is one of the library's; anything else stays as it is. Newly allocated; NULL + error. */
+static char *
+resolve (const char *path, GError **error)
+{
+  return pmt_library_is_name (path) ? pmt_library_find (path, error) : g_strdup (path);
+}
+
 PmtModel *
 pmt_model_open_with (const char *path, const PmtModelParts *parts, GError **error)
 {
+  g_autofree char *unet = resolve (parts->unet ? parts->unet : "", error), *vae = unet ? resolve (parts->vae ? parts->vae : "", error) : NULL;
   const struct {
     PmtComponent component;
     const char *path;
-  } others[] = { { PMT_COMPONENT_UNET, parts->unet }, { PMT_COMPONENT_VAE, parts->vae } };
-  g_autofree char *bundled = NULL;
-  if (!path || !*path) {
-    path = bundled = pmt_data_path ("models/sketch", error);
-    if (!path)
-      return NULL;
-  }
-  PmtModelFiles *files = pmt_model_files_open (path, error);
+  } others[] = { { PMT_COMPONENT_UNET, unet }, { PMT_COMPONENT_VAE, vae } };
+  g_autofree char *found = !vae ? NULL : path && *path ? resolve (path, error) : pmt_data_path ("models/sketch", error);
+  PmtModelFiles *files = found ? pmt_model_files_open (found, error) : NULL;
   for (size_t i = 0; files && i < G_N_ELEMENTS (others); i++)
     if (others[i].path && others[i].path[0] && !pmt_model_files_replace (files, others[i].component, others[i].path, error))
       g_clear_pointer (&files, pmt_model_files_free);

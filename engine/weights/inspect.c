@@ -181,15 +181,16 @@ inspect_tokenizers (Report *report, PmtModelFiles *files)
   }
 }
 
-/* Every component by itself: one that is damaged does not hide the others. */
+/* Every component by itself: one that is damaged does not hide the others. `whole`: a missing one is a problem; a UNet alone says under
+ * `needs` what it goes with. */
 static void
-inspect_components (Report *report, PmtModelFiles *files)
+inspect_components (Report *report, PmtModelFiles *files, gboolean whole)
 {
   for (int i = 0; i < PMT_N_COMPONENTS; i++) {
     GError *error = NULL;
     const char *name = pmt_component_name ((PmtComponent) i);
     if (!pmt_model_files_has (files, (PmtComponent) i)) {
-      if (pmt_model_files_needs (files, (PmtComponent) i))
+      if (whole && pmt_model_files_needs (files, (PmtComponent) i))
         add_sentence (report->problems, "The model has no %s.", name);
       continue;
     }
@@ -231,7 +232,7 @@ inspect_folder (Report *report, const char *path)
   }
   inspect_model (report, files);
   inspect_tokenizers (report, files);
-  inspect_components (report, files);
+  inspect_components (report, files, TRUE);
   pmt_model_files_free (files);
 }
 
@@ -268,7 +269,7 @@ inspect_file (Report *report, const char *path)
     files = pmt_model_files_open (path, &error);
     if (files) {
       inspect_model (report, files);
-      inspect_components (report, files);
+      inspect_components (report, files, kind.kind == PMT_KIND_CHECKPOINT);
     } else
       inspect_refused (report, file, error);
   } else {

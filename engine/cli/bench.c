@@ -11,6 +11,7 @@
 #include "engine/kernels/blas.h"
 #include "engine/kernels/packed.h"
 #include "engine/sample/model.h"
+#include "engine/tensor/tape.h"
 
 /* Kinds of operations: by id, the rest is the last one. */
 enum { CONV, LINEAR, ATTENTION, NORM, REST, KINDS };
@@ -37,8 +38,8 @@ typedef struct Watch {
   double start, last, flops;
 } Watch;
 
-enum { UNET, VAE_DECODE, TEXT, NETWORKS };
-static const char *const network_name[NETWORKS] = { "unet", "vae_decode", "text" };
+enum { UNET, UNET_GRADIENT, VAE_DECODE, TEXT, NETWORKS };
+static const char *const network_name[NETWORKS] = { "unet", "unet_gradient", "vae_decode", "text" };
 
 typedef struct Bench {
   PmtModel *model;
@@ -79,8 +80,9 @@ values (PmtContext *ctx, PmtShape shape)
   return t;
 }
 
+/* Forward, and with a tape back to the latent too. */
 static gboolean
-run_unet (Bench *b, size_t *weights, GError **error)
+pass_unet (Bench *b, bool back, size_t *weights, GError **error)
 {
   const PmtUnetConfig *config = pmt_model_unet_config (b->model, PMT_UNET_MAIN);
   PmtUnet *unet = pmt_model_unet (b->model, PMT_UNET_MAIN, b->ctx.cancel, error);
@@ -100,8 +102,27 @@ run_unet (Bench *b, size_t *weights, GError **error)
     input.text_embeds = values (&b->ctx, PMT_SHAPE2 (b->rows, config->added_dim - ids * config->time_id_dim));
     input.time_ids = values (&b->ctx, PMT_SHAPE2 (b->rows, ids));
   }
-  pmt_unet_forward (&b->ctx, unet, &input, NULL);
+  if (!back) {
+    pmt_unet_forward (&b->ctx, unet, &input, NULL);
+    return TRUE;
+  }
+  b->ctx.tape = pmt_tape_new ();
+  input.sample = pmt_tape_leaf (b->ctx.tape, input.sample);
+  pmt_tape_backward (&b->ctx, pmt_unet_forward (&b->ctx, unet, &input, NULL), PMT_NO_TENSOR);
+  g_clear_pointer (&b->ctx.tape, pmt_tape_free);
   return TRUE;
+}
+
+static gboolean
+run_unet (Bench *b, size_t *weights, GError **error)
+{
+  return pass_unet (b, false, weights, error);
+}
+
+static gboolean
+run_unet_gradient (Bench *b, size_t *weights, GError **error)
+{
+  return pass_unet (b, true, weights, error);
 }
 
 static gboolean
@@ -136,7 +157,7 @@ run_text (Bench *b, size_t *weights, GError **error)
   return TRUE;
 }
 
-static gboolean (*const run_network[NETWORKS]) (Bench *b, size_t *weights, GError **error) = { run_unet, run_vae_decode, run_text };
+static gboolean (*const run_network[NETWORKS]) (Bench *b, size_t *weights, GError **error) = { run_unet, run_unet_gradient, run_vae_decode, run_text };
 
 /* The fastest of the runs, after one that is not timed: it loads the weights and touches the memory. */
 static gboolean
@@ -317,7 +338,7 @@ set_networks (Bench *b, const char *text, GError **error)
     while (network < NETWORKS && strcmp (words[i], network_name[network]) != 0)
       network++;
     if (network == NETWORKS) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--networks takes unet, vae_decode and text, with commas between them, not '%s'.", words[i]);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--networks takes unet, unet_gradient, vae_decode and text, with commas between them, not '%s'.", words[i]);
       return FALSE;
     }
     b->wanted[network] = true;
@@ -353,7 +374,7 @@ run (int argc, char **argv, GError **error)
     { "weights", 0, 0, G_OPTION_ARG_FILENAME, &weights, "Random weights in place of a model: random:sd15, random:sd21 or random:sdxl", "W" },
     { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the picture (default: the model's own)", "WxH" },
     { "precision", 0, 0, G_OPTION_ARG_FILENAME, &precision, "f32, bf16 or auto (bf16 for large models where the processor has it)", "P" },
-    { "networks", 0, 0, G_OPTION_ARG_FILENAME, &networks, "Which of them (default: unet,vae_decode,text)", "LIST" },
+    { "networks", 0, 0, G_OPTION_ARG_FILENAME, &networks, "Which of them (default: unet,vae_decode,text; also unet_gradient, back to the latent)", "LIST" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "Processor cores to use (default: all)", "N" },

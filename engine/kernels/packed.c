@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/kernels/packed.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "engine/base/threads.h"
@@ -80,6 +81,73 @@ pmt_packed_read (const PmtPacked *packed, float *w)
   packed->kernels->unpack (packed->data, packed->n, packed->k, w);
 }
 
+enum { STRIP_VALUES = 256 };
+
+typedef struct Transposing {
+  const PmtPacked *w, *t;
+  int64_t taps;
+} Transposing;
+
+/* Values w[o .. o + count, k], all in one panel of w, into a row of floats. A panel is [k / unit][columns][unit] (product.h). */
+static void
+read_column (const PmtPacked *w, int64_t o, int64_t count, int64_t k, float *to)
+{
+  const int64_t columns = w->kernels->columns;
+  const char *panel = (const char *) w->data + (size_t) (o / columns) * panel_bytes (w->kernels, w->k);
+  if (w->kernels->value_size == sizeof (float)) {
+    memcpy (to, (const float *) (const void *) panel + k * columns + o % columns, (size_t) count * sizeof (float));
+    return;
+  }
+  const uint16_t *pairs = (const uint16_t *) (const void *) panel + k / 2 * 2 * columns + o % columns * 2 + k % 2;
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t bits = (uint32_t) pairs[2 * i] << 16;
+    memcpy (&to[i], &bits, sizeof bits);
+  }
+}
+
+/* Rows [first, first + rows) of t at values [k0, k0 + count) of each. */
+static void
+read_strip (const Transposing *f, int64_t first, int64_t rows, int64_t k0, int64_t count, float *strip)
+{
+  const int64_t n = f->w->n, c = f->t->n, columns = f->w->kernels->columns;
+  for (int64_t at = 0; at < count;) {
+    const int64_t tap = f->taps - 1 - (k0 + at) / n, o = (k0 + at) % n;
+    const int64_t run = MIN (MIN (count - at, n - o), columns - o % columns);
+    for (int64_t r = 0; r < rows; r++)
+      read_column (f->w, o, run, tap * c + first + r, strip + r * count + at);
+    at += run;
+  }
+}
+
+static void
+transpose_panels (void *user, size_t begin, size_t end)
+{
+  const Transposing *f = user;
+  const PmtPacked *t = f->t;
+  const PmtProductKernels *kernels = t->kernels;
+  enum { MOST_COLUMNS = 32 };
+  float strip[MOST_COLUMNS * STRIP_VALUES];
+  g_assert (kernels->columns <= MOST_COLUMNS && STRIP_VALUES % kernels->unit == 0);
+  for (int64_t i = (int64_t) begin; i < (int64_t) end; i++) {
+    const int64_t first = i * kernels->columns, rows = MIN (kernels->columns, t->n - first);
+    char *panel = (char *) t->data + (size_t) i * panel_bytes (kernels, t->k);
+    for (int64_t k0 = 0; k0 < t->k; k0 += STRIP_VALUES) {
+      const int64_t count = MIN (STRIP_VALUES, t->k - k0);
+      read_strip (f, first, rows, k0, count, strip);
+      kernels->pack (strip, rows, count, panel + (size_t) k0 * (size_t) kernels->columns * kernels->value_size);
+    }
+  }
+}
+
+void
+pmt_packed_transpose (const PmtPacked *w, int64_t taps, PmtPacked *t)
+{
+  Transposing f = { w, t, taps };
+  const int64_t columns = t->kernels->columns;
+  g_assert (w->kernels == t->kernels && t->n * taps == w->k && t->k == taps * w->n);
+  pmt_parallel_for (NULL, (size_t) ((t->n + columns - 1) / columns), 1, transpose_panels, &f);
+}
+
 /* A product cut into tasks of some rows and some columns. */
 typedef struct Plan {
   const PmtProduct *p;
@@ -138,6 +206,7 @@ run_task (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1,
   const size_t panel = panel_bytes (kernels, w->k), slice = (size_t) kernels->columns * kernels->value_size;
   for (int64_t k0 = 0; k0 < w->k; k0 += kernels->depth) {
     const int64_t count = MIN (kernels->depth, w->k - k0), padded = round_up (count, kernels->unit);
+    const bool first = k0 == 0 && !p->add;
     convert_rows (p, r0, rows, k0, count, a);
     for (int64_t j = j0; j < j1; j += kernels->columns) {
       const char *b = (const char *) w->data + (size_t) (j / kernels->columns) * panel + (size_t) k0 * slice;
@@ -147,9 +216,9 @@ run_task (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1,
         const char *left = a + (size_t) r * kernels->stride;
         float *c = p->y + (r0 + r) * p->ldy + j;
         if (j + kernels->columns <= w->n)
-          kernels->tile (tile, left, b, padded, c, p->ldy, k0 == 0, bias);
+          kernels->tile (tile, left, b, padded, c, p->ldy, first, bias);
         else
-          edge_tile (p, tile, left, b, padded, c, w->n - j, k0 == 0, bias);
+          edge_tile (p, tile, left, b, padded, c, w->n - j, first, bias);
       }
     }
   }

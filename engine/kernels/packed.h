@@ -28,11 +28,15 @@ size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
 /* From and to w [n, k]. A weight packed in bf16 comes back rounded. */
 void pmt_packed_fill (PmtPacked *packed, const float *w);
 void pmt_packed_read (const PmtPacked *packed, float *w);
+/* The weight of the product on the way back: from w [n, taps c] to t [c, taps n], both packed by the same kernels, with the taps of a
+ * convolution in the opposite order (1 = a plain transpose). The values are w's own to the bit. */
+void pmt_packed_transpose (const PmtPacked *w, int64_t taps, PmtPacked *t);
 
 typedef struct PmtProduct {
   const PmtPacked *w;
   int64_t m;          /* rows of x and y */
   const float *bias;  /* [n] or NULL */
+  bool add;           /* to what y holds, in place of a bias */
   float *y;
   int64_t ldy;        /* row stride in values, at least n */
   /* Where the rows of x are: either x with its row stride, or a function that puts values [k0, k0 + count) of one row into `to`, already

@@ -252,9 +252,42 @@ forward (PmtOpCall *call)
     }
 }
 
-/* One band of one image: dw += dy^T patches, then patches := dy w, scattered into dx. */
+/* With stride 1 the gradient by the map is a convolution itself, of dy by the weight with its taps in the opposite order and its channels
+ * exchanged; nothing is gathered or scattered then. This is that convolution. */
+static Conv
+conv_back (const Conv *c)
+{
+  return (Conv) { .rows = c->rows, .h = c->oh, .w = c->ow, .cin = c->cout, .oh = c->h, .ow = c->w, .cout = c->cin, .kh = c->kh, .kw = c->kw,
+                  .patch = c->kh * c->kw * c->cout, .direct = c->direct,
+                  .p = { .stride = 1, .pad_top = (int) c->kh - 1 - c->p.pad_top, .pad_left = (int) c->kw - 1 - c->p.pad_left } };
+}
+
 static bool
-backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, const float *w, float *patches, size_t r, size_t oy)
+turns_back (const PmtOpCall *call, const Conv *c)
+{
+  return call->in[1].packed && c->p.stride == 1 && c->p.pad_top < (int) c->kh && c->p.pad_left < (int) c->kw;
+}
+
+static void
+backward_turned (PmtOpCall *call, PmtOpGrad *grad, const Conv *c)
+{
+  const Conv b = conv_back (c);
+  const Maps maps = { &b, grad->out.data };
+  const PmtOpBack back = pmt_op_back (call, call->in[1], (int64_t) (c->kh * c->kw));
+  PmtProduct product = { .m = (int64_t) (b.rows * b.oh * b.ow), .add = true, .y = grad->in[0].data, .ldy = (int64_t) b.cout };
+  if (b.direct) {
+    product.x = grad->out.data;
+    product.ldx = (int64_t) b.cin;
+  } else {
+    product.row = convert_patch;
+    product.user = &maps;
+  }
+  pmt_op_back_product (call, &back, product);
+}
+
+/* One band of one image: dw += dy^T patches, then patches := dy w, scattered into dx. A packed w comes transposed in `back`. */
+static bool
+backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, const PmtOpBack *back, float *patches, size_t r, size_t oy)
 {
   size_t count = MIN (c->band, c->oh - oy) * c->ow, image = r * c->h * c->w * c->cin;
   const float *dy = grad->out.data + (r * c->oh + oy) * c->ow * c->cout;
@@ -270,9 +303,10 @@ backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, const float *w, 
     call->ctx->kernels->column_sum (dy, grad->in[2].data, count, c->cout);
   if (grad->in[0].data) {
     PmtGemm dp = { .m = (int64_t) count, .n = (int64_t) c->patch, .k = (int64_t) c->cout, .alpha = 1, .a = dy,
-                   .lda = (int64_t) c->cout, .b = w, .ldb = (int64_t) c->patch, .beta = 0, .c = patches,
+                   .lda = (int64_t) c->cout, .b = call->in[1].data, .ldb = (int64_t) c->patch, .beta = 0, .c = patches,
                    .ldc = (int64_t) c->patch };
-    if (!pmt_op_gemm (call->ctx, &dp))
+    const PmtProduct packed = { .m = dp.m, .y = patches, .ldy = dp.ldc, .x = dy, .ldx = dp.lda };
+    if (back ? !pmt_op_back_product (call, back, packed) : !pmt_op_gemm (call->ctx, &dp))
       return false;
     g.dx = grad->in[0].data + image;
     scatter (&g, count, call->ctx->kernels);
@@ -280,23 +314,41 @@ backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, const float *w, 
   return true;
 }
 
-/* Backward gathers patches even where forward reads the map itself: its band of them is overwritten by their gradient. */
+/* Where the transposed weight lies, and behind it a band of patches: gathered for the weight's gradient even where forward reads the map
+ * itself, then overwritten by their own. */
+static size_t
+back_room (const PmtOpCall *call, const Conv *c)
+{
+  if (!call->in[1].packed)
+    return 0;
+  return pmt_op_back_workspace (call->in[1], turns_back (call, c) ? (int64_t) (c->kh * c->kw) : 1);
+}
+
 static size_t
 backward_workspace (const PmtOpCall *call)
 {
   Conv c = conv_of (call);
-  return c.band * c.ow * c.patch * sizeof (float) + pmt_op_plain_workspace (call->in[1]);
+  return back_room (call, &c) + c.band * c.ow * c.patch * sizeof (float);
 }
 
 static void
 backward (PmtOpCall *call, PmtOpGrad *grad)
 {
   Conv c = conv_of (call);
-  float *patches = call->workspace;
-  const float *w = pmt_op_plain_weight (call->in[1], patches + c.band * c.ow * c.patch);
+  PmtOpGrad rest = *grad;
+  PmtOpBack back = { 0 };
+  if (grad->in[0].data && turns_back (call, &c)) {
+    backward_turned (call, grad, &c);
+    rest.in[0] = PMT_NO_TENSOR;
+  } else if (grad->in[0].data && call->in[1].packed) {
+    back = pmt_op_back (call, call->in[1], 1);
+  }
+  if (!rest.in[0].data && !rest.in[1].data && !rest.in[2].data)
+    return;
+  float *patches = (float *) (void *) ((char *) call->workspace + back_room (call, &c));
   for (size_t r = 0; r < c.rows; r++)
     for (size_t oy = 0; oy < c.oh; oy += c.band)
-      if (!backward_band (call, grad, &c, w, patches, r, oy))
+      if (!backward_band (call, &rest, &c, back.scratch ? &back : NULL, patches, r, oy))
         return;
 }
 

@@ -113,17 +113,31 @@ pmt_op_packed_workspace (PmtTensor w)
   return pmt_product_scratch (w.packed->kernels);
 }
 
-const float *
-pmt_op_plain_weight (PmtTensor w, float *room)
+static size_t
+back_bytes (PmtTensor w, int64_t taps)
 {
-  if (!w.packed)
-    return w.data;
-  pmt_packed_read (w.packed, room);
-  return room;
+  const PmtPacked *p = w.packed;
+  return (pmt_packed_bytes (p->kernels, p->k / taps, taps * p->n) + 63) & ~(size_t) 63;
 }
 
 size_t
-pmt_op_plain_workspace (PmtTensor w)
+pmt_op_back_workspace (PmtTensor w, int64_t taps)
 {
-  return w.packed ? (size_t) pmt_shape_size (&w.shape) * sizeof (float) : 0;
+  return back_bytes (w, taps) + pmt_product_scratch (w.packed->kernels);
+}
+
+PmtOpBack
+pmt_op_back (PmtOpCall *call, PmtTensor w, int64_t taps)
+{
+  const PmtPacked *p = w.packed;
+  PmtOpBack back = { { p->kernels, p->precision, p->k / taps, taps * p->n, call->workspace }, (char *) call->workspace + back_bytes (w, taps) };
+  pmt_packed_transpose (p, taps, &back.w);
+  return back;
+}
+
+bool
+pmt_op_back_product (PmtOpCall *call, const PmtOpBack *back, PmtProduct product)
+{
+  product.w = &back->w;
+  return pmt_product (call->ctx->cancel, &product, back->scratch) || !pmt_context_poll (call->ctx);
 }

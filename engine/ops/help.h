@@ -74,6 +74,14 @@ bool pmt_op_gemm (PmtContext *ctx, const PmtGemm *g);
 bool pmt_op_product (PmtOpCall *call, const PmtProduct *product);
 size_t pmt_op_packed_workspace (PmtTensor w);
 
-/* For gradients: w as f32 [outputs, inputs], at `room` (pmt_op_plain_workspace bytes) when it is packed, else as it is. */
-const float *pmt_op_plain_weight (PmtTensor w, float *room);
-size_t pmt_op_plain_workspace (PmtTensor w);
+/* For gradients by x: the product on the way back reads the transposed weight, made again each time at the beginning of the call's workspace
+ * (a small part of the product's work, and no second copy of a network). Behind it is room for the product's scratch: `scratch` of
+ * pmt_op_back_product. pmt_op_back_workspace is all of both. */
+typedef struct PmtOpBack {
+  PmtPacked w;
+  void *scratch;
+} PmtOpBack;
+size_t pmt_op_back_workspace (PmtTensor w, int64_t taps);
+PmtOpBack pmt_op_back (PmtOpCall *call, PmtTensor w, int64_t taps);
+/* `product` without w: adds to, or (add false) writes, y. */
+bool pmt_op_back_product (PmtOpCall *call, const PmtOpBack *back, PmtProduct product);

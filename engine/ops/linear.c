@@ -83,9 +83,13 @@ backward (PmtOpCall *call, PmtOpGrad *grad)
 {
   PmtTensor x = call->in[0], w = call->in[1];
   int64_t positions = (int64_t) pmt_leading (x), in = (int64_t) pmt_width (x), out = (int64_t) pmt_width (call->out);
-  if (grad->in[0].data) {
-    const float *plain = pmt_op_plain_weight (w, call->workspace);
-    PmtGemm g = { .m = positions, .n = in, .k = out, .alpha = 1, .a = grad->out.data, .lda = out, .b = plain,
+  if (grad->in[0].data && w.packed) {
+    const PmtOpBack back = pmt_op_back (call, w, 1);
+    if (!pmt_op_back_product (call, &back, (PmtProduct) { .m = positions, .add = true, .y = grad->in[0].data, .ldy = in,
+                                                          .x = grad->out.data, .ldx = out }))
+      return;
+  } else if (grad->in[0].data) {
+    PmtGemm g = { .m = positions, .n = in, .k = out, .alpha = 1, .a = grad->out.data, .lda = out, .b = w.data,
                   .ldb = in, .beta = 1, .c = grad->in[0].data, .ldc = in };
     if (!pmt_op_gemm (call->ctx, &g))
       return;
@@ -103,7 +107,7 @@ backward (PmtOpCall *call, PmtOpGrad *grad)
 static size_t
 backward_workspace (const PmtOpCall *call)
 {
-  return pmt_op_plain_workspace (call->in[1]);
+  return call->in[1].packed ? pmt_op_back_workspace (call->in[1], 1) : 0;
 }
 
 static void

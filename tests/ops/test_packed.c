@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Operations on packed weights, in every precision of the level: against the naive twin on equally rounded inputs, rows as they are
  * alone, and the gradient against that of the plain weight. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,9 +91,21 @@ check_forward (Sample *s, const PmtPacked *packed, PmtPrecision precision)
   harness_context_free (ctx);
 }
 
-/* d (sum of out) / d x with that weight, in doubles. */
+/* Random, as products see it. */
+static PmtTensor
+seed_like (PmtContext *ctx, PmtTensor out, PmtPrecision precision)
+{
+  PmtTensor seed = pmt_tensor_new (ctx, out.shape);
+  GRand *rand = g_rand_new_with_seed (12);
+  for (int64_t i = 0; i < pmt_tensor_size (seed); i++)
+    seed.data[i] = rounded ((float) g_rand_double_range (rand, -1, 1), precision);
+  g_rand_free (rand);
+  return seed;
+}
+
+/* d <out, a random seed> / d x with that weight, in doubles. */
 static double *
-gradient (Sample *s, const PmtPacked *packed)
+gradient (Sample *s, const PmtPacked *packed, PmtPrecision precision)
 {
   PmtTensor in[PMT_OP_MAX_INPUTS];
   PmtContext *ctx = harness_context ();
@@ -102,7 +115,7 @@ gradient (Sample *s, const PmtPacked *packed)
   ctx->tape = pmt_tape_new ();
   in[0] = pmt_tape_leaf (ctx->tape, in[0]);
   PmtTensor out = pmt_op_run (ctx, s->op, in, s->def->n_in, s->def->params);
-  pmt_tape_backward (ctx, out, PMT_NO_TENSOR);
+  pmt_tape_backward (ctx, out, seed_like (ctx, out, precision));
   PmtTensor g = pmt_tape_gradient (ctx->tape, in[0]);
   g_assert_no_error (ctx->error);
   double *copy = g_new (double, pmt_tensor_size (g));
@@ -114,15 +127,51 @@ gradient (Sample *s, const PmtPacked *packed)
   return copy;
 }
 
+/* As with the plain weight, whose products sum in another order; and the same bytes each time. */
 static void
 check_gradient (Sample *s, const PmtPacked *packed, PmtPrecision precision)
 {
   const int64_t n = pmt_shape_size (&s->shape[0]);
-  double *plain = gradient (s, NULL), *got = gradient (s, packed);
+  double *plain = gradient (s, NULL, precision), *got = gradient (s, packed, precision), *again = gradient (s, packed, precision), top = 0;
   for (int64_t i = 0; i < n; i++)
-    g_assert_cmpfloat (plain[i], ==, got[i]);
+    top = MAX (top, fabs (plain[i]));
+  for (int64_t i = 0; i < n; i++) {
+    g_assert_cmpfloat (fabs (plain[i] - got[i]), <=, 3e-6 * top);
+    g_assert_cmpfloat (got[i], ==, again[i]);
+  }
   g_free (plain);
   g_free (got);
+  g_free (again);
+}
+
+/* Twice transposed is the weight itself, to the bit. */
+static void
+test_transpose (void)
+{
+  static const int64_t shapes[][3] = { { 33, 1, 7 }, { 5, 9, 3 }, { 64, 9, 40 }, { 31, 4, 300 }, { 1, 1, 1 } };
+  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
+    const PmtProductKernels *kernels = pmt_product_kernels (harness_kernels, precision);
+    for (size_t i = 0; kernels && i < G_N_ELEMENTS (shapes); i++) {
+      const int64_t n = shapes[i][0], taps = shapes[i][1], c = shapes[i][2], size = n * taps * c;
+      g_autofree float *w = g_new (float, size), *turned = g_new (float, size), *back = g_new (float, size);
+      PmtPacked packed = { kernels, precision, n, taps * c, aligned_alloc (64, (pmt_packed_bytes (kernels, n, taps * c) + 63) & ~(size_t) 63) };
+      PmtPacked other = { kernels, precision, c, taps * n, aligned_alloc (64, (pmt_packed_bytes (kernels, c, taps * n) + 63) & ~(size_t) 63) };
+      for (int64_t k = 0; k < size; k++)
+        w[k] = rounded ((float) (k % 1013) * 0.37f - 50.0f, precision);
+      pmt_packed_fill (&packed, w);
+      pmt_packed_transpose (&packed, taps, &other);
+      pmt_packed_read (&other, turned);
+      for (int64_t o = 0; o < n; o++)
+        for (int64_t t = 0; t < taps; t++)
+          for (int64_t k = 0; k < c; k++)
+            g_assert_cmpfloat (w[(o * taps + t) * c + k], ==, turned[(k * taps + taps - 1 - t) * n + o]);
+      pmt_packed_transpose (&other, taps, &packed);
+      pmt_packed_read (&packed, back);
+      g_assert_cmpmem (w, (size_t) size * sizeof (float), back, (size_t) size * sizeof (float));
+      free (packed.data);
+      free (other.data);
+    }
+  }
 }
 
 static void
@@ -165,6 +214,7 @@ main (int argc, char **argv)
   harness_kernels = pmt_kernels_get (level);
   g_test_add_func ("/packed/linear", test_linear);
   g_test_add_func ("/packed/conv2d", test_conv2d);
+  g_test_add_func ("/packed/transpose", test_transpose);
   g_test_add_func ("/packed/refused", test_refused);
   return g_test_run ();
 }

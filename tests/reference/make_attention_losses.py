@@ -29,6 +29,10 @@ LAYOUT = [
     {"name": "layout", "scale": 30.0, "threshold": 0.2, "iterations": 3, "steps": 3},
     {"name": "layout-far", "scale": 300.0, "threshold": 0.001, "iterations": 2, "steps": 5},
 ]
+REFOCUS = [
+    {"name": "refocus", "scale": 1.0, "cross": 1.0, "self": 1.0, "enough": 0.2, "until": 0.72},
+    {"name": "refocus-far", "scale": 20.0, "cross": 0.5, "self": 30.0, "enough": 1.0, "until": 1.0},
+]
 
 
 class Probe(AttnProcessor):
@@ -144,6 +148,66 @@ def layout(m, c):
     return made
 
 
+def smoothed(map):
+    """Of Attend-and-Excite: 3 x 3, exp (-(d / (2 * 0.5))^2), borders reflected."""
+    line = torch.tensor([-1.0, 0.0, 1.0]).square().neg().exp()
+    kernel = line[:, None] * line[None, :]
+    return F.conv2d(F.pad(map[None, None], (1, 1, 1, 1), mode="reflect"), (kernel / kernel.sum())[None, None])[0, 0]
+
+
+def at_level(kept, kind):
+    """Probabilities at the latent's own grid, which is the level that methods address in the tiny model, outside the middle."""
+    return [v for k, v in kept.items() if kind in k and not k.startswith("mid") and v.shape[1] == (HEIGHT // 8) * (WIDTH // 8)]
+
+
+def refocus_loss(kept, c, at):
+    height, width = HEIGHT // 8, WIDTH // 8
+    early = at < 15
+    maps = (torch.cat(at_level(kept, "attn2")).mean(0)[:, 1:-1] * 100).softmax(-1)
+    places = [inside(box, height, width) for box, _, _ in BOXES]
+    background = 1 - torch.stack(places).amax(0)
+    cross, weakest = 0, []
+    for i, (_, tokens, _) in enumerate(BOXES):
+        for token in tokens:
+            m = smoothed(maps[:, token - 1].reshape(height, width))
+            top = m[places[i] > 0].max()
+            weakest.append(float(top.detach()))
+            cross = cross + (6 if top < 0.1 else 1 if top < 0.2 or early else 0) * (1 - top)
+            for j, place in enumerate(places):
+                if j != i:
+                    there = m[place > 0].max()
+                    cross = cross + (4 if there > 0.15 else 1 if there > 0.1 or early else 0) * there
+            cross = cross + 0.5 * m[background > 0].max()
+    leak, sites = 0, at_level(kept, "attn1")
+    for a in sites:
+        for place in places:
+            p = place.flatten()
+            leak = leak + ((a * p[None, :, None]).sum(1) / p.sum() * (1 - p)).sum(-1).mean() / len(sites)
+    return (c["cross"] * cross + c["self"] * leak) / len(BOXES), min(weakest)
+
+
+def refocus(m, c):
+    seen = []
+
+    def before(i, t, z, cond):
+        at = i * 50 // STEPS
+        times = [2, 2, 6, 6, 6, 3, 3, 3, 3, 3][at] if at < 10 else 2 if at <= 35 and at % 5 == 0 else 0
+        for _ in range(times if i < round(c["until"] * STEPS) else 0):
+            with torch.enable_grad():
+                z = z.detach().requires_grad_()
+                loss, weakest = refocus_loss(probed(m, z, t, cond), c, at)
+                seen.append(float(loss))
+                if loss <= 0.1 or weakest >= c["enough"]:
+                    z = z.detach()
+                    break
+                z = (z - torch.autograd.grad(loss, z)[0] * c["scale"] * (4 if at < 5 else 3 if at < 20 else 1)).detach()
+        return z
+
+    made = guided_run(m, before)
+    print(c["name"], [round(v, 4) for v in seen])
+    return made
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: make_attention_losses.py OUTDIR")
@@ -156,7 +220,7 @@ def main():
     m, out = Model(Path(sys.argv[1]) / "runs" / "tiny"), {}
     with torch.no_grad():
         plain = guided_run(m, lambda i, t, z, cond: z)
-        for make, cases in ((excite, EXCITE), (layout, LAYOUT)):
+        for make, cases in ((excite, EXCITE), (layout, LAYOUT), (refocus, REFOCUS)):
             for c in cases:
                 out[c["name"]] = make(m, c)[0].contiguous()
         out["plain"] = plain[0].contiguous()
@@ -168,7 +232,7 @@ def main():
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
     (root / "losses.json").write_text(json.dumps({
         "made_with": versions, "width": WIDTH, "height": HEIGHT, "steps": STEPS, "guidance": GUIDANCE, "seed": SEED, "prompt": PROMPT, "negative": NEGATIVE,
-        "boxes": [{"box": b, "phrase": p} for b, _, p in BOXES], "excite": EXCITE, "layout": LAYOUT}, indent=1) + "\n")
+        "boxes": [{"box": b, "phrase": p} for b, _, p in BOXES], "excite": EXCITE, "layout": LAYOUT, "refocus": REFOCUS}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

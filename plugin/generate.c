@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "plugin/boxes.h"
 #include "plugin/control-fields.h"
 #include "plugin/controls.h"
 #include "plugin/procedure.h"
@@ -36,38 +37,13 @@ add_start (GObject *config, GtkWidget *form)
 }
 
 static GtkWidget *
-boxes_new (GObject *config)
-{
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6), *form = pmt_form_new ();
-
-  gtk_box_pack_start (GTK_BOX (box),
-                      pmt_check_new (config, "boxes-from-paths", _("Closed paths sa_y what goes where"),
-                                     _("Each closed path is a box; its name is painted there")),
-                      FALSE, FALSE, 0);
-  pmt_form_add (form, _("_Box network"), pmt_network_chooser_new (config, "boxes-model", _("The model's own")),
-                _("GLIGEN's layers, where the model does not have them itself"));
-  pmt_form_add (form, _("_Until"), pmt_percent_new (config, "boxes-until", 0), _("Part of the run in which the boxes act"));
-  gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
-  gtk_widget_show (box);
-  return box;
-}
-
-static gboolean
-is_on (GObject *config, const char *name)
-{
-  gboolean on = FALSE;
-
-  g_object_get (config, name, &on, NULL);
-  return on;
-}
-
-static GtkWidget *
 settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 {
   GObject *config = pmt_paint_dialog_config (dialog);
   GtkWidget *form = pmt_form_new (), *advanced = pmt_form_new (), *box;
   GtkWidget *preprocess[PMT_CONTROLS], *controls, *boxes;
   const char *automatic = _("automatic");
+  gboolean any_box;
 
   *prompt = pmt_prompt_new (config, "prompt", _("_Prompt"), 3);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
@@ -85,9 +61,11 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   controls = pmt_control_fields_new (config, pmt_paint_dialog_image (dialog), preprocess);
   pmt_paint_dialog_list_preprocessors (dialog, preprocess, PMT_CONTROLS);
 
+  boxes = pmt_boxes_fields_new (config, pmt_paint_dialog_image (dialog), &any_box);
+
   box = pmt_paint_dialog_box (dialog, *prompt, form, advanced);
   controls = pmt_fold_new (_("_Follow pictures"), controls, pmt_control_fields_used (config));
-  boxes = pmt_fold_new (_("Bo_xes from paths"), boxes_new (config), is_on (config, "boxes-from-paths"));
+  boxes = pmt_fold_new (_("Layout bo_xes"), boxes, any_box);
   gtk_box_pack_start (GTK_BOX (box), controls, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), boxes, FALSE, FALSE, 0);
   /* before the advanced ones, which are few people's */
@@ -116,17 +94,6 @@ add_start_arguments (GimpProcedure *procedure)
                                    G_PARAM_READWRITE);
 }
 
-static void
-add_box_arguments (GimpProcedure *procedure)
-{
-  gimp_procedure_add_boolean_argument (procedure, "boxes-from-paths", _("Closed paths sa_y what goes where"),
-                                       _("Each closed path is a box; its name is painted there"), FALSE, G_PARAM_READWRITE);
-  gimp_procedure_add_string_argument (procedure, "boxes-model", _("_Box network"),
-                                      _("File or folder of GLIGEN's layers; empty where the model has them itself"), "", G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "boxes-until", _("_Until"), _("Part of the run in which the boxes act"), 0, 1, 0.3,
-                                      G_PARAM_READWRITE);
-}
-
 GimpProcedure *
 pmt_generate_procedure_new (GimpPlugIn *plug_in, const char *name)
 {
@@ -148,7 +115,7 @@ pmt_generate_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       100, -1, G_PARAM_READWRITE);
   pmt_procedure_add_sampling (procedure);
   pmt_controls_add_arguments (procedure);
-  add_box_arguments (procedure);
+  pmt_boxes_add_arguments (procedure);
   pmt_procedure_add_result (procedure);
   return procedure;
 }

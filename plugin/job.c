@@ -5,11 +5,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "plugin/boxes.h"
 #include "plugin/capture.h"
 #include "plugin/controls.h"
 #include "plugin/engine-client.h"
 #include "plugin/error.h"
-#include "plugin/paths.h"
 #include "plugin/recipe.h"
 #include "plugin/resample.h"
 
@@ -25,7 +25,7 @@ struct PmtJob {
   GimpImage *image;
   GimpLayer *layer;  /* above which results go; NULL: on top */
   gboolean generate; /* a picture of its own, not a part of what is there */
-  gboolean boxes;    /* of the closed paths */
+  PmtBoxes *boxes;   /* NULL: none */
   gboolean again;    /* the recipe says all */
   PmtInputs *inputs;
   gboolean sized;            /* the engine was told a size */
@@ -113,9 +113,6 @@ estimate_with (PmtJob *job)
 static gboolean
 describe_place (PmtJob *job, GError **error)
 {
-  JsonObject *layout;
-  JsonArray *boxes;
-
   if (!job->generate) {
     pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, NULL);
     return TRUE;
@@ -123,13 +120,7 @@ describe_place (PmtJob *job, GError **error)
   job->inputs->area = job->selection;
   job->sized = FALSE;
   json_object_remove_member (job->recipe, "size");
-  if (!job->boxes)
-    return TRUE;
-  boxes = pmt_paths_boxes (job->image, &job->inputs->area, error);
-  layout = json_object_get_object_member (job->recipe, "layout");
-  if (boxes)
-    json_object_set_array_member (layout, "boxes", boxes);
-  return boxes != NULL;
+  return !job->boxes || pmt_boxes_place (job->boxes, job->recipe, job->image, &job->inputs->canvas, &job->inputs->area, error);
 }
 
 static void
@@ -608,25 +599,6 @@ job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inpu
   return job;
 }
 
-/* Layout boxes and sizes, of which the other procedures have none. */
-static void
-read_picture_arguments (PmtJob *job, GimpProcedureConfig *config)
-{
-  g_autofree char *model = NULL;
-  double until = 0.3;
-  JsonObject *layout;
-
-  g_object_get (config, "boxes-from-paths", &job->boxes, "boxes-model", &model, "boxes-until", &until, "width", &job->want_width, "height",
-                &job->want_height, NULL);
-  if (!job->boxes)
-    return;
-  layout = json_object_new ();
-  if (model && model[0])
-    json_object_set_string_member (layout, "model", model);
-  json_object_set_double_member (layout, "beta", until);
-  json_object_set_object_member (job->recipe, "layout", layout);
-}
-
 PmtJob *
 pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                GError **error)
@@ -634,6 +606,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   g_autofree char *source_name = NULL;
   gboolean generate = g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes-from-paths") != NULL;
   GPtrArray *controls = NULL;
+  PmtBoxes *boxes = NULL;
   JsonObject *recipe;
   PmtInputs *inputs;
   PmtSource source;
@@ -646,7 +619,8 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   recipe = pmt_recipe_from_config (config, error);
   if (!recipe)
     return NULL;
-  if (generate && !(controls = pmt_controls_from_config (config, image, recipe, error))) {
+  if (generate && (!pmt_boxes_read (config, &boxes, error) || !(controls = pmt_controls_from_config (config, image, recipe, error)))) {
+    pmt_boxes_free (boxes);
     json_object_unref (recipe);
     return NULL;
   }
@@ -662,8 +636,9 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
     inputs->controls = controls;
   }
   job = job_new (image, pmt_capture_active_layer (image, drawables), recipe, inputs, handlers, user);
+  job->boxes = boxes;
   if (generate)
-    read_picture_arguments (job, config);
+    g_object_get (config, "width", &job->want_width, "height", &job->want_height, NULL);
   return job;
 }
 
@@ -727,6 +702,7 @@ pmt_job_free (PmtJob *job)
   g_ptr_array_unref (job->results);
   g_ptr_array_unref (job->notes);
   json_object_unref (job->recipe);
+  pmt_boxes_free (job->boxes);
   pmt_inputs_free (job->inputs);
   g_clear_object (&job->layer);
   g_object_unref (job->image);

@@ -13,6 +13,9 @@
 #include "ui/form.h"
 #include "ui/job-bar.h"
 
+/* Pixels that title, job bar and buttons take at most. */
+#define BELOW_SETTINGS 260
+
 struct PmtPaintDialog {
   GtkDialog *dialog;
   GtkWidget *settings; /* what must not change while a job runs */
@@ -255,7 +258,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
   content = gtk_dialog_get_content_area (self.dialog);
-  gtk_box_pack_start (GTK_BOX (content), self.settings, TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (content), pmt_scroll_new (self.settings, BELOW_SETTINGS), TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (content), self.bar, FALSE, FALSE, 0);
   gtk_window_set_default_size (GTK_WINDOW (dialog), 460, -1);
   gtk_dialog_set_default_response (self.dialog, GTK_RESPONSE_OK);

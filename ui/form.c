@@ -35,6 +35,21 @@ pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const char *
   gtk_widget_show (name);
 }
 
+/* The window gets as high as what is in it now, and no higher than that can be (pmt_scroll_new). GTK's own way would push the buttons off
+ * the screen. */
+static void
+on_fold (GtkExpander *fold, GParamSpec *spec, gpointer unused)
+{
+  GtkWidget *window = gtk_widget_get_toplevel (GTK_WIDGET (fold));
+  int width, height, natural;
+
+  if (!GTK_IS_WINDOW (window) || !gtk_widget_get_mapped (window))
+    return;
+  gtk_window_get_size (GTK_WINDOW (window), &width, &height);
+  gtk_widget_get_preferred_height_for_width (window, width, NULL, &natural);
+  gtk_window_resize (GTK_WINDOW (window), width, gtk_expander_get_expanded (fold) ? MAX (height, natural) : natural);
+}
+
 GtkWidget *
 pmt_fold_new (const char *label, GtkWidget *content, gboolean open)
 {
@@ -44,9 +59,36 @@ pmt_fold_new (const char *label, GtkWidget *content, gboolean open)
   gtk_widget_set_margin_start (content, 12);
   gtk_container_add (GTK_CONTAINER (fold), content);
   gtk_expander_set_expanded (GTK_EXPANDER (fold), open);
-  gtk_expander_set_resize_toplevel (GTK_EXPANDER (fold), TRUE);
+  g_signal_connect (fold, "notify::expanded", G_CALLBACK (on_fold), NULL);
   gtk_widget_show (fold);
   return fold;
+}
+
+static int
+screen_height (void)
+{
+  GdkDisplay *display = gdk_display_get_default ();
+  GdkMonitor *monitor = gdk_display_get_primary_monitor (display);
+  GdkRectangle area;
+
+  gdk_monitor_get_workarea (monitor ? monitor : gdk_display_get_monitor (display, 0), &area);
+  return area.height;
+}
+
+GtkWidget *
+pmt_scroll_new (GtkWidget *content, int rest)
+{
+  GtkWidget *scroll = gtk_scrolled_window_new (NULL, NULL);
+
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroll), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_overlay_scrolling (GTK_SCROLLED_WINDOW (scroll), FALSE);
+  gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scroll), TRUE);
+  gtk_scrolled_window_set_max_content_height (GTK_SCROLLED_WINDOW (scroll), MAX (screen_height () - rest, 200));
+  gtk_widget_set_margin_start (gtk_scrolled_window_get_vscrollbar (GTK_SCROLLED_WINDOW (scroll)), 8);
+  gtk_container_add (GTK_CONTAINER (scroll), content);
+  gtk_container_set_focus_vadjustment (GTK_CONTAINER (content), gtk_scrolled_window_get_vadjustment (GTK_SCROLLED_WINDOW (scroll)));
+  gtk_widget_show (scroll);
+  return scroll;
 }
 
 static gboolean

@@ -14,6 +14,10 @@ void pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const c
 /* `content` under a header that folds it away; open at first when `open`. */
 GtkWidget *pmt_fold_new (const char *label, GtkWidget *content, gboolean open);
 
+/* `content`, to be scrolled where it would be too high for the screen beside `rest` pixels of other things. What gets the focus comes into
+ * sight. */
+GtkWidget *pmt_scroll_new (GtkWidget *content, int rest);
+
 /* A label above a text field of `lines` lines for property, a string. Tab leaves it, Ctrl+Return is the dialog's default button,
  * Ctrl+Up and Ctrl+Down change the weight of the words at the cursor (weight.h). */
 GtkWidget *pmt_prompt_new (GObject *object, const char *property, const char *label, int lines);

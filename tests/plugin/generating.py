@@ -224,7 +224,8 @@ def case_boxes(tap):
     places = sorted((box["phrase"], [round(side, 3) for side in box["box"]]) for box in boxes)
     tap.check("in a selection they are parts of its bounds, cut there; doubled names lose their number",
               places == [("a red fox", [0.2, 0.1, 0.6, 0.5]), ("a red fox", [0.8, 0, 1, 1])], places)
-    tap.check("without a network the model's own is meant", "model" not in sent()["layout"])
+    tap.check("without a network the attention on the words is led", "model" not in sent()["layout"] and
+              sent()["methods"] == [{"id": "layout-forward"}] and sent()["prompt"] == "a fox, a red fox", sent())
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 90, 10, 10)
     status, said = generate(image, [user], prompt="x", boxes_from_paths=True)
     tap.check("no closed path in the region: a sentence", status != DONE and "No closed path" in said, said)

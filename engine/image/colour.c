@@ -10,6 +10,14 @@
 #define MOST_SHIFT 0.1
 #define LEAST_WEIGHT 16.0
 
+double
+pmt_colour_ring_weight (gint32 squared, double gap, double reach)
+{
+  const double beyond = sqrt (squared) - gap;
+
+  return squared == 0 || beyond <= 0 || beyond > reach ? 0 : 1 - beyond / (reach + 1);
+}
+
 gboolean
 pmt_colour_match (float *result, const float *original, const float *denoise, int width, int height, double gap,
                   double reach, PmtColourMatch *match, GError **error)
@@ -30,11 +38,10 @@ pmt_colour_match (float *result, const float *original, const float *denoise, in
   }
   /* one thread, in order: the sums are the same whatever the machine */
   for (size_t i = 0; i < n; i++) {
-    double beyond = sqrt (squared[i]) - gap, weight;
+    const double weight = pmt_colour_ring_weight (squared[i], gap, reach);
 
-    if (squared[i] == 0 || beyond <= 0 || beyond > reach)
+    if (weight == 0)
       continue;
-    weight = 1 - beyond / (reach + 1);
     match->weight += weight;
     for (size_t c = 0; c < 3; c++)
       sum[c] += weight * ((double) original[i * 3 + c] - result[i * 3 + c]);

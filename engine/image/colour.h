@@ -20,3 +20,6 @@ typedef struct PmtColourMatch {
  * values because that is the space the autoencoder errs in. */
 gboolean pmt_colour_match (float *result, const float *original, const float *denoise, int width, int height, double gap,
                            double reach, PmtColourMatch *match, GError **error);
+
+/* What a pixel counts for in that ring, by the squared distance of pmt_mask_distance to where denoise is above 0. */
+double pmt_colour_ring_weight (gint32 squared, double gap, double reach);

@@ -6,8 +6,12 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/image/picture.h"
+#include "engine/image/prefill.h"
 #include "engine/image/region.h"
 #include "engine/sample/run.h"
+
+/* What a fill is for. */
+typedef enum { PMT_MODE_FILL, PMT_MODE_EXPAND, PMT_MODE_ADD, PMT_MODE_REMOVE, PMT_MODE_REPLACE, PMT_MODE_REFINE } PmtFillMode;
 
 typedef enum { PMT_TASK_GENERATE, PMT_TASK_FILL, PMT_TASK_EDIT } PmtTask;
 #define PMT_TASK_LAST PMT_TASK_EDIT
@@ -92,7 +96,11 @@ typedef struct PmtJob {
   int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
   PmtRegionRequest region; /* fill, edit; canvas_width 0 = the image's */
   gboolean has_selection;  /* fill, edit: region.selection was in the recipe; otherwise the mask's bounds are taken */
+  PmtFillMode mode;        /* fill */
+  const PmtPrefill *prefill; /* fill; NULL = none */
   gboolean colour_match;   /* fill */
+  gboolean colour_shift_only; /* by the mean alone, in the encoded values */
+  gboolean gradient_seam;  /* fill: a membrane carries the difference at the blend mask's border inwards */
   PmtMethodUse *methods;
   int n_methods;
   PmtJobExtras extras;

@@ -28,6 +28,35 @@ static const PmtParamChoice predictions[] = {
   { NULL, NULL },
 };
 
+/* In the order of PmtFillMode. */
+static const PmtParamChoice modes[] = {
+  { "fill", N_("Fill") },
+  { "expand", N_("Expand") },
+  { "add", N_("Add") },
+  { "remove", N_("Remove") },
+  { "replace", N_("Replace background") },
+  { "refine", N_("Refine") },
+  { NULL, NULL },
+};
+static const PmtParamChoice prefills[] = {
+  { "auto", N_("As the mode advises") },
+  { "none", N_("What is there") },
+  { "surroundings", N_("The colours around") },
+  { "blur", N_("What is there, blurred") },
+  { "gray", N_("Mid-grey") },
+  { NULL, NULL },
+};
+static const PmtParamChoice colour_ways[] = {
+  { "lab", N_("Mean and spread") },
+  { "shift", N_("Mean alone") },
+  { NULL, NULL },
+};
+static const PmtParamChoice seams[] = {
+  { "feather", N_("Soft edge") },
+  { "gradient", N_("Continued gradients") },
+  { NULL, NULL },
+};
+
 /* clang-format off */
 #define SAMPLING                                                                                                                    \
   { "steps", N_("St_eps"), N_("Denoising steps; 0 takes what the model recommends."), PMT_PARAM_INT, 0, 1000, 0 },                   \
@@ -71,7 +100,13 @@ static const PmtParam generate_params[] = {
 
 static const PmtParam fill_params[] = {
   COMMON (1, N_("How much of what is there may change; 1 starts anew.")),
-  { "colour-match", N_("_Match colours"), N_("Take out the even shift of colour that the autoencoder leaves."), PMT_PARAM_BOOL, 0, 1, 1 },
+  { "mode", N_("_Mode"), N_("What the fill is for."), PMT_PARAM_CHOICE, .text = "fill", .choices = modes },
+  { "prefill", N_("Prefi_ll"), N_("What stands under the mask before anything is painted."), PMT_PARAM_CHOICE, .text = "auto",
+    .choices = prefills },
+  { "colour-match", N_("_Match colours"), N_("Bring the result's colours to those around the mask."), PMT_PARAM_BOOL, 0, 1, 1 },
+  { "colour-match-by", N_("Match _by"), N_("What of the colours around the mask is compared."), PMT_PARAM_CHOICE, .text = "lab",
+    .choices = colour_ways },
+  { "seam", N_("S_eam"), N_("How the result meets the picture."), PMT_PARAM_CHOICE, .text = "feather", .choices = seams },
   { NULL },
 };
 

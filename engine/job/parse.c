@@ -140,6 +140,22 @@ read_head (PmtJob *job, JsonObject *recipe, GError **error)
   return pmt_parse_wrong (error, "task", "generate, fill or edit");
 }
 
+/* What each mode begins with: as much of what is there as it can use. */
+static const char *const mode_prefills[] = { [PMT_MODE_FILL] = "blur", [PMT_MODE_EXPAND] = "surroundings", [PMT_MODE_ADD] = "gray",
+                                             [PMT_MODE_REMOVE] = "surroundings", [PMT_MODE_REPLACE] = "gray", [PMT_MODE_REFINE] = "none" };
+
+static void
+read_fill (PmtJob *job, const PmtParamValues *values)
+{
+  const char *prefill = pmt_param_text (values, "prefill");
+
+  job->mode = (PmtFillMode) pmt_param_number (values, "mode");
+  job->prefill = pmt_prefill_find (strcmp (prefill, "auto") == 0 ? mode_prefills[job->mode] : prefill);
+  job->colour_match = pmt_param_number (values, "colour-match") != 0;
+  job->colour_shift_only = pmt_param_number (values, "colour-match-by") != 0;
+  job->gradient_seam = pmt_param_number (values, "seam") != 0;
+}
+
 static gboolean
 read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **error)
 {
@@ -178,7 +194,8 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
   job->vae = g_strdup (pmt_param_text (values, "vae"));
   job->seed = (gint64) pmt_param_number (values, "seed");
   job->variants = (int) pmt_param_number (values, "variants");
-  job->colour_match = job->task == PMT_TASK_FILL && pmt_param_number (values, "colour-match") != 0;
+  if (job->task == PMT_TASK_FILL)
+    read_fill (job, values);
   sampler = pmt_param_text (values, "sampler");
   return sampler[0] == '\0' || (job->sampler = pmt_sampler_find (sampler, error)) != NULL;
 }

@@ -203,7 +203,7 @@ pixels_generate (const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
 }
 
 static gboolean
-pixels_fill (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
+pixels_fill (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
 {
   const PmtBox *context = &plan->region.context;
   size_t n = (size_t) context->width * (size_t) context->height;
@@ -229,13 +229,15 @@ pixels_fill (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan, GE
   /* a mask must not ring: the triangle filter has no negative lobes */
   if (good && plan->image)
     plan->mask = resized (PMT_FILTER_LINEAR, plan->denoise, context->width, context->height, 1, plan, error);
+  if (good && plan->image && plan->mask && job->prefill)
+    good = pmt_prefill_apply (job->prefill, plan->image, plan->mask, plan->width, plan->height, pmt_model_native_size (model), error);
   return good && plan->image && plan->mask;
 }
 
 gboolean
 pmt_job_plan_pixels (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error)
 {
-  gboolean good = job->task == PMT_TASK_GENERATE ? pixels_generate (inputs, plan, error) : pixels_fill (job, inputs, plan, error);
+  gboolean good = job->task == PMT_TASK_GENERATE ? pixels_generate (inputs, plan, error) : pixels_fill (job, model, inputs, plan, error);
 
   return good && pmt_job_extras_plan (job, inputs, plan, error);
 }
@@ -270,6 +272,7 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .sampler = plan->choice.sampler,
     .image = plan->image,
     .mask = job->task == PMT_TASK_EDIT ? NULL : plan->mask, /* an edit is made of all that is seen, and then laid in */
+    .prefilled = job->prefill != NULL,
     .edit = job->task == PMT_TASK_EDIT,
     .image_guidance = job->image_guidance,
     .vae_tiling = job->tiling,

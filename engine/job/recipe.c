@@ -64,6 +64,19 @@ static const char *const predictions[] = {
 
 static const char *const tilings[] = { [PMT_VAE_TILING_AUTO] = "auto", [PMT_VAE_TILING_ON] = "on", [PMT_VAE_TILING_OFF] = "off" };
 
+static const char *const modes[] = { [PMT_MODE_FILL] = "fill",     [PMT_MODE_EXPAND] = "expand",   [PMT_MODE_ADD] = "add",
+                                     [PMT_MODE_REMOVE] = "remove", [PMT_MODE_REPLACE] = "replace", [PMT_MODE_REFINE] = "refine" };
+
+static void
+add_fill (const PmtJob *job, JsonObject *recipe)
+{
+  json_object_set_string_member (recipe, "mode", modes[job->mode]);
+  json_object_set_string_member (recipe, "prefill", job->prefill ? job->prefill->id : "none");
+  json_object_set_boolean_member (recipe, "colour-match", job->colour_match);
+  json_object_set_string_member (recipe, "colour-match-by", job->colour_shift_only ? "shift" : "lab");
+  json_object_set_string_member (recipe, "seam", job->gradient_seam ? "gradient" : "feather");
+}
+
 JsonObject *
 pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guint64 seed)
 {
@@ -107,7 +120,7 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
   }
   json_object_set_array_member (recipe, "size", int_array ((int[]) { plan->width, plan->height }, 2));
   if (job->task == PMT_TASK_FILL)
-    json_object_set_boolean_member (recipe, "colour-match", job->colour_match);
+    add_fill (job, recipe);
   if (job->task != PMT_TASK_GENERATE)
     json_object_set_object_member (recipe, "region", region_of (job, plan));
   if (job->n_methods)

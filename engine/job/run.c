@@ -4,6 +4,8 @@
 
 #include "engine/base/threads.h"
 #include "engine/image/colour.h"
+#include "engine/image/colour_lab.h"
+#include "engine/image/membrane.h"
 #include "engine/image/resize.h"
 #include "engine/job/private.h"
 
@@ -81,13 +83,18 @@ deliver_fill (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const 
   double gap = pmt_vae_factor (pmt_model_vae_config (model)) * scale, reach = MAX (plan->region.feather, 2 * gap);
   PmtPicture whole = { 0 };
   PmtColourMatch match;
+  PmtLabMatch lab;
   gboolean good;
 
   if (!rgb)
     return FALSE;
   good = pmt_resize (PMT_FILTER_AUTO, image, plan->width, plan->height, 3, rgb, context->width, context->height, error);
-  if (good && job->colour_match)
+  if (good && job->colour_match && !job->colour_shift_only)
+    good = pmt_colour_match_lab (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &lab, error);
+  else if (good && job->colour_match)
     good = pmt_colour_match (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &match, error);
+  if (good && job->gradient_seam)
+    good = pmt_membrane_blend (rgb, plan->original, plan->blend, context->width, context->height, error);
   good = good && to_picture (rgb, context->width, &inside, &result->picture, error);
   free (rgb);
   if (!good)

@@ -282,7 +282,7 @@ plan (void *user, PmtRun *run, GError **error)
   if (!state->inpaints)
     return TRUE;
   const bool keeps = q->image && (q->mask || state->n > 0);
-  if (keeps ? !pmt_start_from_image (run, 0, (PmtStart) { .pure_at_full = true, .need_clean = true }, &state->clean, error)
+  if (keeps ? !pmt_start_from_image (run, 0, (PmtStart) { .pure_at_full = !run->request->prefilled, .need_clean = true }, &state->clean, error)
             : !pmt_run_initial_noise (run, 0, &noise, error))
     return FALSE;
   return make_mask (state, run, keeps, error) && make_extra (state, run, error);

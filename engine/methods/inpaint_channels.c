@@ -73,7 +73,7 @@ plan (void *user, PmtRun *run, GError **error)
   PmtTensor clean, noise;
   /* Start first, masked picture second: the order in which the reference draws. */
   if (run->request->image && run->request->mask) {
-    if (!pmt_start_from_image (run, 0, (PmtStart) { .pure_at_full = true }, &clean, error))
+    if (!pmt_start_from_image (run, 0, (PmtStart) { .pure_at_full = !run->request->prefilled }, &clean, error))
       return FALSE;
   } else if (!pmt_run_initial_noise (run, 0, &noise, error)) {
     return FALSE;

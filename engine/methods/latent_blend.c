@@ -42,7 +42,7 @@ plan (void *user, PmtRun *run, GError **error)
 {
   State *state = user;
   const int64_t area = (int64_t) run->latent_height * run->latent_width;
-  PmtStart start = { .pure_at_full = true, .need_clean = true };
+  PmtStart start = { .pure_at_full = !run->request->prefilled, .need_clean = true };
   if (!pmt_start_from_image (run, 0, start, &state->clean, error))
     return FALSE;
   state->noised = pmt_run_new_tensor (run, state->clean.shape, error);

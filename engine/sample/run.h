@@ -37,12 +37,13 @@ typedef struct PmtRequest {
   int width, height;     /* pixels, multiples of pmt_model_size_multiple */
   int steps;
   double guidance;       /* 1 = no guidance pass */
-  double strength;       /* (0, 1], used with an image; at 1 inpainting starts from pure noise, img2img from image and noise */
+  double strength;       /* (0, 1], used with an image; at 1 inpainting starts from pure noise unless `prefilled`, img2img from image and noise */
   double eta;            /* [0, 1], for samplers that use it; below 0: what the sampler advises */
   uint64_t seed;
   const PmtSampler *sampler;
   const float *image;    /* [height, width, 3] sRGB-encoded 0..1, or NULL */
   const float *mask;     /* [height, width] 0..1, 1 = regenerate, or NULL; needs an image */
+  bool prefilled;        /* what stands under the mask is meant as a start: inpainting at strength 1 starts from image and noise too */
   const float *noise;    /* initial unit noise, NCHW [c, h/8, w/8], in place of the seed's; or NULL */
   const float *latent;   /* NCHW [c, h/8, w/8], as the UNet has it, in place of an encoded image; or NULL */
 

@@ -181,6 +181,8 @@ test_recipe_makes_the_same_bytes (void)
     { GENERATE ", 'strength': 0.6, 'size': [64, 64], 'methods': [{'id': 'guidance', 'rescale': 0.5}]}", &inputs },
     { FILL "}", &inputs },
     { FILL ", 'strength': 0.7, 'colour-match': false, 'region': {'mode': 'selection', 'feather': 6}}", &inputs },
+    { FILL ", 'mode': 'remove', 'seam': 'gradient', 'colour-match-by': 'shift'}", &inputs },
+    { FILL ", 'mode': 'refine', 'strength': 0.4}", &inputs },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -197,6 +199,62 @@ test_recipe_makes_the_same_bytes (void)
     kept_clear (&first);
     kept_clear (&second);
   }
+}
+
+/* What stood under the mask is nothing to a removal, and something to a plain start from what is there. */
+static void
+test_prefills (void)
+{
+  PmtPicture other;
+  PmtBox all = { 0, 0, image.width, image.height };
+  GError *error = NULL;
+  const char *const remove = FILL ", 'mode': 'remove', 'colour-match': false, 'region': {'grow': 4, 'feather': 0}}";
+  const char *const keep = FILL ", 'mode': 'refine', 'colour-match': false, 'region': {'grow': 4, 'feather': 0}, 'strength': 0.5}";
+  float difference[2] = { 0, 0 };
+
+  pmt_picture_crop (&image, &all, &other, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < image.width * image.height; i++)
+    for (int c = 0; mask.data[i] > 0 && c < 3; c++)
+      other.data[i * 4 + c] = 1 - other.data[i * 4 + c];
+  for (int k = 0; k < 2; k++) {
+    Kept one, two;
+    run_good (k ? keep : remove, &inputs, &one);
+    run_good (k ? keep : remove, &(PmtJobInputs) { .image = &other, .mask = &mask }, &two);
+    for (int i = 0; i < one.picture.width * one.picture.height * 4; i++)
+      difference[k] = MAX (difference[k], ABS (one.picture.data[i] - two.picture.data[i]));
+    kept_clear (&one);
+    kept_clear (&two);
+  }
+  g_assert_cmpfloat (difference[0], <, 0.02);
+  g_assert_cmpfloat (difference[1], >, 0.1);
+  pmt_picture_clear (&other);
+}
+
+/* Where the blend mask begins, the result is the picture, and so the same on both sides. */
+static void
+test_gradient_seam_meets_the_picture (void)
+{
+  Kept feathered, continued;
+  float most[2] = { 0, 0 };
+  const char *const recipes[] = { FILL ", 'region': {'grow': 6, 'feather': 4}, 'colour-match': false}",
+                                  FILL ", 'region': {'grow': 6, 'feather': 4}, 'colour-match': false, 'seam': 'gradient'}" };
+
+  run_good (recipes[0], &inputs, &feathered);
+  run_good (recipes[1], &inputs, &continued);
+  assert_same_picture (&feathered.blend, &continued.blend);
+  for (int y = 0; y < feathered.box.height; y++)
+    for (int x = 0; x < feathered.box.width; x++) {
+      const int i = y * feathered.box.width + x, at = (y + feathered.box.y) * image.width + x + feathered.box.x;
+      for (int c = 0; feathered.blend.data[i] == 0 && c < 3; c++) {
+        most[0] = MAX (most[0], ABS (feathered.picture.data[i * 4 + c] - image.data[at * 4 + c]));
+        most[1] = MAX (most[1], ABS (continued.picture.data[i * 4 + c] - image.data[at * 4 + c]));
+      }
+    }
+  g_assert_cmpfloat (most[0], >, 0.01);
+  g_assert_cmpfloat (most[1], ==, 0);
+  kept_clear (&feathered);
+  kept_clear (&continued);
 }
 
 static void
@@ -527,6 +585,8 @@ main (int argc, char **argv)
   g_test_add_func ("/job/generate", test_generate);
   g_test_add_func ("/job/recipe-makes-the-same-bytes", test_recipe_makes_the_same_bytes);
   g_test_add_func ("/job/variants-are-seeds", test_variants_are_seeds);
+  g_test_add_func ("/job/prefills", test_prefills);
+  g_test_add_func ("/job/gradient-seam", test_gradient_seam_meets_the_picture);
   g_test_add_func ("/job/fill", test_fill);
   g_test_add_func ("/job/context-blobs-are-as-good-as-the-canvas", test_context_blobs_are_as_good_as_the_canvas);
   g_test_add_func ("/job/nothing-selected-is-everything", test_nothing_selected_is_everything);

@@ -108,6 +108,32 @@ test_everything (void)
   pmt_job_free (job);
 }
 
+/* What a mode begins with, unless the recipe says something else. */
+static void
+test_modes (void)
+{
+  static const char *const modes[][2] = { { "fill", "blur" }, { "expand", "surroundings" }, { "add", "gray" }, { "remove", "surroundings" },
+                                          { "replace", "gray" }, { "refine", NULL } };
+  GError *error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (modes); i++) {
+    g_autofree char *text = g_strdup_printf ("{\"pentimento\": 1, \"task\": \"fill\", \"mode\": \"%s\"}", modes[i][0]);
+    g_autofree char *told = g_strdup_printf ("{\"pentimento\": 1, \"task\": \"fill\", \"mode\": \"%s\", \"prefill\": \"none\","
+                                             " \"colour-match-by\": \"shift\", \"seam\": \"gradient\"}", modes[i][0]);
+    PmtJob *job = parse (text, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (job->mode, ==, i);
+    g_assert_cmpstr (job->prefill ? job->prefill->id : NULL, ==, modes[i][1]);
+    g_assert_false (job->colour_shift_only || job->gradient_seam);
+    pmt_job_free (job);
+    job = parse (told, &error);
+    g_assert_no_error (error);
+    g_assert_null (job->prefill);
+    g_assert_true (job->colour_shift_only && job->gradient_seam);
+    pmt_job_free (job);
+  }
+}
+
 /* Fields in place of the dots, and a word that the sentence must have. */
 static const struct {
   const char *task, *fields, *names;
@@ -157,6 +183,11 @@ static const struct {
   { "generate", "\"refiner-start\": 1", "refiner-start", PMT_ERROR_INPUT },
   { "generate", "\"vae-tiling\": \"yes\"", "vae-tiling", PMT_ERROR_INPUT },
   { "fill", "\"colour-match\": 1", "colour-match", PMT_ERROR_INPUT },
+  { "fill", "\"colour-match-by\": \"hue\"", "colour-match-by", PMT_ERROR_INPUT },
+  { "fill", "\"mode\": \"paint\"", "mode", PMT_ERROR_INPUT },
+  { "edit", "\"mode\": \"fill\"", "mode", PMT_ERROR_INPUT },
+  { "fill", "\"prefill\": \"black\"", "prefill", PMT_ERROR_INPUT },
+  { "fill", "\"seam\": \"hard\"", "seam", PMT_ERROR_INPUT },
   { "fill", "\"region\": []", "region", PMT_ERROR_INPUT },
   { "fill", "\"region\": {\"canvas\": [3]}", "region.canvas", PMT_ERROR_INPUT },
   { "fill", "\"region\": {\"canvas\": [0, 3]}", "region.canvas", PMT_ERROR_INPUT },
@@ -245,6 +276,7 @@ main (int argc, char **argv)
   g_test_add_func ("/job/parse/defaults", test_defaults);
   g_test_add_func ("/job/parse/ways", test_ways);
   g_test_add_func ("/job/parse/everything", test_everything);
+  g_test_add_func ("/job/parse/modes", test_modes);
   g_test_add_func ("/job/parse/refusals", test_refusals);
   g_test_add_func ("/job/parse/internal-methods-are-refused", test_internal_methods_are_refused);
   g_test_add_func ("/job/tables", test_tables);

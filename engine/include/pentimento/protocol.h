@@ -62,7 +62,12 @@
  *                           mode: "auto"|"selection"|"whole", grow: -1 = auto, feather: -1 = auto (pixels),
  *                           context: [x, y, w, h]}
  *                    image and mask blobs cover exactly `context`; when it is absent they cover the canvas
- *   colour-match     fill: true (default) takes out the autoencoder's even shift of colour
+ *   mode             fill: "fill" (default) | "expand" | "add" | "remove" | "replace" | "refine": what it is for
+ *   prefill          fill: "auto" (default) | "none" | "surroundings" | "blur" | "gray": what stands under the mask at first. auto: fill blur,
+ *                    expand and remove surroundings, add and replace gray, refine none
+ *   colour-match     fill: true (default) brings the result's colours to those in a ring around the mask;  colour-match-by: "lab" (default:
+ *                    mean and spread in L*a*b*) | "shift" (mean of the encoded values)
+ *   seam             fill: "feather" (default) | "gradient": a membrane carries the difference at the blend mask's border inwards
  *   methods          [{id, …parameters…}]
  *   controls         [{type, image, model, strength 0..10 = 1, start = 0, end = 1 (parts of the run), preprocess, guess, image-hash}], at
  *                    most 8. type: "canny", "depth" … (`methods --json` lists them). image: name of a blob, or path on the command line;

@@ -286,15 +286,13 @@ print_json (const Bench *b)
 static PmtModel *
 open_model (const char *path, const char *weights, GError **error)
 {
-  PmtModelFiles *files;
   if (!weights)
     return pmt_model_open (path, error);
   if (path || !g_str_has_prefix (weights, "random:")) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--weights takes random:sd15, random:sd21 or random:sdxl, in place of --model.");
     return NULL;
   }
-  files = pmt_model_files_new_random (weights + strlen ("random:"), 1, error);
-  return files ? pmt_model_new (files, error) : NULL;
+  return pmt_model_open (weights, error);
 }
 
 static gboolean

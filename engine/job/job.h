@@ -81,6 +81,7 @@ typedef struct PmtJob {
   int variants;
   const PmtSampler *sampler; /* NULL = what the model recommends */
   int steps;                 /* 0 = what the model recommends */
+  int stop_after;            /* evaluations after which the present estimate is the picture; 0 = all */
   double guidance;           /* < 0 = what the model recommends; edit: of the instruction */
   double image_guidance;     /* edit */
   double strength, eta;
@@ -159,9 +160,10 @@ typedef struct PmtJobResult {
 
 typedef struct PmtJobHooks {
   const PmtCancel *cancel;
-  const atomic_bool *keep;
+  const atomic_bool *keep; /* set: the picture under way ends with its present estimate, and no further one is begun */
+  PmtPreview preview;
   void (*progress) (void *user, const PmtProgress *progress, int variant, int variants);
-  /* Called once per variant; the result is the callee's to read during the call only. FALSE stops the job with *error. */
+  /* Called once per variant that is made; the result is the callee's to read during the call only. FALSE stops the job with *error. */
   gboolean (*result) (void *user, const PmtJobResult *result, GError **error);
   void *user;
 } PmtJobHooks;

@@ -60,6 +60,8 @@ static const PmtParamChoice seams[] = {
 /* clang-format off */
 #define SAMPLING                                                                                                                    \
   { "steps", N_("St_eps"), N_("Denoising steps; 0 takes what the model recommends."), PMT_PARAM_INT, 0, 1000, 0 },                   \
+  { "stop-after", N_("Stop after"), N_("The estimate after so many steps becomes the picture; 0 goes through all."), PMT_PARAM_INT, 0,  \
+    2000, 0 },                                                                                                                      \
   { "sampler", N_("Sa_mpler"), N_("How noise becomes a picture; empty takes what the model recommends."), PMT_PARAM_STRING,         \
     .text = "" },                                                                                                                   \
   { "eta", N_("_Eta"), N_("How much fresh noise samplers that can add at each step; -1 takes what the sampler advises."),           \

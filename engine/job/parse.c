@@ -180,6 +180,7 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
     job->guidance = pmt_param_number (values, "guidance");
   }
   job->steps = (int) pmt_param_number (values, "steps");
+  job->stop_after = (int) pmt_param_number (values, "stop-after");
   job->eta = pmt_param_number (values, "eta");
   job->syntax = pmt_param_number (values, "prompt-syntax") == 0 ? PMT_SYNTAX_A1111 : PMT_SYNTAX_PLAIN;
   job->long_prompts = pmt_param_number (values, "long-prompts") == 0 ? PMT_LONG_CHUNKS : PMT_LONG_TRUNCATE;

@@ -266,6 +266,7 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .width = plan->width,
     .height = plan->height,
     .steps = plan->choice.steps,
+    .stop_after = job->stop_after,
     .guidance = plan->choice.guidance,
     .strength = job->strength,
     .eta = job->eta,

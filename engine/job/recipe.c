@@ -95,6 +95,8 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
   json_object_set_int_member (recipe, "variants", 1);
   json_object_set_string_member (recipe, "sampler", plan->choice.sampler->id);
   json_object_set_int_member (recipe, "steps", plan->choice.steps);
+  if (job->stop_after)
+    json_object_set_int_member (recipe, "stop-after", job->stop_after);
   if (job->task == PMT_TASK_EDIT) {
     json_object_set_double_member (recipe, "text-guidance", plan->choice.guidance);
     json_object_set_double_member (recipe, "image-guidance", job->image_guidance);

@@ -153,6 +153,8 @@ deliver (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const PmtRe
   result.notes = g_ptr_array_new_with_free_func (g_free);
   add_notes (plan, run, result.notes);
   result.recipe = pmt_job_recipe (job, model, plan, seed);
+  if (run->stopped_after)
+    json_object_set_int_member (result.recipe, "stop-after", run->stopped_after);
   if (job->task != PMT_TASK_GENERATE)
     good = deliver_fill (job, model, plan, run->image, &result, error);
   else
@@ -188,8 +190,10 @@ run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtReq
     pmt_result_clear (&run);
     if (!good)
       return FALSE;
-    /* a run that was cut short did less than its cost says */
-    if (i == 0 && !(hooks->keep && atomic_load (hooks->keep)) && pmt_run_cost (request, &cost, NULL))
+    /* a run that was cut short did less than its cost says, and nobody wants the others */
+    if (hooks->keep && atomic_load (hooks->keep))
+      return TRUE;
+    if (i == 0 && pmt_run_cost (request, &cost, NULL))
       pmt_speed_write (model, cost.flops / MAX (seconds, 1e-3));
   }
   return TRUE;
@@ -232,6 +236,7 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
     request.noise = inputs->noise;
     request.cancel = hooks->cancel;
     request.keep = hooks->keep;
+    request.preview = hooks->preview;
     good = run_variants (job, model, &plan, &request, hooks, stats, error);
   }
   stats->seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;

@@ -17,7 +17,7 @@ typedef struct PmtProgress {
   double fraction;       /* of the whole run, 0..1, never falling; loading counts as 0 */
   double eta;            /* seconds left, < 0 while unknown */
   PmtTensor latent;      /* sample stage: the present clean estimate [1, h, w, c] for previews, else PMT_NO_TENSOR */
-  const uint8_t *preview; /* with a new estimate: [preview_height, preview_width, 3] RGB of it (preview.h), else NULL; valid in the call */
+  const uint8_t *preview; /* with a new estimate: [preview_height, preview_width, 3] RGB of it (run_preview.c), else NULL; valid in the call */
   int preview_width, preview_height;
 } PmtProgress;
 
@@ -25,6 +25,12 @@ typedef struct PmtMethodUse {
   const PmtMethod *method;
   PmtParamValues values; /* owned by the request's maker */
 } PmtMethodUse;
+
+/* What progress shows of unfinished pictures: the latent through a linear map, nothing, or the picture as the run would decode it, which
+ * takes its time. The result is the same to the bit. */
+typedef enum { PMT_PREVIEW_LINEAR, PMT_PREVIEW_NONE, PMT_PREVIEW_DECODED } PmtPreview;
+
+#define PMT_STOP_AT_ONCE (-1)
 
 typedef enum { PMT_VAE_TILING_AUTO, PMT_VAE_TILING_ON, PMT_VAE_TILING_OFF } PmtVaeTiling;
 
@@ -81,7 +87,9 @@ typedef struct PmtRequest {
   int n_methods;
 
   const PmtCancel *cancel;
-  const atomic_bool *keep; /* set: stop stepping and decode the present estimate; may be NULL */
+  const atomic_bool *keep; /* set: stop after the evaluation under way and decode its estimate; may be NULL */
+  int stop_after;          /* the same after so many evaluations; 0 = go through all. PMT_STOP_AT_ONCE: the latent is decoded as it is */
+  PmtPreview preview;
   void (*progress) (void *user, const PmtProgress *progress); /* from the running thread; may be NULL */
   void *progress_user;
 
@@ -106,6 +114,7 @@ typedef struct PmtResult {
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
   int width, height, latent_channels;
   int steps_done;        /* evaluations */
+  int stopped_after;     /* of them, where the run was kept early (stop_after gives this picture again); 0 = it went through all */
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
   PmtPrediction prediction; /* what the UNet was taken to predict */
   bool vae_tiled;        /* the autoencoder worked in tiles */

@@ -78,6 +78,7 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   result->latent_channels = run->latent_channels;
   result->vae_tiled = runner->tiled && pmt_vae_tiling_helps (pmt_vae_config (run->vae), run->latent_height, run->latent_width);
   result->steps_done = runner->steps_done;
+  result->stopped_after = runner->stopped ? runner->steps_done : 0;
   if (runner->notes) {
     g_ptr_array_add (runner->notes, NULL);
     result->notes = (char **) g_ptr_array_free (g_steal_pointer (&runner->notes), FALSE);
@@ -96,9 +97,8 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   return TRUE;
 }
 
-/* By the first method that has a way of its own, else by the model's autoencoder. */
-static PmtTensor
-decode (PmtRunner *runner, PmtTensor latent)
+PmtTensor
+pmt_runner_picture (PmtRunner *runner, PmtTensor latent)
 {
   PmtRun *run = &runner->run;
   for (int i = 0; i < run->n_methods; i++)
@@ -114,7 +114,7 @@ pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error)
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
   PmtTensor latent = run->tracks[run->result_track]->latent;
   pmt_runner_report (runner, PMT_STAGE_DECODE, 0, 0, PMT_NO_TENSOR);
-  PmtTensor picture = run->request->latent_only ? PMT_NO_TENSOR : decode (runner, latent);
+  PmtTensor picture = run->request->latent_only ? PMT_NO_TENSOR : pmt_runner_picture (runner, latent);
   gboolean ok = pmt_runner_check (run, error);
   if (ok && !runner->dry) {
     ok = fill_result (runner, latent, picture, result, error);

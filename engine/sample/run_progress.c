@@ -26,18 +26,6 @@ tell (PmtRunner *runner)
   request->progress (request->progress_user, p);
 }
 
-/* The present estimate in small, for this report only. */
-static void
-draw_preview (PmtRunner *runner, PmtTensor latent)
-{
-  PmtProgress *p = &runner->progress;
-  const int w = (int) latent.shape.dim[2], h = (int) latent.shape.dim[1];
-  pmt_preview_size (w, h, &p->preview_width, &p->preview_height);
-  runner->preview = g_renew (uint8_t, runner->preview, 3 * p->preview_width * p->preview_height);
-  pmt_preview_draw (&runner->preview_map, latent.data, w, h, runner->preview);
-  p->preview = runner->preview;
-}
-
 void
 pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTensor latent)
 {
@@ -48,8 +36,6 @@ pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTenso
   p->step = step;
   p->of = of;
   p->latent = latent;
-  if (latent.data && !runner->dry && runner->run.request->progress && runner->preview_map.channels == (int) latent.shape.dim[3])
-    draw_preview (runner, latent);
   tell (runner);
   p->preview = NULL;
 }

@@ -81,10 +81,19 @@ run_rest (Halves *halves, PmtResult *made, PmtResult *result, GError **error)
   rest.latent = made->latent;
   rest.progress_user = halves;
   rest.progress = rest.progress ? tell : NULL;
+  /* an estimate that the base was kept at is the picture */
+  if (made->stopped_after > 0)
+    rest.stop_after = PMT_STOP_AT_ONCE;
+  else if (rest.stop_after > 0)
+    rest.stop_after = MAX (rest.stop_after - made->steps_done, 1);
   halves->in_rest = true;
   if (!pmt_run_one (&rest, result, error))
     return FALSE;
   result->steps_done += made->steps_done;
+  if (made->stopped_after > 0)
+    result->stopped_after = made->stopped_after;
+  else if (result->stopped_after > 0)
+    result->stopped_after += made->steps_done;
   result->peak_bytes = MAX (result->peak_bytes, made->peak_bytes);
   result->prediction = made->prediction;
   /* The refiner runs without methods, so these are the base's. */

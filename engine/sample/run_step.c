@@ -366,6 +366,38 @@ evaluate (PmtRun *run, PmtStep *step, GError **error)
   return call_latents (run, step, PMT_LATENT_POST, error);
 }
 
+/* Whether the estimate at hand is to be the picture. */
+static bool
+is_enough (const PmtRunner *runner)
+{
+  const PmtRequest *q = runner->run.request;
+  if (q->stop_after == PMT_STOP_AT_ONCE)
+    return true;
+  return runner->steps_done > 0 &&
+         (runner->steps_done == q->stop_after || (q->keep && !runner->dry && atomic_load (q->keep)));
+}
+
+static void
+take_estimates (PmtRun *run)
+{
+  for (int k = 0; k < run->n_tracks; k++) {
+    PmtTrack *t = run->tracks[k];
+    memcpy (t->latent.data, t->denoised.data, (size_t) pmt_tensor_size (t->latent) * sizeof (float));
+  }
+}
+
+static gboolean
+report_step (PmtRunner *runner, const PmtStep *step, GError **error)
+{
+  const PmtTensor estimate = runner->run.tracks[runner->run.result_track]->denoised;
+  /* the last one is the picture */
+  const bool again = runner->run.request->preview == PMT_PREVIEW_DECODED && step->i + 1 == step->n;
+  if (!again && !pmt_runner_preview (runner, estimate, error))
+    return FALSE;
+  pmt_runner_report (runner, PMT_STAGE_SAMPLE, step->i + 1, step->n, estimate);
+  return TRUE;
+}
+
 gboolean
 pmt_runner_sample (PmtRunner *runner, GError **error)
 {
@@ -376,12 +408,10 @@ pmt_runner_sample (PmtRunner *runner, GError **error)
   gboolean ok = TRUE;
   pmt_runner_report (runner, PMT_STAGE_SAMPLE, 0, n, PMT_NO_TENSOR);
   for (int i = run->first; i < run->last && ok; i++) {
-    const atomic_bool *keep = run->request->keep;
-    if (keep && runner->steps_done > 0 && !runner->dry && atomic_load (keep)) {
-      for (int k = 0; k < run->n_tracks; k++) {
-        PmtTrack *t = run->tracks[k];
-        memcpy (t->latent.data, t->denoised.data, (size_t) pmt_tensor_size (t->latent) * sizeof (float));
-      }
+    if (is_enough (runner)) {
+      runner->stopped = true;
+      if (runner->steps_done > 0 && !runner->dry)
+        take_estimates (run);
       break;
     }
     PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
@@ -391,7 +421,7 @@ pmt_runner_sample (PmtRunner *runner, GError **error)
     pmt_arena_release (run->ctx.step, mark);
     if (ok) {
       runner->steps_done++;
-      pmt_runner_report (runner, PMT_STAGE_SAMPLE, step.i + 1, n, run->tracks[run->result_track]->denoised);
+      ok = report_step (runner, &step, error);
     }
   }
   if (ok)

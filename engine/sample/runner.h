@@ -35,6 +35,7 @@ typedef struct PmtRunner {
   int n_maps;
   int prompt_tokens_cut;
   int steps_done;
+  bool stopped; /* before the last one */
   int evaluations;
   PmtProbing *probing;          /* NULL outside pmt_run_gradient */
 
@@ -80,6 +81,12 @@ bool pmt_probing_seen (const PmtProbing *probing);
 /* run_decode.c */
 void pmt_runner_drop_maps (PmtRunner *runner);
 gboolean pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error);
+
+/* run_preview.c. What the present estimate looks like, for one report: sets the progress's picture, or leaves it NULL. `latent` is what the
+ * sampler takes for clean. Decoding it may fail or be cancelled: FALSE. */
+gboolean pmt_runner_preview (PmtRunner *runner, PmtTensor latent, GError **error);
+/* In the step arena; by the first method that has a way of its own, else by the model's autoencoder. */
+PmtTensor pmt_runner_picture (PmtRunner *runner, PmtTensor latent);
 
 /* run_progress.c. The report that enters a stage, or moves within it. */
 void pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTensor latent);

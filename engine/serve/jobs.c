@@ -22,6 +22,7 @@ typedef struct Task {
   GPtrArray *blobs; /* PmtBlob */
   PmtCancel cancel;
   atomic_bool keep;
+  PmtPreview preview;
   gint64 last_progress;
   int last_step;
   PmtStage last_stage;
@@ -190,7 +191,7 @@ run_task (void *user, PmtModelCache *cache)
   Task *task = user;
   g_autofree PmtNamedPicture *pictures = g_new0 (PmtNamedPicture, task->blobs->len + 1);
   const PmtJobInputs inputs = inputs_of (task, pictures);
-  PmtJobHooks hooks = { &task->cancel, &task->keep, on_progress, on_result, task };
+  PmtJobHooks hooks = { &task->cancel, &task->keep, task->preview, on_progress, on_result, task };
   PmtJobStats stats = { 0 };
   g_autoptr (GError) error = NULL;
 
@@ -262,18 +263,36 @@ check_blobs (const PmtJob *job, GPtrArray *blobs, GError **error)
   return good;
 }
 
+static gboolean
+read_preview (const PmtMessage *message, PmtPreview *preview, GError **error)
+{
+  static const char *const names[] = { [PMT_PREVIEW_LINEAR] = "linear", [PMT_PREVIEW_NONE] = "none", [PMT_PREVIEW_DECODED] = "decoded" };
+  const char *name;
+
+  if (!pmt_message_string (message->header, "preview", "linear", &name, error))
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (name, names[i])) {
+      *preview = (PmtPreview) i;
+      return TRUE;
+    }
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The job's \"preview\" is \"%s\" and can be linear, none or decoded; choose one of them.", name);
+  return FALSE;
+}
+
 void
 pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, GPtrArray *blobs)
 {
   g_autoptr (GError) error = NULL;
   JsonObject *recipe = pmt_message_object (message->header, "job", &error);
   PmtJob *job = recipe ? pmt_job_parse (recipe, &error) : NULL;
+  PmtPreview preview = PMT_PREVIEW_LINEAR;
   Task *task;
 
   if (job && find (jobs, connection, message->id))
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.",
                  message->id);
-  if (error || !check_blobs (job, blobs, &error)) {
+  if (error || !read_preview (message, &preview, &error) || !check_blobs (job, blobs, &error)) {
     pmt_connection_send_error (connection, message->id, error);
     pmt_job_free (job);
     g_ptr_array_unref (blobs);
@@ -290,6 +309,7 @@ pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *mes
   task->connection = pmt_connection_ref (connection);
   task->id = message->id;
   task->job = job;
+  task->preview = preview;
   task->last_step = -1;
   task->blobs = blobs;
   g_ptr_array_add (jobs->pending, task);

@@ -10,6 +10,8 @@
 #include "engine/weights/source_files.h"
 #include "engine/weights/tensor_file.h"
 
+#define RANDOM "random:"
+
 struct PmtModelFiles {
   char *path;
   gboolean is_folder;
@@ -327,6 +329,8 @@ finish (PmtModelFiles *files, gboolean ok, GError **error)
 PmtModelFiles *
 pmt_model_files_open (const char *path, GError **error)
 {
+  if (g_str_has_prefix (path, RANDOM))
+    return pmt_model_files_new_random (path + strlen (RANDOM), 1, error);
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no model at '%s'; give a model's folder or a .safetensors file.",
                  path);
@@ -350,7 +354,7 @@ pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
     return NULL;
   }
   PmtModelFiles *files = g_new0 (PmtModelFiles, 1);
-  files->path = g_strdup_printf ("random:%s", family_id);
+  files->path = g_strdup_printf (RANDOM "%s", family_id);
   files->is_random = TRUE;
   files->prediction_known = TRUE;
   files->seed = seed;

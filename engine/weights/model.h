@@ -27,7 +27,8 @@ typedef enum {
 const char *pmt_component_name (PmtComponent component);
 
 /* NULL on failure: PMT_ERROR_NOT_FOUND (file and folder named), PMT_ERROR_FORMAT, PMT_ERROR_UNSUPPORTED (pickles, families that
- * this build cannot run, distilled networks). */
+ * this build cannot run, distilled networks). The path "random:sd15" stands for random weights of that family: measurements need no
+ * files. */
 PmtModelFiles *pmt_model_files_open (const char *path, GError **error);
 /* Random weights in a family's full-size architecture; tests and bench. PMT_ERROR_INPUT for an unknown id. */
 PmtModelFiles *pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error);

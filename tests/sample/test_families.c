@@ -108,6 +108,32 @@ test_case (gconstpointer user)
   pmt_result_clear (&result);
 }
 
+/* Kept in the base's part, the base's estimate is the picture: the refiner only decodes. Kept in the refiner's, both count. */
+static void
+test_refiner_kept (void)
+{
+  PmtRequest q = runs_request (&runs, model_of ("sdxl"));
+  q.steps = 8;
+  q.refiner = model_of ("refiner");
+  q.refiner_start = 0.6;
+  PmtResult whole = runs_do (&q);
+  for (int k = 1; k + 1 < whole.steps_done; k++) {
+    q.stop_after = k;
+    PmtResult part = runs_do (&q);
+    g_assert_cmpint (part.steps_done, >=, k);
+    g_assert_cmpint (part.steps_done, <=, k + 1); /* at the seam the refiner takes one step */
+    g_assert_cmpint (part.stopped_after, ==, part.steps_done);
+    g_assert_nonnull (part.image);
+    runs_assert_differ (&part, &whole);
+    q.stop_after = part.stopped_after;
+    PmtResult again = runs_do (&q);
+    runs_assert_equal (&again, &part);
+    pmt_result_clear (&again);
+    pmt_result_clear (&part);
+  }
+  pmt_result_clear (&whole);
+}
+
 /* Base and refiner in one request are the two runs one after the other, and the cost is that of both. */
 static void
 test_refiner (void)
@@ -210,6 +236,7 @@ main (int argc, char **argv)
     g_test_add_data_func (test, c, test_case);
   }
   g_test_add_func ("/families/refiner-in-one-request", test_refiner);
+  g_test_add_func ("/families/refiner-kept", test_refiner_kept);
   g_test_add_func ("/families/memory", test_memory);
   g_test_add_func ("/families/refusals", test_refusals);
   int status = g_test_run ();

@@ -301,17 +301,54 @@ def test_cancel(program):
         assert run(client, 2, recipe())[-1]["type"] == "done"
 
 
+def sampled(client, test):
+    """Waits for a report of the sampling that passes."""
+    while True:
+        message = client.receive()
+        if message.get("stage") == "sample" and test(message):
+            return
+
+
 def test_keep_decodes_the_present_estimate(program):
     with Engine(program) as engine:
         client = engine.client()
         client.send({"type": "job", "id": 1, "job": recipe(**LONG)})
-        while client.receive().get("step", 0) < 3:
-            pass
+        sampled(client, lambda message: message["step"] >= 3)
         client.send({"type": "keep", "id": 1})
         start = time.monotonic()
         seen = client.until("done")
         assert time.monotonic() - start < 5
-        assert [m for m in seen if m["type"] == "result"]
+        kept = [m for m in seen if m["type"] == "result"]
+        assert len(kept) == 1 and 3 <= kept[0]["recipe"]["stop-after"] < LONG["steps"], kept[0]["recipe"]
+        again = [m for m in run(client, 2, kept[0]["recipe"]) if m["type"] == "result"]
+        assert again[0]["payload"] == kept[0]["payload"], "the recipe of what was kept makes another picture"
+        assert again[0]["recipe"] == kept[0]["recipe"]
+
+
+def test_keep_begins_no_further_variant(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        client.send({"type": "job", "id": 1, "job": recipe(variants=3, steps=60)})
+        sampled(client, lambda message: message["variant"] == 1 and message["step"] >= 2)
+        client.send({"type": "keep", "id": 1})
+        kept = [m for m in client.until("done") if m["type"] == "result"]
+        assert [m["variant"] for m in kept] == [1] and kept[0]["seed"] == 8 and kept[0]["recipe"]["stop-after"] >= 2, [m["recipe"] for m in kept]
+
+
+def test_previews_as_asked(program):
+    with Engine(program) as engine:
+        client = engine.client()
+        results = {}
+        for number, (kind, size, count) in enumerate([("linear", 16, 4), ("none", 0, 0), ("decoded", 128, 3)], 1):
+            client.send({"type": "job", "id": number, "job": recipe(), "preview": kind})
+            seen = client.until("done")
+            drawn = [m for m in seen if m["type"] == "progress" and "preview" in m]
+            assert len(drawn) == count and all(m["preview"] == {"width": size, "height": size} for m in drawn), (kind, drawn)
+            assert all(len(m["payload"]) == size * size * 3 for m in drawn)
+            results[kind] = next(m["payload"] for m in seen if m["type"] == "result")
+        assert results["linear"] == results["none"] == results["decoded"]
+        answer = client.ask({"type": "job", "id": 9, "job": recipe(), "preview": "holo"})
+        assert answer["type"] == "error" and "linear, none or decoded" in answer["message"], answer
 
 
 def test_second_job_waits_and_is_told(program):

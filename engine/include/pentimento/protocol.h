@@ -14,10 +14,12 @@
  *   blob       {name, width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job or preprocess with this id
  *              name is "image", "mask" (the only one with 1 channel), or what a control or reference of the job calls its picture
  *              ("control-0", "reference-1", …; at most 100 bytes). At most 32 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
- *   job        {job: {…recipe…}}      runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
+ *   job        {job: {…recipe…}, preview: "linear" (default) | "none" | "decoded"}
+ *                                     runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
  *   estimate   {job: {…recipe…}}      answers estimate, without running; blobs are not needed
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
- *   keep       {}                     the job of this id stops stepping and decodes its present estimate
+ *   keep       {}                     the job of this id finishes the evaluation under way, decodes its estimate and makes no further
+ *                                     variants; that result's recipe has "stop-after", which makes the same picture again
  *   models | methods | samplers | preprocessors {}    answers of the same type
  *   preprocess {preprocess: "ID" or "ID:key=value,…"}   makes a control picture of the blob "image" of this id (some look at a blob "mask"
  *                                     too); answers preprocess {width, height, channels: 4, dtype: "f32"} + payload of the same size,
@@ -33,7 +35,7 @@
  *   queued     {ahead: n}             another client's job is running; sent once
  *   progress   {stage: "load"|"text"|"encode"|"sample"|"decode", step, of, fraction: 0..1, eta: seconds or null, variant, variants}
  *              with a new estimate also preview: {width, height}, and the payload is that picture: width * height * 3 bytes, RGB, sRGB,
- *              one pixel for one or more of the latent's; stretch it over the picture
+ *              one pixel for one or more of the latent's, or, decoded, for one or more of the picture's; stretch it over the picture
  *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill, edit: before each result, size of its box
  *   map        {name: a word or phrase, width, height, channels: 1, dtype: "f32"} + payload      before each result, where a method makes
  *              such (word-maps): values from 0 on over what the network made, on a grid of their own
@@ -49,6 +51,7 @@
  *   task             "generate" | "fill" | "edit"
  *   model            path, or "" for the bundled model            model-hash  quick hash, written by the engine
  *   prompt, negative-prompt, seed (integer, -1 = choose), variants (1..64)
+ *   stop-after       evaluations after which the present estimate becomes the picture (0 = all)
  *   sampler, steps, guidance, strength, eta (-1 = what the sampler advises)
  *                    edit: the prompt is an instruction; text-guidance = 7.5 and image-guidance = 1.5 in place of guidance and strength
  *   prompt-syntax    "weights" (default: weights in brackets, BREAK and tags count) | "plain"

@@ -11,7 +11,8 @@ typedef enum {
   PMT_ERROR_CANCELLED, /* the user asked for it; never shown as a failure */
   PMT_ERROR_ENGINE,    /* the engine is missing, died, or speaks another protocol */
   PMT_ERROR_JOB,       /* the engine refused or failed the job and said why */
-  PMT_ERROR_GIMP       /* GIMP refused an edit that it should have done */
+  PMT_ERROR_GIMP,      /* GIMP refused an edit that it should have done */
+  PMT_ERROR_DOWNLOAD   /* a file could not be fetched */
 } PmtError;
 
 #define PMT_ERROR (pmt_error_quark ())

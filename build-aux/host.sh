@@ -33,8 +33,9 @@ host_offers_gimp3() {
   esac
 }
 
-# What a build needs, one per line: a command, a pkg-config module (pc:NAME), a Python module (py:NAME) or a header
-# that clang finds (clang:NAME), then the package that brings it on Debian and Ubuntu, Fedora, openSUSE, Arch.
+# What a build needs, one per line: a command, a pkg-config module (pc:NAME), a Python module (py:NAME), a library
+# that Python reaches through its introspection (gi:NAME) or a header that clang finds (clang:NAME), then the package
+# that brings it on Debian and Ubuntu, Fedora, openSUSE, Arch.
 host_needs() {
   cat <<'LIST'
 gcc                       gcc                    gcc                   gcc                  gcc
@@ -68,6 +69,8 @@ openbox                   openbox                openbox               openbox  
 import                    imagemagick            ImageMagick           ImageMagick          imagemagick
 dbus-run-session          dbus                   dbus-daemon           dbus-1-daemon        dbus
 gdbus                     libglib2.0-bin         glib2                 glib2-tools          glib2
+appstreamcli              appstream              appstream             AppStream            appstream
+gi:Atspi                  gir1.2-atspi-2.0       at-spi2-core          typelib-1_0-Atspi-2_0 at-spi2-core
 xwininfo                  x11-utils              xorg-x11-utils        xwininfo             xorg-xwininfo
 LIST
 }
@@ -79,6 +82,7 @@ host_missing() {
     case $need in
       pc:*) pkg-config --exists "${need#pc:}" 2>/dev/null ;;
       py:*) python3 -c "import ${need#py:}" 2>/dev/null ;;
+      gi:*) python3 -c "import sys, gi; gi.require_version(sys.argv[1], '2.0')" "${need#gi:}" 2>/dev/null ;;
       clang:*) clang -fopenmp -fsyntax-only -include "${need#clang:}" -xc /dev/null 2>/dev/null ;;
       gimp-console-3.0) command -v gimp-console-3.0 >/dev/null || command -v gimp-console >/dev/null ;;
       *) command -v "$need" >/dev/null ;;

@@ -41,7 +41,7 @@ rm -rf "$folder/data"
 mkdir -p "$folder/data"
 for path in "$root"/data/*; do
   case $(basename "$path") in
-    meson.build | demo | models) ;;
+    meson.build | demo | models | metainfo | man | screenshots) ;;
     *) place "$path" "data/$(basename "$path")" ;;
   esac
 done
@@ -50,7 +50,8 @@ if [ -d "$root/data/models" ]; then
     [ -d "$path" ] || { mkdir -p "$folder/data/models"; place "$path" "data/models/$(basename "$path")"; continue; }
     mkdir -p "$folder/data/models/$(basename "$path")"
     for part in "$path"/*; do
-      case $(basename "$part") in train | __pycache__) continue ;; esac
+      # what made the model, and pictures of it
+      case $(basename "$part") in train | studio | logs | __pycache__ | *.png) continue ;; esac
       place "$part" "data/models/$(basename "$path")/$(basename "$part")"
     done
   done

@@ -27,17 +27,31 @@ find_program (void)
   return g_build_filename (folder, "pentimento-engine", NULL);
 }
 
+/* The engine says what went wrong in the language that it was started with, so another language is another engine's: "-de", or nothing
+ * for English. */
+static char *
+language_suffix (void)
+{
+  const char *language = g_get_language_names ()[0];
+  gsize length = strcspn (language, ".@");
+
+  if (!length || strchr (language, '/') || g_str_has_prefix (language, "en") || strncmp (language, "C", length) == 0)
+    return g_strdup ("");
+  return g_strdup_printf ("-%.*s", (int) MIN (length, 16), language);
+}
+
 /* Another program than our own must neither answer for it nor be answered for. */
 static char *
 socket_name (void)
 {
   const char *named = g_getenv ("PENTIMENTO_ENGINE");
+  g_autofree char *language = language_suffix ();
   g_autofree char *hash = NULL;
 
   if (!named || !named[0])
-    return g_strdup (PMT_BUILD_ID);
+    return g_strconcat (PMT_BUILD_ID, language, NULL);
   hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, named, -1);
-  return g_strdup_printf ("%s-%.8s", PMT_BUILD_ID, hash);
+  return g_strdup_printf ("%s%s-%.8s", PMT_BUILD_ID, language, hash);
 }
 
 static char *

@@ -3,7 +3,8 @@
  *
  * The program is `pentimento-engine` beside the plug-in's own, or the one that the environment variable PENTIMENTO_ENGINE names.
  * The socket is $XDG_RUNTIME_DIR/pentimento/BUILDID.sock (without that variable: in a folder of the user's below the temporary
- * one), so that plug-in and engine of one build find each other; a program named by PENTIMENTO_ENGINE gets a name of its own. */
+ * one), so that plug-in and engine of one build find each other; a program named by PENTIMENTO_ENGINE gets a name of its own, and so
+ * does each language but English: the engine translates its own sentences, in the language that it inherits from GIMP. */
 #pragma once
 
 #include <gio/gio.h>

@@ -35,8 +35,8 @@ pmt_arena_new (const char *name, size_t limit, GError **error)
   if (base == MAP_FAILED) {
     g_autofree char *text = size_text (limit);
     g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
-                 "The system refused to reserve %s of addresses for %s (%s); allow the process more virtual memory "
-                 "or choose a smaller picture.",
+                 _("The system refused to reserve %s of addresses for %s (%s); allow the process more virtual memory "
+                   "or choose a smaller picture."),
                  text, name, g_strerror (errno));
     return NULL;
   }
@@ -67,8 +67,8 @@ pmt_arena_alloc (PmtArena *arena, size_t bytes, GError **error)
     g_autofree char *used = size_text (arena->used);
     g_autofree char *limit = size_text (arena->limit);
     g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
-                 "Memory for %s ran out: %s more were needed with %s of %s in use; choose a smaller picture or fewer "
-                 "variants at once.",
+                 _("Memory for %s ran out: %s more were needed with %s of %s in use; choose a smaller picture or fewer "
+                   "variants at once."),
                  arena->name, want, used, limit);
     return NULL;
   }

@@ -28,7 +28,7 @@ pmt_data_path (const char *name, GError **error)
     char *path = existing (given, "", name);
     if (!path)
       g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                   "The data file '%s' is not in '%s', which PENTIMENTO_DATADIR names; correct or unset the variable.", name, given);
+                   _("The data file '%s' is not in '%s', which PENTIMENTO_DATADIR names; correct or unset the variable."), name, given);
     return path;
   }
 
@@ -41,7 +41,16 @@ pmt_data_path (const char *name, GError **error)
       return path;
   }
   g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-               "The data file '%s' is not in '%s/data'; install Pentimento again, or set PENTIMENTO_DATADIR to its data folder.", name,
+               _("The data file '%s' is not in '%s/data'; install Pentimento again, or set PENTIMENTO_DATADIR to its data folder."), name,
                folder ? folder : ".");
   return NULL;
+}
+
+char *
+pmt_program_path (const char *installed, const char *built)
+{
+  g_autofree char *folder = executable_folder ();
+  char *path = folder ? existing (folder, installed, "") : NULL;
+
+  return path || !folder ? path : existing (folder, built, "");
 }

@@ -10,3 +10,7 @@
  * nowhere else then), beside the executable (EXEDIR/data), and in data/ of the build tree (the build links EXEDIR/../data to the
  * source tree). Newly allocated; NULL + PMT_ERROR_NOT_FOUND that names the places. */
 char *pmt_data_path (const char *name, GError **error);
+
+/* The first of two places relative to the running program that exists: where it is installed, and in the build tree. Newly allocated,
+ * NULL when there is neither. */
+char *pmt_program_path (const char *installed, const char *built);

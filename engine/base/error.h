@@ -2,10 +2,12 @@
 /* The one error domain of engine and plug-in.
  *
  * Every message is a single sentence for the person at the screen: what happened, where (file, tensor, option), and what to do
- * next. It is shown as it stands, so it carries no function names and no line breaks. */
+ * next. It is shown as it stands, so it carries no function names and no line breaks. Sentences that reach the user of GIMP are
+ * marked with _() and come out in that user's language (language.h); on the command line they are English. */
 #pragma once
 
 #include <glib.h>
+#include <glib/gi18n-lib.h>
 
 typedef enum {
   PMT_ERROR_INPUT,       /* an option, job field, mask or picture that cannot be used as given */

@@ -68,9 +68,9 @@ unknown (const PmtParamValues *values, const char *id, const char *where, GError
   for (int i = 0; i < values->n; i++)
     g_string_append_printf (known, "%s%s", i ? ", " : "", values->table[i].id);
   if (values->n)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s there is no parameter \"%s\"; it takes %s.", where, id, known->str);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s there is no parameter \"%s\"; it takes %s."), where, id, known->str);
   else
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s there is no parameter \"%s\"; it takes none, so leave it out.", where,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s there is no parameter \"%s\"; it takes none, so leave it out."), where,
                  id);
   return FALSE;
 }
@@ -78,7 +78,7 @@ unknown (const PmtParamValues *values, const char *id, const char *where, GError
 static gboolean
 wrong (const PmtParam *p, const char *what, const char *where, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s, \"%s\" has to be %s; change its value.", where, p->id, what);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, \"%s\" has to be %s; change its value."), where, p->id, what);
   return FALSE;
 }
 

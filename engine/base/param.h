@@ -8,10 +8,6 @@
 
 #include "engine/base/error.h"
 
-#ifndef N_
-#define N_(text) text /* marked for the plug-in's catalogue */
-#endif
-
 typedef enum { PMT_PARAM_BOOL, PMT_PARAM_INT, PMT_PARAM_DOUBLE, PMT_PARAM_STRING, PMT_PARAM_CHOICE } PmtParamType;
 
 typedef struct PmtParamChoice {

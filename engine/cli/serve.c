@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/base/language.h"
 #include "engine/cli/cli.h"
 #include "engine/serve/serve.h"
 
@@ -28,6 +29,7 @@ run (int argc, char **argv, GError **error)
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--stdio and --socket are two ways to serve: give one of them.");
     return FALSE;
   }
+  pmt_language_use ();
   options = (PmtServeOptions) { .socket = socket, .stdio = stdio, .log = log, .idle_seconds = idle };
   return pmt_serve (&options, error);
 }

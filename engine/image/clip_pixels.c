@@ -55,7 +55,7 @@ pmt_clip_pixels (const float *rgb, int width, int height, int size, float *out, 
   const int shorter = MIN (width, height), longer = MAX (width, height);
   if (shorter < 1 || longer > PMT_PICTURE_MAX_SIDE || longer / shorter > MOST_ELONGATED || size < 1 || size > 4096) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "A reference picture of %d x %d pixels cannot be read; crop it so that no side is more than %d times the other.", width,
+                 _("A reference picture of %d x %d pixels cannot be read; crop it so that no side is more than %d times the other."), width,
                  height, MOST_ELONGATED);
     return FALSE;
   }

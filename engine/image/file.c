@@ -18,18 +18,18 @@ load (const char *path, GError **error)
   GdkPixbuf *stored, *upright;
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no image file '%s'; check the name.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("There is no image file '%s'; check the name."), path);
     return NULL;
   }
   if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "'%s' is a folder; name an image file.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("'%s' is a folder; name an image file."), path);
     return NULL;
   }
   stored = gdk_pixbuf_new_from_file (path, &problem);
   if (!stored) {
     bool memory = g_error_matches (problem, GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_INSUFFICIENT_MEMORY);
     g_set_error (error, PMT_ERROR, memory ? PMT_ERROR_MEMORY : PMT_ERROR_FORMAT,
-                 "The image file '%s' cannot be read (%s); give a PNG or JPEG file.", path, problem->message);
+                 _("The image file '%s' cannot be read (%s); give a PNG or JPEG file."), path, problem->message);
     return NULL;
   }
   upright = gdk_pixbuf_apply_embedded_orientation (stored);
@@ -98,7 +98,7 @@ pmt_picture_recipe (const char *path, GError **error)
   const char *recipe = pixbuf ? gdk_pixbuf_get_option (pixbuf, "tEXt::" PMT_RECIPE_PARASITE) : NULL;
 
   if (pixbuf && !recipe)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The picture '%s' carries no recipe; name a PNG as this program wrote it, or a job file.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture '%s' carries no recipe; name a PNG as this program wrote it, or a job file."),
                  path);
   return g_strdup (recipe);
 }
@@ -113,7 +113,7 @@ format_of (const char *path, GError **error)
     return "png";
   if (dot && (g_ascii_strcasecmp (dot, ".jpg") == 0 || g_ascii_strcasecmp (dot, ".jpeg") == 0))
     return "jpeg";
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "Pictures are written as PNG or JPEG; end the name '%s' with .png or .jpg.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Pictures are written as PNG or JPEG; end the name '%s' with .png or .jpg."),
                path);
   return NULL;
 }
@@ -126,11 +126,11 @@ pmt_picture_check_save (const char *path, GError **error)
   if (!format_of (path, error))
     return FALSE;
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "'%s' is a folder; name a file to write.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("'%s' is a folder; name a file to write."), path);
   else if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
-    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "There is no folder '%s' to write '%s' in; make it first.", folder, path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("There is no folder '%s' to write '%s' in; make it first."), folder, path);
   else if (access (folder, W_OK) != 0)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The folder '%s' cannot be written to (%s); choose another one.", folder,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The folder '%s' cannot be written to (%s); choose another one."), folder,
                  g_strerror (errno));
   else
     return TRUE;
@@ -193,7 +193,7 @@ pmt_picture_save (const PmtPicture *picture, gboolean with_alpha, const char *re
     return FALSE;
   if (strcmp (format, "jpeg") == 0) {
     if (with_alpha) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A JPEG file has no transparency; end the name '%s' with .png.", path);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("A JPEG file has no transparency; end the name '%s' with .png."), path);
       return FALSE;
     }
     keys[0] = (char *) "quality";
@@ -206,13 +206,13 @@ pmt_picture_save (const PmtPicture *picture, gboolean with_alpha, const char *re
 
   pixbuf = to_pixbuf (picture, with_alpha);
   if (!pixbuf) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to write '%s'; close other programs.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to write '%s'; close other programs."), path);
     return FALSE;
   }
   /* in memory first: g_file_set_contents puts a finished file in place of the old one */
   if (gdk_pixbuf_save_to_bufferv (pixbuf, &bytes, &size, format, keys, values, &problem) &&
       g_file_set_contents (path, bytes, (gssize) size, &problem))
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The picture '%s' could not be written (%s).", path, problem->message);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The picture '%s' could not be written (%s)."), path, problem->message);
   return FALSE;
 }

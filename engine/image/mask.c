@@ -12,7 +12,7 @@
 static gboolean
 no_memory (GError **error)
 {
-  g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to work on the mask; close other programs.");
+  g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to work on the mask; close other programs."));
   return FALSE;
 }
 

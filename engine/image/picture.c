@@ -14,7 +14,7 @@ pmt_pixels_new (size_t count, GError **error)
 
   if (!data)
     g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
-                 "There is no memory for %zu MB of pixels; close other programs or use a smaller picture.",
+                 _("There is no memory for %zu MB of pixels; close other programs or use a smaller picture."),
                  (count * sizeof (float)) >> 20);
   return data;
 }
@@ -25,7 +25,7 @@ pmt_picture_init (PmtPicture *picture, int width, int height, int channels, GErr
   memset (picture, 0, sizeof *picture);
   if (width < 1 || height < 1 || width > PMT_PICTURE_MAX_SIDE || height > PMT_PICTURE_MAX_SIDE || channels < 1 || channels > 4) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "A picture of %d×%d pixels with %d channels cannot be used; sides go from 1 to %d pixels.", width, height,
+                 _("A picture of %d×%d pixels with %d channels cannot be used; sides go from 1 to %d pixels."), width, height,
                  channels, PMT_PICTURE_MAX_SIDE);
     return FALSE;
   }

@@ -16,7 +16,7 @@ pmt_preprocessor_find (const char *id, GError **error)
       return pmt_preprocessors[i];
     g_string_append_printf (known, "%s%s", i ? ", " : "", pmt_preprocessors[i]->id);
   }
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no preprocessor \"%s\"; there are %s.", id, known->str);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There is no preprocessor \"%s\"; there are %s."), id, known->str);
   return NULL;
 }
 
@@ -38,7 +38,7 @@ pmt_preprocessor_parse (const char *text, PmtParamValues *values, GError **error
     gboolean good = sides[0] && sides[1];
 
     if (!good)
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In the preprocessor \"%s\", '%s' is not of the form key=value.", text, *pair);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In the preprocessor \"%s\", '%s' is not of the form key=value."), text, *pair);
     else
       good = pmt_param_values_set_text (values, g_strstrip (sides[0]), sides[1], where, error);
     if (!good) {
@@ -59,17 +59,17 @@ pmt_preprocess (const PmtPreprocessor *preprocessor, const PmtPicture *image, co
   memset (out, 0, sizeof *out);
   g_assert (image->channels == 4 && (!mask || mask->channels == 1));
   if (preprocessor->needs_mask && !mask) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The preprocessor \"%s\" needs a mask beside the picture; give one.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The preprocessor \"%s\" needs a mask beside the picture; give one."),
                  preprocessor->id);
     return FALSE;
   }
   if (mask && (mask->width != image->width || mask->height != image->height)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The mask is %d×%d pixels and the picture is %d×%d; make them the same size.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The mask is %d×%d pixels and the picture is %d×%d; make them the same size."),
                  mask->width, mask->height, image->width, image->height);
     return FALSE;
   }
   if ((gint64) image->width * image->height > MOST_PIXELS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The control picture of %d×%d pixels is too large to be prepared; make it smaller.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The control picture of %d×%d pixels is too large to be prepared; make it smaller."),
                  image->width, image->height);
     return FALSE;
   }

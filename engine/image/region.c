@@ -24,7 +24,7 @@ check_box (const PmtBox *box, int width, int height, const char *what, GError **
       box->height <= height - box->y)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The region's %s [%d, %d, %d, %d] does not lie inside the canvas of %d×%d pixels.", what, box->x, box->y,
+               _("The region's %s [%d, %d, %d, %d] does not lie inside the canvas of %d×%d pixels."), what, box->x, box->y,
                box->width, box->height, width, height);
   return FALSE;
 }
@@ -34,21 +34,21 @@ check_request (const PmtRegionRequest *request, double strength, int native, GEr
 {
   if (request->canvas_width < 1 || request->canvas_height < 1 || request->canvas_width > PMT_PICTURE_MAX_SIDE ||
       request->canvas_height > PMT_PICTURE_MAX_SIDE) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A canvas of %d×%d pixels cannot be filled; sides go from 1 to %d pixels.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("A canvas of %d×%d pixels cannot be filled; sides go from 1 to %d pixels."),
                  request->canvas_width, request->canvas_height, PMT_PICTURE_MAX_SIDE);
     return FALSE;
   }
   if (!(strength > 0 && strength <= 1)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The strength %g is not above 0 and at most 1.", strength);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The strength %g is not above 0 and at most 1."), strength);
     return FALSE;
   }
   if (!(request->grow <= MOST_PIXELS) || !(request->feather <= MOST_PIXELS)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The region's grow and feather can be at most %g pixels; -1 chooses them.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The region's grow and feather can be at most %g pixels; -1 chooses them."),
                  MOST_PIXELS);
     return FALSE;
   }
   if (native < 8) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The model's native size of %d pixels is too small.", native);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The model's native size of %d pixels is too small."), native);
     return FALSE;
   }
   return (request->selection.width <= 0 ||
@@ -151,8 +151,8 @@ pmt_region_plan (const PmtRegionRequest *request, double strength, int native, P
     const PmtBox *c = &request->context, *b = &region->box;
     if (c->x > b->x || c->y > b->y || c->x + c->width < b->x + b->width || c->y + c->height < b->y + b->height) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "The region's context [%d, %d, %d, %d] does not cover what will be changed, [%d, %d, %d, %d]; enlarge it or "
-                   "lower grow and feather.",
+                   _("The region's context [%d, %d, %d, %d] does not cover what will be changed, [%d, %d, %d, %d]; enlarge it or "
+                     "lower grow and feather."),
                    c->x, c->y, c->width, c->height, b->x, b->y, b->width, b->height);
       return FALSE;
     }
@@ -224,7 +224,7 @@ pmt_region_masks (const PmtRegion *region, const float *selection, float *denois
 
   squared = malloc (n * sizeof (gint32));
   if (!squared) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory for the blend mask (%zu MB); close other programs.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory for the blend mask (%zu MB); close other programs."),
                  (n * sizeof (gint32)) >> 20);
     return FALSE;
   }

@@ -87,7 +87,7 @@ axis_init (Axis *axis, PmtFilter filter, int from, int to, GError **error)
   if (!axis->weight)
     return FALSE;
   if (!axis->first || !axis->count) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to resize a picture; close other programs.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to resize a picture; close other programs."));
     return FALSE;
   }
   for (int i = 0; i < to; i++) {

@@ -28,7 +28,7 @@ pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError
            pmt_config_double (config, "guidance", usual.guidance, &choice->guidance, error) &&
            pmt_config_string (config, "sampler", usual.sampler, &sampler, error);
     if (good && (choice->steps < 1 || choice->steps > 1000 || !(choice->guidance >= 0 && choice->guidance <= 50))) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The file '%s' recommends steps or guidance out of range; correct it.", path);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The file '%s' recommends steps or guidance out of range; correct it."), path);
       good = FALSE;
     }
   }

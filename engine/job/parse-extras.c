@@ -31,7 +31,7 @@ need (const char *where, const char *field, const char *value, const char *what,
 {
   if (value[0])
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s there is no \"%s\"; give %s.", where, field, what);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s there is no \"%s\"; give %s."), where, field, what);
   return FALSE;
 }
 
@@ -40,7 +40,7 @@ check_span (const char *where, double start, double end, GError **error)
 {
   if (start < end)
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s, \"start\" is %g and has to be below \"end\", which is %g; change one of them.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, \"start\" is %g and has to be below \"end\", which is %g; change one of them."),
                where, start, end);
   return FALSE;
 }
@@ -160,13 +160,13 @@ read_box (PmtJobExtras *extras, JsonNode *node, int number, GError **error)
   for (int i = 0; i < 4; i++)
     if (!(v[i] >= 0 && v[i] <= 1)) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "Box %d of the layout reaches to %g, outside the picture; its sides are parts of the picture, from 0 to 1.", number, v[i]);
+                   _("Box %d of the layout reaches to %g, outside the picture; its sides are parts of the picture, from 0 to 1."), number, v[i]);
       return FALSE;
     }
   if (v[0] < v[2] && v[1] < v[3])
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "Box %d of the layout, [%g, %g, %g, %g], is empty; give left, top, right and bottom in this order.", number, v[0], v[1], v[2],
+               _("Box %d of the layout, [%g, %g, %g, %g], is empty; give left, top, right and bottom in this order."), number, v[0], v[1], v[2],
                v[3]);
   return FALSE;
 }
@@ -188,7 +188,7 @@ read_layout (PmtJobExtras *extras, JsonNode *node, GError **error)
   if (n == 0)
     return pmt_parse_wrong (error, "layout.boxes", "a list of at least one box");
   if (n > PMT_JOB_MAX_BOXES) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The layout has %u boxes, and its networks know at most %d; leave %u out.", n,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layout has %u boxes, and its networks know at most %d; leave %u out."), n,
                  PMT_JOB_MAX_BOXES, n - PMT_JOB_MAX_BOXES);
     return FALSE;
   }

@@ -25,7 +25,7 @@ read_box (JsonNode *node, int number, PmtJobRegionPrompt *region, GError **error
   if (v[0] >= 0 && v[1] >= 0 && v[2] <= 1 && v[3] <= 1 && v[0] < v[2] && v[1] < v[3])
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The box of region %d is [%g, %g, %g, %g]; give left, top, right and bottom as parts of the picture, from 0 to 1.", number, v[0],
+               _("The box of region %d is [%g, %g, %g, %g]; give left, top, right and bottom as parts of the picture, from 0 to 1."), number, v[0],
                v[1], v[2], v[3]);
   return FALSE;
 }
@@ -64,7 +64,7 @@ read_region (JsonNode *node, int number, PmtJobRegionPrompt *region, GError **er
       return FALSE;
   g_autofree char *prompt = g_strstrip (g_strdup (region->prompt));
   if (!*prompt || json_object_has_member (object, "box") == (region->mask[0] != '\0')) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "Region %d needs a \"prompt\" and either a \"box\" or a \"mask\"; give these.", number);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Region %d needs a \"prompt\" and either a \"box\" or a \"mask\"; give these."), number);
     return FALSE;
   }
   return TRUE;

@@ -76,7 +76,7 @@ pmt_parse_region (PmtJob *job, JsonNode *node, GError **error)
       good = read_pixels (value, field, &shown, error);
     else {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "The job has an unknown field \"region.%s\"; a region has canvas, selection, mode, grow, feather and context.", name);
+                   _("The job has an unknown field \"region.%s\"; a region has canvas, selection, mode, grow, feather and context."), name);
       good = FALSE;
     }
     if (!good)

@@ -4,7 +4,7 @@
 gboolean
 pmt_parse_wrong (GError **error, const char *field, const char *wanted)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The job's field \"%s\" has to be %s; change it.", field, wanted);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The job's field \"%s\" has to be %s; change it."), field, wanted);
   return FALSE;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
 #include <string.h>
 
 #include "engine/job/parse.h"
@@ -25,7 +26,7 @@ read_method (PmtMethodUse *use, JsonNode *node, GError **error)
   if (!use->method)
     return FALSE;
   if (use->method->internal) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The method \"%s\" follows from the job's other fields; leave it out of \"methods\".",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method \"%s\" follows from the job's other fields; leave it out of \"methods\"."),
                  use->method->id);
     return FALSE;
   }
@@ -67,7 +68,7 @@ read_precision (PmtJob *job, JsonNode *node, GError **error)
       return TRUE;
   if (strcmp (wanted, "auto") == 0)
     return TRUE; /* -1 */
-  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "This engine computes in precision f32 or bf16 and has no \"%s\"; use one of them or auto.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("This engine computes in precision f32 or bf16 and has no \"%s\"; use one of them or auto."),
                wanted);
   return FALSE;
 }
@@ -124,13 +125,13 @@ read_head (PmtJob *job, JsonObject *recipe, GError **error)
   JsonNode *version = json_object_get_member (recipe, "pentimento"), *task = json_object_get_member (recipe, "task");
 
   if (!version || !pmt_parse_holds_int (version)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The job has no field \"pentimento\"; a recipe begins with \"pentimento\": %d.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The job has no field \"pentimento\"; a recipe begins with \"pentimento\": %d."),
                  PMT_RECIPE_VERSION);
     return FALSE;
   }
   if (json_node_get_int (version) != PMT_RECIPE_VERSION) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The job's recipe is of version %" G_GINT64_FORMAT " and this engine knows version %d; use a newer engine.",
+                 _("The job's recipe is of version %" PRId64 " and this engine knows version %d; use a newer engine."),
                  json_node_get_int (version), PMT_RECIPE_VERSION);
     return FALSE;
   }

@@ -22,10 +22,10 @@ check_picture (const PmtJobInputs *inputs, const char *what, int number, const c
   if (name[0] ? find_picture (inputs, name) != NULL : inputs->image != NULL)
     return TRUE;
   if (name[0])
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The picture \"%s\" of %s %d was not given; send it with the job, or name another.", name,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture \"%s\" of %s %d was not given; send it with the job, or name another."), name,
                  what, number);
   else
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The %s %d names no picture, and the job has no image to take instead; give one of them.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The %s %d names no picture, and the job has no image to take instead; give one of them."),
                  what, number);
   return FALSE;
 }
@@ -212,7 +212,7 @@ take_depth (PmtJobPlan *plan, const PmtPicture *rgb, GError **error)
 
   if (plan->depth) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "Two controls of type \"depth\" have no \"model\", and a depth model takes one depth; leave one of them out.");
+                         _("Two controls of type \"depth\" have no \"model\", and a depth model takes one depth; leave one of them out."));
     return FALSE;
   }
   plan->depth = pmt_pixels_new (n, error);

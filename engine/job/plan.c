@@ -24,7 +24,7 @@ round_size (PmtJobPlan *plan, PmtModel *model, int width, int height, GError **e
   plan->width = MAX ((width + multiple / 2) / multiple, 1) * multiple;
   plan->height = MAX ((height + multiple / 2) / multiple, 1) * multiple;
   if (plan->width > PMT_PICTURE_MAX_SIDE || plan->height > PMT_PICTURE_MAX_SIDE) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The size %d×%d is too large; sides can be at most %d pixels.", width, height,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The size %d×%d is too large; sides can be at most %d pixels."), width, height,
                  PMT_PICTURE_MAX_SIDE);
     return FALSE;
   }
@@ -43,11 +43,11 @@ check_inputs (const PmtJobInputs *inputs, GError **error)
   if (!mask)
     return TRUE;
   if (!image) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "There is a mask but no image that it belongs to; give the image too.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("There is a mask but no image that it belongs to; give the image too."));
     return FALSE;
   }
   if (image->width != mask->width || image->height != mask->height) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The mask is %d×%d pixels and the image is %d×%d; make them the same size.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The mask is %d×%d pixels and the image is %d×%d; make them the same size."),
                  mask->width, mask->height, image->width, image->height);
     return FALSE;
   }
@@ -89,7 +89,7 @@ find_selection (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan,
   plan->selection = job->has_selection ? *told : (PmtBox) { 0 };
   if (!inputs->mask) {
     if (inputs->image && job->has_selection && told->width > 0) {
-      g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "The job has a selection but no mask; give the mask too.");
+      g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("The job has a selection but no mask; give the mask too."));
       return FALSE;
     }
     if (inputs->image && job->task == PMT_TASK_FILL)
@@ -114,7 +114,7 @@ find_selection (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan,
   if (told->width > 0 && (found.x < told->x || found.y < told->y || found.x + found.width > told->x + told->width ||
                           found.y + found.height > told->y + told->height)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The mask reaches over [%d, %d, %d, %d], beyond the job's selection [%d, %d, %d, %d]; give the mask's bounds.",
+                 _("The mask reaches over [%d, %d, %d, %d], beyond the job's selection [%d, %d, %d, %d]; give the mask's bounds."),
                  found.x, found.y, found.width, found.height, told->x, told->y, told->width, told->height);
     return FALSE;
   }
@@ -133,13 +133,13 @@ plan_fill (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, PmtJo
   }
   if (!request.canvas_width) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "The job has neither an image nor a field \"region.canvas\"; one of them says what is to be painted on.");
+                         _("The job has neither an image nor a field \"region.canvas\"; one of them says what is to be painted on."));
     return FALSE;
   }
   if (inputs->image && !pmt_job_covers_context (job, inputs->image) &&
       (inputs->image->width != request.canvas_width || inputs->image->height != request.canvas_height)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The image is %d×%d pixels, which is neither the canvas (%d×%d) nor the context (%d×%d) of the job's region.",
+                 _("The image is %d×%d pixels, which is neither the canvas (%d×%d) nor the context (%d×%d) of the job's region."),
                  inputs->image->width, inputs->image->height, request.canvas_width, request.canvas_height, request.context.width,
                  request.context.height);
     return FALSE;
@@ -212,7 +212,7 @@ pixels_fill (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, Pmt
   gboolean good;
 
   if (!inputs->image) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, job->task == PMT_TASK_EDIT ? "There is no image to edit; give one." : "There is no image to fill; give one.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, job->task == PMT_TASK_EDIT ? _("There is no image to edit; give one.") : _("There is no image to fill; give one."));
     return FALSE;
   }
   if (pmt_job_covers_context (job, inputs->image))

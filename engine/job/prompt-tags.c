@@ -90,14 +90,14 @@ find_file (const PmtJob *job, const PmtPromptTag *tag, GError **error)
     path = g_strdup (list->pdata[0]);
   } else if (list->len > 1) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The prompt's tag <%s:%s> fits more than one file, '%s' and '%s'; rename one of them, or take the tag out and choose the file "
-                 "itself.",
+                 _("The prompt's tag <%s:%s> fits more than one file, '%s' and '%s'; rename one of them, or take the tag out and choose the file "
+                   "itself."),
                  kind, tag->name, (char *) list->pdata[0], (char *) list->pdata[1]);
   } else {
     g_autofree char *where = g_strjoinv ("', '", folders);
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 "The prompt's tag <%s:%s> names no file: there is no '%s.safetensors' in '%s'; put it there, correct the name, or take the "
-                 "tag out.",
+                 _("The prompt's tag <%s:%s> names no file: there is no '%s.safetensors' in '%s'; put it there, correct the name, or take the "
+                   "tag out."),
                  kind, tag->name, tag->name, where);
   }
   g_ptr_array_unref (s.found);
@@ -128,7 +128,7 @@ pmt_job_plan_tags (const PmtJob *job, PmtJobPlan *plan, GError **error)
   if (!pmt_prompt_parse (job->prompt ? job->prompt : "", job->syntax, &prompt, error))
     return FALSE;
   if (plan->n_loras + prompt.n_tags > PMT_JOB_MAX_LORAS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The job has %d LoRAs and can have at most %d; take some out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The job has %d LoRAs and can have at most %d; take some out."),
                  plan->n_loras + prompt.n_tags, PMT_JOB_MAX_LORAS);
     good = FALSE;
   }

@@ -50,7 +50,7 @@ check_noise (PmtModel *model, const PmtJobInputs *inputs, const PmtJobPlan *plan
   if (!inputs->noise || inputs->noise_values == channels * height * width)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The initial noise has %zu values and a picture of %d×%d pixels needs %zu (1×%zu×%zu×%zu); make it that size.",
+               _("The initial noise has %zu values and a picture of %d×%d pixels needs %zu (1×%zu×%zu×%zu); make it that size."),
                inputs->noise_values, plan->width, plan->height, channels * height * width, channels, height, width);
   return FALSE;
 }

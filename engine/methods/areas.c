@@ -15,13 +15,13 @@ add (PmtAreas *areas, const char *phrases, const char *where, PmtArea area, GErr
     return FALSE;
   areas->area[areas->n++] = area;
   if (area.words.n == 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s, no words are named; name those of the prompt that belong there.", place);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, no words are named; name those of the prompt that belong there."), place);
     return FALSE;
   }
   if (area.mask || (area.x0 >= 0 && area.y0 >= 0 && area.x1 <= 1 && area.y1 <= 1 && area.x0 < area.x1 && area.y0 < area.y1))
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The box for \"%s\" is %g,%g,%g,%g; give left, top, right and bottom as parts of the picture, from 0 to 1.", phrases, area.x0,
+               _("The box for \"%s\" is %g,%g,%g,%g; give left, top, right and bottom as parts of the picture, from 0 to 1."), phrases, area.x0,
                area.y0, area.x1, area.y1);
   return FALSE;
 }
@@ -42,7 +42,7 @@ pmt_areas_read (PmtAreas *areas, const PmtRun *run, const char *where, GError **
     good = add (areas, r->prompt, where, area, error);
   }
   if (good && areas->n == 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The %s puts words into places and there are none; give boxes or regions with words of the prompt.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The %s puts words into places and there are none; give boxes or regions with words of the prompt."),
                  where);
     good = FALSE;
   }

@@ -76,7 +76,7 @@ read_thresholds (const char *text, PmtWords *thresholds, GError **error)
     const gint64 step = g_ascii_strtoll (thresholds->word[i].text, &end, 10);
     if (*end == '\0' && step >= 0)
       continue;
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " WHERE ", thresholds, \"%s\" is no step; write step:value, as in 10:0.5.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, thresholds, \"%s\" is no step; write step:value, as in 10:0.5."), WHERE,
                  thresholds->word[i].text);
     return FALSE;
   }
@@ -95,7 +95,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   gboolean ok = read_words (pmt_param_text (values, "words"), &state->words, error) &&
                 read_thresholds (pmt_param_text (values, "thresholds"), &state->thresholds, error);
   if (ok && state->words.n == 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " WHERE ", no words are given; say which words of the prompt have to be seen, as in words=circle star.");
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, no words are given; say which words of the prompt have to be seen, as in words=circle star."), WHERE);
     ok = FALSE;
   }
   if (ok)

@@ -34,7 +34,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
                         ? "needs a model without further channels; choose another model, or leave the method out"
                         : NULL;
   if (wrong) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The method blended-latent %s.", wrong);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method blended-latent %s."), wrong);
     return NULL;
   }
   State *state = g_new0 (State, 1);
@@ -60,7 +60,7 @@ plan (void *user, PmtRun *run, GError **error)
   PmtTensor noise;
   run->first = pmt_grid_first (run->grid, 1 - state->start);
   if (run->first >= run->last) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In method blended-latent, a start of %g leaves none of %d steps to do; start sooner.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In method blended-latent, a start of %g leaves none of %d steps to do; start sooner."),
                  state->start, run->request->steps);
     return FALSE;
   }

@@ -81,12 +81,12 @@ add_term (State *state, const char *begin, const char *end, GError **error)
   g_autofree char *text = g_strstrip (g_strndup (begin, (gsize) (end - begin)));
   const double weight = take_weight (text), sign = find_word (text, text, "NOT") == text ? -1 : 1;
   if (state->n == MOST_TERMS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are more than %d prompts with AND between them; leave some of them out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There are more than %d prompts with AND between them; leave some of them out."),
                  MOST_TERMS);
     return FALSE;
   }
   if (!(fabs (weight) <= 100)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The weight %g of the prompt \"%s\" has to be from -100 to 100; change it.", weight,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The weight %g of the prompt \"%s\" has to be from -100 to 100; change it."), weight,
                  g_strstrip (text));
     return FALSE;
   }
@@ -142,7 +142,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   state->alone = state->n == 1 && state->term[0].weight == 1;
   if (!state->alone && pmt_model_unet_config (run->model, run->unet_choice)->time_cond_proj_dim > 0) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                         "Prompts cannot be joined by AND with a model that has guidance built in; choose another model or one prompt.");
+                         _("Prompts cannot be joined by AND with a model that has guidance built in; choose another model or one prompt."));
     state_free (state);
     return NULL;
   }

@@ -15,16 +15,16 @@ pmt_control_check (const PmtControl *control, GError **error)
 {
   if (!control->model || !*control->model) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "A control picture is given without the network that reads it; name a ControlNet or T2I-Adapter for it.");
+                         _("A control picture is given without the network that reads it; name a ControlNet or T2I-Adapter for it."));
     return FALSE;
   }
   if (!(control->strength >= 0 && control->strength <= 10)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The strength of '%s' is %g and has to be from 0 to 10.", control->model,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The strength of '%s' is %g and has to be from 0 to 10."), control->model,
                  control->strength);
     return FALSE;
   }
   if (!(control->start >= 0 && control->start <= 1 && control->end >= 0 && control->end <= 1)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "'%s' is to act from %g to %g of the run; both have to be from 0 to 1.", control->model,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("'%s' is to act from %g to %g of the run; both have to be from 0 to 1."), control->model,
                  control->start, control->end);
     return FALSE;
   }

@@ -50,15 +50,15 @@ check_fits (PmtModel *model, PmtUnetChoice choice, const char *path, const PmtCo
   if (!same) {
     g_autofree char *own = describe (unet), *theirs = describe (base);
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "'%s' is a ControlNet for %s, and the model '%s' is %s; use a ControlNet that was made for the model's kind.", path, own,
+                 _("'%s' is a ControlNet for %s, and the model '%s' is %s; use a ControlNet that was made for the model's kind."), path, own,
                  pmt_model_path (model), theirs);
     return FALSE;
   }
   if (unet->in_channels != channels || config->hint_channels != 3 ||
       1 << (config->n_hint_widths - 1) != pmt_vae_factor (pmt_model_vae_config (model))) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The ControlNet '%s' takes latents of %d channels and pictures of %d that are %d times as large, and the model '%s' has "
-                 "%d, 3 and %d; use another ControlNet.",
+                 _("The ControlNet '%s' takes latents of %d channels and pictures of %d that are %d times as large, and the model '%s' has "
+                   "%d, 3 and %d; use another ControlNet."),
                  path, unet->in_channels, config->hint_channels, 1 << (config->n_hint_widths - 1), pmt_model_path (model), channels,
                  pmt_vae_factor (pmt_model_vae_config (model)));
     return FALSE;

@@ -22,7 +22,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   if (implied (run) && run->request->depth)
     return g_new0 (State, 1);
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The method depth2img needs a depth map and a network with %d input channels, and this one has %d; choose a depth model.",
+               _("The method depth2img needs a depth map and a network with %d input channels, and this one has %d; choose a depth model."),
                run->latent_channels + 1, run->unet_channels);
   return NULL;
 }

@@ -115,7 +115,7 @@ find_mask (State *state, PmtRun *run, PmtTensor clean, GError **error)
   g_autofree float *shown = g_new (float, area);
   double mean = 0;
   if (at >= run->grid->n) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In method diffedit, a noise-strength of %g is less than one of %d steps; raise one of them.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In method diffedit, a noise-strength of %g is less than one of %d steps; raise one of them."),
                  state->noise_strength, run->request->steps);
     return FALSE;
   }
@@ -153,7 +153,7 @@ plan (void *user, PmtRun *run, GError **error)
   PmtTensor clean, noised;
   state->count = run->grid->n - pmt_grid_first (run->grid, state->ratio);
   if (state->count < 1) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In method diffedit, a ratio of %g leaves none of %d steps to do; raise one of them.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In method diffedit, a ratio of %g leaves none of %d steps to do; raise one of them."),
                  state->ratio, run->request->steps);
     return FALSE;
   }

@@ -42,7 +42,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   if (!pmt_start_check_inversion (run, "edict", error))
     return NULL;
   if (run->request->mask) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "The method edict changes whole pictures; leave the mask out, or use diffedit.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method edict changes whole pictures; leave the mask out, or use diffedit."));
     return NULL;
   }
   State *state = g_new0 (State, 1);
@@ -154,7 +154,7 @@ plan (void *user, PmtRun *run, GError **error)
   PmtTensor clean;
   run->first = pmt_grid_first (run->grid, state->strength);
   if (run->first >= run->last) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In method edict, a strength of %g leaves none of %d steps to do; raise one of them.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In method edict, a strength of %g leaves none of %d steps to do; raise one of them."),
                  state->strength, run->request->steps);
     return FALSE;
   }

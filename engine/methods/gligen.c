@@ -70,18 +70,18 @@ check_box (const PmtLayoutBox *box, int i, GError **error)
     inside = inside && edges[k] >= 0 && edges[k] <= 1;
   g_autofree char *phrase = g_strstrip (g_strdup (box->phrase ? box->phrase : ""));
   if (!*phrase) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "Box %d has no phrase; say what shall be in it.", i + 1);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Box %d has no phrase; say what shall be in it."), i + 1);
     return FALSE;
   }
   if (!inside) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The box for \"%s\" is %g,%g,%g,%g; its edges are parts of the picture's width and height, from 0 to 1.", phrase, box->x0,
+                 _("The box for \"%s\" is %g,%g,%g,%g; its edges are parts of the picture's width and height, from 0 to 1."), phrase, box->x0,
                  box->y0, box->x1, box->y1);
     return FALSE;
   }
   if (!(box->x1 > box->x0 && box->y1 > box->y0)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The box for \"%s\" is %g,%g,%g,%g, which is empty; give left, top, right and bottom in this order.", phrase, box->x0,
+                 _("The box for \"%s\" is %g,%g,%g,%g, which is empty; give left, top, right and bottom in this order."), phrase, box->x0,
                  box->y0, box->x1, box->y1);
     return FALSE;
   }
@@ -92,12 +92,12 @@ static gboolean
 check_layout (const PmtLayout *layout, GError **error)
 {
   if (layout->n_boxes > PMT_GLIGEN_OBJECTS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are %d boxes and a GLIGEN model takes at most %d; leave %d of them out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There are %d boxes and a GLIGEN model takes at most %d; leave %d of them out."),
                  layout->n_boxes, PMT_GLIGEN_OBJECTS, layout->n_boxes - PMT_GLIGEN_OBJECTS);
     return FALSE;
   }
   if (!(layout->beta >= 0 && layout->beta <= 1)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The layout's part of the run (beta) is %g and has to be from 0 to 1.", layout->beta);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layout's part of the run (beta) is %g and has to be from 0 to 1."), layout->beta);
     return FALSE;
   }
   for (int i = 0; i < layout->n_boxes; i++)
@@ -170,7 +170,7 @@ encode_phrases (const State *state, PmtRun *run, PmtTensor *pooled, GError **err
     length = MAX (length, tokens.n_tokens + 2);
     pmt_tokens_clear (&tokens);
     if (length > most) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The phrase of box %d is %d tokens too long; shorten it.", i + 1, length - most);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The phrase of box %d is %d tokens too long; shorten it."), i + 1, length - most);
       return FALSE;
     }
   }

@@ -24,7 +24,7 @@ hyper_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **er
   const int width = pmt_model_unet_config (model, choice)->cross_attention_dim;
   if (hyper && !pmt_hypernetwork_has_width (hyper, width)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The hypernetwork '%s' changes no text of width %d, which the model '%s' has; choose one that was made for this model.", path,
+                 _("The hypernetwork '%s' changes no text of width %d, which the model '%s' has; choose one that was made for this model."), path,
                  width, pmt_model_path (model));
     g_clear_pointer (&hyper, pmt_hypernetwork_free);
   }
@@ -84,7 +84,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
     if (!is_used (edit))
       continue;
     if (!(fabs (edit->strength) <= 100)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The strength of the hypernetwork '%s' is %g and has to be from -100 to 100.", edit->path,
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The strength of the hypernetwork '%s' is %g and has to be from -100 to 100."), edit->path,
                    edit->strength);
       state_free (state);
       return NULL;

@@ -20,7 +20,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   if (implied (run))
     return g_new0 (State, 1);
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The method inpaint-channels needs a network with %d input channels and this one has %d; choose an inpainting model.",
+               _("The method inpaint-channels needs a network with %d input channels and this one has %d; choose an inpainting model."),
                2 * run->latent_channels + 1, run->unet_channels);
   return NULL;
 }

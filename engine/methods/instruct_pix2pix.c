@@ -23,7 +23,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   const PmtRequest *q = run->request;
   if (!q->edit) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "The method instruct-pix2pix follows from the task edit; leave it out and give the instruction to that task.");
+                         _("The method instruct-pix2pix follows from the task edit; leave it out and give the instruction to that task."));
     return NULL;
   }
   State *state = g_new0 (State, 1);

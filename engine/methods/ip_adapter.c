@@ -36,7 +36,7 @@ static void *
 open_adapter (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no IP-Adapter at '%s'; give its .safetensors file.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("There is no IP-Adapter at '%s'; give its .safetensors file."), path);
     return NULL;
   }
   if (!pmt_kind_require (path, PMT_KIND_IP_ADAPTER, pmt_model_path (model), pmt_family_by_id (pmt_model_family (model)), NULL, error))
@@ -121,8 +121,8 @@ find_encoder (PmtRun *run, const PmtIpAdapter *adapter, const char *adapter_path
   }
   g_autofree char *needed = pmt_ip_adapter_encoder_text (adapter), *here = g_build_filename (folder, "image_encoder", NULL);
   g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-               "The IP-Adapter '%s' needs a CLIP image encoder %s, and %s%s%s; put config.json and model.safetensors of that encoder into "
-               "'%s', or name its folder as the reference's encoder.",
+               _("The IP-Adapter '%s' needs a CLIP image encoder %s, and %s%s%s; put config.json and model.safetensors of that encoder into "
+                 "'%s', or name its folder as the reference's encoder."),
                adapter_path, needed, other ? "the one at '" : "none was found beside it or in the model's folder", other ? other : "",
                other ? "' is another" : "", here);
   return NULL;
@@ -138,8 +138,8 @@ get_encoder (PmtRun *run, const PmtIpAdapter *adapter, const PmtReference *r, GE
   const PmtClipVisionConfig *c = pmt_clip_vision_config (vision);
   g_autofree char *needed = pmt_ip_adapter_encoder_text (adapter);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "The IP-Adapter '%s' needs a CLIP image encoder %s, and the one at '%s' has width %d and a projection to %d; name the one "
-               "that belongs to the adapter.",
+               _("The IP-Adapter '%s' needs a CLIP image encoder %s, and the one at '%s' has width %d and a projection to %d; name the one "
+                 "that belongs to the adapter."),
                r->model, needed, path, c->hidden, c->projection);
   return NULL;
 }
@@ -157,19 +157,19 @@ check_reference (const PmtReference *r, GError **error)
 {
   if (!r->model || !*r->model) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "A reference picture needs an IP-Adapter; give the adapter's file as the reference's model.");
+                         _("A reference picture needs an IP-Adapter; give the adapter's file as the reference's model."));
     return FALSE;
   }
   if (r->width < 1 || r->height < 1) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "A reference has no picture; give one.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("A reference has no picture; give one."));
     return FALSE;
   }
   if (!(r->strength >= 0 && r->strength <= 10)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The strength of a reference is %g and has to be from 0 to 10.", r->strength);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The strength of a reference is %g and has to be from 0 to 10."), r->strength);
     return FALSE;
   }
   if (!(r->start >= 0 && r->start <= 1 && r->end >= 0 && r->end <= 1)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A reference acts from %g to %g of the run; both have to be from 0 to 1.", r->start,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("A reference acts from %g to %g of the run; both have to be from 0 to 1."), r->start,
                  r->end);
     return FALSE;
   }

@@ -25,7 +25,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
   if (run->request->image && run->request->mask)
     return g_new0 (State, 1);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The method latent-blend needs a picture and a mask; give both.");
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method latent-blend needs a picture and a mask; give both."));
   return NULL;
 }
 

@@ -94,7 +94,7 @@ draw (const State *state, const PmtRun *run, const PmtArea *area, int height, in
       sum += *cell;
     }
   if (sum == 0 && area->mask) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " NAME ", the region of \"%s\" is empty; paint some of it.", area->words.word[0].text);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, the region of \"%s\" is empty; paint some of it."), NAME, area->words.word[0].text);
     return FALSE;
   }
   if (sum == 0)

@@ -183,7 +183,7 @@ add_use (State *state, PmtRun *run, const PmtWeightEdit *edit, GString *key, GEr
 {
   GStatBuf status = { 0 };
   if (!(fabs (edit->strength) <= 100) || !(fabs (edit->text_strength) <= 100)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The strengths of the LoRA '%s' are %g and %g and have to be from -100 to 100.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The strengths of the LoRA '%s' are %g and %g and have to be from -100 to 100."),
                  edit->path, edit->strength, edit->text_strength);
     return FALSE;
   }

@@ -51,7 +51,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   if (photo && !pmt_start_check_inversion (run, "masactrl", error))
     return NULL;
   if (q->mask) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "The method masactrl makes whole pictures; leave the mask out.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method masactrl makes whole pictures; leave the mask out."));
     return NULL;
   }
   State *state = g_new0 (State, 1);

@@ -63,17 +63,17 @@ check_region (const PmtRegionPrompt *r, int number, GError **error)
 {
   g_autofree char *prompt = g_strstrip (g_strdup (r->prompt ? r->prompt : ""));
   if (!*prompt) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "Region %d has no prompt; say what shall be in it.", number);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Region %d has no prompt; say what shall be in it."), number);
     return FALSE;
   }
   if (!(r->weight > 0 && r->weight <= 100)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The weight of the region \"%s\" is %g and has to be above 0 and at most 100.", prompt,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The weight of the region \"%s\" is %g and has to be above 0 and at most 100."), prompt,
                  r->weight);
     return FALSE;
   }
   if (!r->mask && !(r->x0 >= 0 && r->y0 >= 0 && r->x1 <= 1 && r->y1 <= 1 && r->x0 < r->x1 && r->y0 < r->y1)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The region \"%s\" is %g,%g,%g,%g; give left, top, right and bottom as parts of the picture, from 0 to 1.", prompt, r->x0,
+                 _("The region \"%s\" is %g,%g,%g,%g; give left, top, right and bottom as parts of the picture, from 0 to 1."), prompt, r->x0,
                  r->y0, r->x1, r->y1);
     return FALSE;
   }
@@ -101,7 +101,7 @@ check (const State *state, const PmtRun *run, GError **error)
 {
   const PmtRequest *q = run->request;
   if (q->n_regions > MOST_REGIONS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are %d regions with prompts of their own and at most %d are possible; leave %d out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There are %d regions with prompts of their own and at most %d are possible; leave %d out."),
                  q->n_regions, MOST_REGIONS, q->n_regions - MOST_REGIONS);
     return FALSE;
   }
@@ -110,7 +110,7 @@ check (const State *state, const PmtRun *run, GError **error)
       return FALSE;
   if (state->stride <= state->size)
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "Windows of %d cells that are %d apart leave gaps; take a stride of at most %d.", state->size,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Windows of %d cells that are %d apart leave gaps; take a stride of at most %d."), state->size,
                state->stride, state->size);
   return FALSE;
 }
@@ -190,7 +190,7 @@ make_masks (State *state, PmtRun *run, GError **error)
       sum += in;
     }
     if (sum == 0) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The region \"%s\" is smaller than a cell of the latent picture; make it larger.",
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The region \"%s\" is smaller than a cell of the latent picture; make it larger."),
                    r->prompt);
       return FALSE;
     }
@@ -216,7 +216,7 @@ add_part (State *state, PmtRun *run, int window, int prompt, GError **error)
 {
   const PmtWindow *v = &state->windows[window];
   if (state->n_parts == MOST_TRACKS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "This picture comes to more than %d windows; take a larger stride than %d.", MOST_TRACKS,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("This picture comes to more than %d windows; take a larger stride than %d."), MOST_TRACKS,
                  state->stride);
     return FALSE;
   }

@@ -41,7 +41,7 @@ read_stages (const char *text, unsigned *stages, GError **error)
       k++;
     if (k == G_N_ELEMENTS (names)) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "In method noop, \"%s\" is no stage of attention; choose from qkv, logits, probs, out and after.", words[i]);
+                   _("In method noop, \"%s\" is no stage of attention; choose from qkv, logits, probs, out and after."), words[i]);
       return FALSE;
     }
     *stages |= 1u << k;

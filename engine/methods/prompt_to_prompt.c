@@ -110,8 +110,8 @@ read_texts (State *state, const PmtRun *run, const PmtParamValues *values, GErro
   const char *prompt = run->prompt ? run->prompt : "";
   if (*source && *target) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "In " NAME ", source and target are both given beside the prompt; give the source, and the target as the prompt, or the other "
-                 "way round.");
+                 _("In %s, source and target are both given beside the prompt; give the source, and the target as the prompt, or the other "
+                   "way round."), NAME);
     return FALSE;
   }
   state->text[SOURCE] = *source ? source : prompt;
@@ -136,7 +136,7 @@ static void *
 state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
   if (run->request->mask || run->request->edit) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The " NAME " changes words of a whole picture; leave the %s out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The %s changes words of a whole picture; leave the %s out."), NAME,
                  run->request->mask ? "mask" : "instruction");
     return NULL;
   }
@@ -167,8 +167,8 @@ make_map (State *state, const PmtPromptTokens *source, const PmtPromptTokens *ta
     mode = state->mode - 1;
   if (mode == PMT_WORD_MAP_SWAP && source->n_words != target->n_words) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "In " NAME ", words are swapped one by one, and the source has %d and the target %d; make it as many, or choose the mode "
-                 "refine.",
+                 _("In %s, words are swapped one by one, and the source has %d and the target %d; make it as many, or choose the mode "
+                   "refine."), NAME,
                  source->n_words, target->n_words);
     return FALSE;
   }
@@ -208,7 +208,7 @@ look_for (State *state, PmtRun *run, const PmtWords *words, const char *where, G
     }
     if (n == 0) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "In %s, \"%s\" is in neither prompt, as far as the model reads them; name words as they stand there.", where,
+                   _("In %s, \"%s\" is in neither prompt, as far as the model reads them; name words as they stand there."), where,
                    words->word[i].text);
       return FALSE;
     }

@@ -26,8 +26,8 @@ pmt_start_from_image (PmtRun *run, int track, PmtStart start, PmtTensor *clean, 
   run->first = resumed ? pmt_run_first_of_part (run, q->denoising_start) : pmt_grid_first (run->grid, q->strength);
   if (run->first >= run->last) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 resumed ? "A start at %g of the noise levels leaves none of %d steps to do; start sooner or take more steps."
-                         : "A strength of %g leaves none of %d steps to do; raise the strength or the number of steps.",
+                 resumed ? _("A start at %g of the noise levels leaves none of %d steps to do; start sooner or take more steps.")
+                         : _("A strength of %g leaves none of %d steps to do; raise the strength or the number of steps."),
                  resumed ? q->denoising_start : q->strength, q->steps);
     return FALSE;
   }
@@ -71,7 +71,7 @@ pmt_start_check_inversion (const PmtRun *run, const char *method, GError **error
     wrong = "goes through its own part of the noise levels; leave the start and the end out";
   else
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The method %s %s.", method, wrong);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method %s %s."), method, wrong);
   return FALSE;
 }
 

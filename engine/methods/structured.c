@@ -51,7 +51,7 @@ check_others (const PmtRun *run, GError **error)
     if (m->internal || !m->attn_wants || strcmp (m->id, "structured") == 0)
       continue;
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "In " NAME ", a conjunction cannot be used together with the method %s; leave one of them out.", m->id);
+                 _("In %s, a conjunction cannot be used together with the method %s; leave one of them out."), NAME, m->id);
     return FALSE;
   }
   return TRUE;
@@ -65,7 +65,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   state->conjunction = pmt_param_number (values, "conjunction") != 0;
   if (pmt_words_parse (pmt_param_text (values, "phrases"), &rule, &state->phrases, error)) {
     if (state->phrases.n > MOST_PHRASES)
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " NAME ", there are %d phrases and at most %d are possible; leave some out.",
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, there are %d phrases and at most %d are possible; leave some out."), NAME,
                    state->phrases.n, MOST_PHRASES);
     else if (!state->conjunction || check_others (run, error))
       return state;

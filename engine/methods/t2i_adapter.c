@@ -60,8 +60,8 @@ check_fits (PmtModel *model, PmtUnetChoice choice, const char *path, const PmtT2
   for (int i = 0; i < unet->n_levels; i++)
     g_string_append_printf (theirs, "%s%d", i ? ", " : "", unet->block_out_channels[i]);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "'%s' is a T2I-Adapter for %s models of widths %s, and the model '%s' is %s with widths %s; use an adapter that was made for "
-               "the model's kind.",
+               _("'%s' is a T2I-Adapter for %s models of widths %s, and the model '%s' is %s with widths %s; use an adapter that was made for "
+                 "the model's kind."),
                path, config->downscale == 16 ? "SDXL" : "Stable Diffusion 1.x", own->str, pmt_model_path (model),
                pmt_family_by_id (pmt_model_family (model))->label, theirs->str);
   return FALSE;
@@ -139,13 +139,13 @@ check_asked (const PmtRun *run, const PmtControl *asked, const PmtT2iConfig *con
 {
   const PmtRequest *q = run->request;
   if (asked->guess) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "Guess mode is a matter of ControlNets and '%s' is a T2I-Adapter; leave it out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Guess mode is a matter of ControlNets and '%s' is a T2I-Adapter; leave it out."),
                  asked->model);
     return FALSE;
   }
   if (q->width % config->downscale || q->height % config->downscale) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The T2I-Adapter '%s' takes pictures whose sides are multiples of %d, and this one has %d x %d; choose another size.",
+                 _("The T2I-Adapter '%s' takes pictures whose sides are multiples of %d, and this one has %d x %d; choose another size."),
                  asked->model, config->downscale, q->width, q->height);
     return FALSE;
   }

@@ -11,12 +11,12 @@ open_extra (PmtModel *model, PmtUnetChoice choice, const char *path, GError **er
   PmtTaesd *taesd = pmt_taesd_open (path, vae->latent_channels, error);
   if (taesd && !pmt_taesd_has_decoder (taesd)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The tiny autoencoder '%s' holds the encoder alone; give the file with the decoder (taesd_decoder.safetensors).", path);
+                 _("The tiny autoencoder '%s' holds the encoder alone; give the file with the decoder (taesd_decoder.safetensors)."), path);
     g_clear_pointer (&taesd, pmt_taesd_free);
   }
   if (taesd && pmt_taesd_factor (taesd) != pmt_vae_factor (vae)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The tiny autoencoder '%s' makes %d pixels of each latent one and the model's %d; use one that belongs to the model.", path,
+                 _("The tiny autoencoder '%s' makes %d pixels of each latent one and the model's %d; use one that belongs to the model."), path,
                  pmt_taesd_factor (taesd), pmt_vae_factor (vae));
     g_clear_pointer (&taesd, pmt_taesd_free);
   }
@@ -55,7 +55,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
   if (run->request->taesd)
     return pmt_run_extra (run, &extra_class, run->request->taesd, error);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The method taesd needs a tiny autoencoder's file; give it.");
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method taesd needs a tiny autoencoder's file; give it."));
   return NULL;
 }
 

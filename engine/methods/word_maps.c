@@ -45,8 +45,8 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   state->to = pmt_param_number (values, "to");
   state->level = pmt_attention_level (run);
   if (state->from >= state->to)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " NAME ", the part from %g to %g of the run is empty; give two numbers, the smaller "
-                 "first.", state->from, state->to);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, the part from %g to %g of the run is empty; give two numbers, the smaller "
+                   "first."), NAME, state->from, state->to);
   else if (pmt_words_parse (pmt_param_text (values, "words"), &rule, &state->words, error))
     return state;
   state_free (state);
@@ -80,7 +80,7 @@ take_all_words (State *state, PmtRun *run, GError **error)
   }
   pmt_prompt_tokens_clear (&tokens);
   if (state->words.n == 0)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " NAME ", the prompt \"%s\" has no words to look for; write some.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, the prompt \"%s\" has no words to look for; write some."), NAME,
                  run->prompt ? run->prompt : "");
   return state->words.n > 0;
 }

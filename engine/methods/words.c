@@ -17,7 +17,7 @@ split_number (char *phrase, const PmtWordsRule *rule, double *value, GError **er
   if (colon)
     end += strspn (end, " \t");
   if (!colon || end == colon + 1 || *end || !(number >= rule->min && number <= rule->max)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s, \"%s\" has to be a word, a colon and a number from %g to %g.", rule->where,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, \"%s\" has to be a word, a colon and a number from %g to %g."), rule->where,
                  phrase, rule->min, rule->max);
     return FALSE;
   }
@@ -43,7 +43,7 @@ pmt_words_parse (const char *text, const PmtWordsRule *rule, PmtWords *words, GE
       return FALSE;
     }
     if (!*parts[i]) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In %s, entry %d of the list names no word; leave it out or name one.", rule->where,
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, entry %d of the list names no word; leave it out or name one."), rule->where,
                    i + 1);
       pmt_words_clear (words);
       return FALSE;
@@ -88,7 +88,7 @@ pmt_words_columns_or_fail (PmtRun *run, const char *prompt, const char *phrase, 
   GArray *columns = pmt_words_columns (run, prompt, phrase, error);
   if (columns && columns->len == 0) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "In %s, \"%s\" is not in the part of the prompt \"%s\" that the model reads; name words as they stand there.", where, phrase,
+                 _("In %s, \"%s\" is not in the part of the prompt \"%s\" that the model reads; name words as they stand there."), where, phrase,
                  prompt ? prompt : "");
     g_clear_pointer (&columns, g_array_unref);
   }

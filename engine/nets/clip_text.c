@@ -53,7 +53,7 @@ read_activation (JsonObject *object, const char *file, PmtClipTextConfig *config
     config->activation = PMT_ACT_GELU;
   } else {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s: \"hidden_act\" is \"%s\", which this version cannot run; choose a model with a CLIP text encoder.", file, act);
+                 _("%s: \"hidden_act\" is \"%s\", which this version cannot run; choose a model with a CLIP text encoder."), file, act);
     return FALSE;
   }
   return TRUE;
@@ -84,7 +84,7 @@ pmt_clip_text_config_parse (JsonObject *object, const char *file, PmtClipTextCon
     return FALSE;
   if (config->hidden % config->heads) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s: a width of %d cannot be shared by %d attention heads; take the file from the model's source again.", file,
+                 _("%s: a width of %d cannot be shared by %d attention heads; take the file from the model's source again."), file,
                  config->hidden, config->heads);
     return FALSE;
   }

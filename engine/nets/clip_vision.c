@@ -95,8 +95,8 @@ open_folder (const char *folder, GError **error)
     return open_folder (inner, error);
   if (!g_file_test (config_path, G_FILE_TEST_EXISTS)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 "There is no image encoder in the folder '%s' (config.json is missing); give the folder image_encoder of the adapter's "
-                 "source.",
+                 _("There is no image encoder in the folder '%s' (config.json is missing); give the folder image_encoder of the adapter's "
+                   "source."),
                  folder);
     return NULL;
   }
@@ -129,8 +129,8 @@ refuse_other (const char *path, PmtWeights *weights, GError **error)
   if (kind.kind == PMT_KIND_UNKNOWN || kind.kind == PMT_KIND_CLIP_VISION)
     return FALSE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "'%s' is %s, not an image encoder; give the folder image_encoder of the adapter's source, or the file model.safetensors in "
-               "it.",
+               _("'%s' is %s, not an image encoder; give the folder image_encoder of the adapter's source, or the file model.safetensors in "
+                 "it."),
                path, kind.label);
   return TRUE;
 }
@@ -140,7 +140,7 @@ pmt_clip_vision_open (const char *path, GError **error)
 {
   PmtClipVisionConfig config;
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no image encoder at '%s'; give its folder or its .safetensors file.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("There is no image encoder at '%s'; give its folder or its .safetensors file."),
                  path);
     return NULL;
   }

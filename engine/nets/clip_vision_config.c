@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What an image encoder looks like: read from config.json, or from the shapes in its file. */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ check_numbers (const PmtClipVisionConfig *config, const char *file, GError **err
     return FALSE;
   if (config->hidden % config->heads) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s: a width of %d cannot be shared by %d attention heads; take the file from the encoder's source again.", file,
+                 _("%s: a width of %d cannot be shared by %d attention heads; take the file from the encoder's source again."), file,
                  config->hidden, config->heads);
     return FALSE;
   }
@@ -43,7 +44,7 @@ pmt_clip_vision_config_parse (JsonObject *object, const char *file, PmtClipVisio
     object = json_node_get_object (inner);
   if (!pmt_config_has (object, "patch_size")) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s does not describe a CLIP image encoder (\"patch_size\" is missing); give the folder of a CLIPVisionModelWithProjection.",
+                 _("%s does not describe a CLIP image encoder (\"patch_size\" is missing); give the folder of a CLIPVisionModelWithProjection."),
                  file);
     return FALSE;
   }
@@ -59,7 +60,7 @@ pmt_clip_vision_config_parse (JsonObject *object, const char *file, PmtClipVisio
     return FALSE;
   if (!g_str_equal (act, "quick_gelu") && !g_str_equal (act, "gelu")) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s: \"hidden_act\" is \"%s\", which this version cannot run; choose a CLIP image encoder.", file, act);
+                 _("%s: \"hidden_act\" is \"%s\", which this version cannot run; choose a CLIP image encoder."), file, act);
     return FALSE;
   }
   config->activation = g_str_equal (act, "gelu") ? PMT_ACT_GELU : PMT_ACT_QUICK_GELU;
@@ -105,16 +106,16 @@ pmt_clip_vision_config_derive (PmtWeights *weights, PmtClipVisionConfig *config,
       || !part (weights, prefix, "encoder.layers.0.mlp.fc1.weight", 2, &fc1)) {
     gboolean open_clip = pmt_weights_has (weights, "visual.class_embedding");
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 open_clip ? "'%s' is an OpenCLIP model in its own names; use the image_encoder of the IP-Adapter's source, which has "
-                             "transformers' names."
-                           : "'%s' is no CLIP image encoder; give the folder image_encoder or the file model.safetensors in it.",
+                 open_clip ? _("'%s' is an OpenCLIP model in its own names; use the image_encoder of the IP-Adapter's source, which has "
+                             "transformers' names.")
+                           : _("'%s' is no CLIP image encoder; give the folder image_encoder or the file model.safetensors in it."),
                  label);
     return FALSE;
   }
   const int grid = (int) lround (sqrt ((double) positions.dim[0] - 1));
   if ((int64_t) grid * grid + 1 != positions.dim[0] || patch.dim[2] > 1 << 12 || (int64_t) grid * patch.dim[2] > 1 << 12) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "'%s' has %" G_GINT64_FORMAT " positions, which is not one more than a square; download it again.", label,
+                 _("'%s' has %" PRId64 " positions, which is not one more than a square; download it again."), label,
                  positions.dim[0]);
     return FALSE;
   }
@@ -125,7 +126,7 @@ pmt_clip_vision_config_derive (PmtWeights *weights, PmtClipVisionConfig *config,
     }
   if (!config->heads) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "'%s' is a CLIP image encoder of width %" G_GINT64_FORMAT ", which is not known here; put its config.json beside it.",
+                 _("'%s' is a CLIP image encoder of width %" PRId64 ", which is not known here; put its config.json beside it."),
                  label, class.dim[0]);
     return FALSE;
   }

@@ -46,7 +46,7 @@ pmt_config_demand (JsonObject *object, const char *file, const PmtConfigDemand *
       continue;
     g_autofree char *text = json_to_string (node, FALSE);
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s: \"%s\" is %s, which this version cannot run; choose a model of the Stable Diffusion family without it.", file,
+                 _("%s: \"%s\" is %s, which this version cannot run; choose a model of the Stable Diffusion family without it."), file,
                  demands[i].key, text);
     return FALSE;
   }
@@ -59,7 +59,7 @@ pmt_config_range (const char *file, const char *key, int value, int low, int hig
   if (value >= low && value <= high)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-               "%s: \"%s\" is %d and should be between %d and %d; take the file from the model's source again.", file, key, value, low,
+               _("%s: \"%s\" is %d and should be between %d and %d; take the file from the model's source again."), file, key, value, low,
                high);
   return FALSE;
 }
@@ -72,7 +72,7 @@ pmt_config_widths (const char *file, const int *widths, int n, int groups, GErro
       return FALSE;
     if (widths[i] % groups) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                   "%s: %d channels cannot be split into %d norm groups (norm_num_groups); take the file from the model's source again.",
+                   _("%s: %d channels cannot be split into %d norm groups (norm_num_groups); take the file from the model's source again."),
                    file, widths[i], groups);
       return FALSE;
     }

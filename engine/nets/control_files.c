@@ -36,7 +36,7 @@ open_file (const char *path, PmtNames names, GError **error)
   if (!file)
     return NULL;
   if (names != PMT_NAMES_PLAIN && !pmt_derive_find (file, names, &prefix, &spelling)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' has not the tensors of a ControlNet that this version knows; get a fresh copy of it.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("'%s' has not the tensors of a ControlNet that this version knows; get a fresh copy of it."),
                  path);
     pmt_safetensors_free (file);
     return NULL;

@@ -40,7 +40,7 @@ open_weights (const char *path, GError **error)
 {
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 "There is no GLIGEN model at '%s'; give a model's folder or a .safetensors file with its weights.", path);
+                 _("There is no GLIGEN model at '%s'; give a model's folder or a .safetensors file with its weights."), path);
     return NULL;
   }
   if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
@@ -74,7 +74,7 @@ find_prefix (PmtWeights *weights, const char *path, const char **prefix, GError 
     g_autofree char *null = g_strconcat (prefixes[i], "position_net.null_positive_feature", NULL);
     if (pmt_weights_has (weights, text_image)) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "'%s' is a GLIGEN model for phrases and pictures; use one for phrases (\"text box\").", path);
+                   _("'%s' is a GLIGEN model for phrases and pictures; use one for phrases (\"text box\")."), path);
       return FALSE;
     }
     if (pmt_weights_has (weights, null)) {
@@ -84,8 +84,8 @@ find_prefix (PmtWeights *weights, const char *path, const char **prefix, GError 
   }
   g_autofree char *what = describe (path);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "'%s' is %s without grounding weights, which boxes need; choose a GLIGEN model, or give a GLIGEN file for Stable "
-               "Diffusion 1.x as the layout's model.",
+               _("'%s' is %s without grounding weights, which boxes need; choose a GLIGEN model, or give a GLIGEN file for Stable "
+                 "Diffusion 1.x as the layout's model."),
                path, what);
   return FALSE;
 }
@@ -139,8 +139,8 @@ declare_fusers (PmtGligen *g, const char *path, const char *top, const PmtUnetCo
     PmtWeightInfo info;
     if (!prefix || !pmt_weights_lookup (g->weights, linear, &info) || info.rank != 2 || info.dim[0] != sites[i].width) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "The GLIGEN weights in '%s' do not fit the model: there are none for %s %d wide; use those that were made for this "
-                   "model's family.",
+                   _("The GLIGEN weights in '%s' do not fit the model: there are none for %s %d wide; use those that were made for this "
+                     "model's family."),
                    path, sites[i].name, sites[i].width);
       return FALSE;
     }
@@ -159,7 +159,7 @@ declare_objects (PmtGligen *g, const char *path, const char *prefix, const PmtUn
   if (!pmt_weights_lookup (g->weights, null, &phrase) || phrase.rank != 1 || phrase.dim[0] < 1 || phrase.dim[0] > 1 << 16
       || !pmt_weights_lookup (g->weights, last, &object) || object.rank != 2 || object.dim[0] < 1 || object.dim[0] > 1 << 16
       || object.dim[1] < 1 || object.dim[1] > 1 << 16) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The GLIGEN weights in '%s' are incomplete (position_net); download the file again.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The GLIGEN weights in '%s' are incomplete (position_net); download the file again."),
                  path);
     return FALSE;
   }
@@ -167,8 +167,8 @@ declare_objects (PmtGligen *g, const char *path, const char *prefix, const PmtUn
   g->object_width = (int) object.dim[0];
   if (g->object_width != unet->cross_attention_dim || g->phrase_width != unet->cross_attention_dim) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The GLIGEN weights in '%s' are for text of width %d and the model has text of width %d; use those that were made for "
-                 "this model's family.",
+                 _("The GLIGEN weights in '%s' are for text of width %d and the model has text of width %d; use those that were made for "
+                   "this model's family."),
                  path, g->phrase_width, unet->cross_attention_dim);
     return FALSE;
   }

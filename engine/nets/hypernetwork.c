@@ -39,7 +39,7 @@ struct PmtHypernetwork {
 static gboolean
 refuse (const PmtHypernetwork *hyper, PmtError code, const char *why, GError **error)
 {
-  g_set_error (error, PMT_ERROR, code, "The hypernetwork '%s' %s; use another one.", hyper->path, why);
+  g_set_error (error, PMT_ERROR, code, _("The hypernetwork '%s' %s; use another one."), hyper->path, why);
   return FALSE;
 }
 
@@ -69,7 +69,7 @@ read_activation (PmtHypernetwork *hyper, const PmtSafetensors *file, GError **er
       hyper->other = (PmtActivate) i;
       return TRUE;
     }
-  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "The hypernetwork '%s' uses the activation '%.40s', which is not known here; use another one.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("The hypernetwork '%s' uses the activation '%.40s', which is not known here; use another one."),
                hyper->path, name);
   return FALSE;
 }

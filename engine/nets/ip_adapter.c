@@ -53,7 +53,7 @@ find (PmtWeights *weights, const char *name, int rank, PmtWeightInfo *info)
 static gboolean
 incomplete (const char *path, const char *what, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The IP-Adapter '%s' lacks %s or has it in an unusable shape; download it again.", path,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The IP-Adapter '%s' lacks %s or has it in an unusable shape; download it again."), path,
                what);
   return FALSE;
 }
@@ -62,8 +62,8 @@ static gboolean
 refuse_face (const char *path, const char *name, GError **error)
 {
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "'%s' is an %s, which needs a face recognition network besides; use an IP-Adapter of the kinds base, plus, plus-face or "
-               "full-face.",
+               _("'%s' is an %s, which needs a face recognition network besides; use an IP-Adapter of the kinds base, plus, plus-face or "
+                 "full-face."),
                path, name);
   return FALSE;
 }
@@ -114,8 +114,8 @@ detect (PmtIpAdapterConfig *c, PmtWeights *w, const char *path, GError **error)
   if (pmt_weights_has (w, "image_proj.latents"))
     return detect_plus (c, w, path, error);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "'%s' is an IP-Adapter of a form that this version does not know; use one for Stable Diffusion 1.x or XL of the kinds "
-               "base, plus or full-face.",
+               _("'%s' is an IP-Adapter of a form that this version does not know; use one for Stable Diffusion 1.x or XL of the kinds "
+                 "base, plus or full-face."),
                path);
   return FALSE;
 }
@@ -194,7 +194,7 @@ open_weights (const char *path, GError **error)
     return NULL;
   }
   if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is a folder; give the IP-Adapter's .safetensors file.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is a folder; give the IP-Adapter's .safetensors file."), path);
     return NULL;
   }
   PmtSafetensors *file = pmt_safetensors_open (path, error);
@@ -204,7 +204,7 @@ open_weights (const char *path, GError **error)
   pmt_safetensors_free (file);
   if (kind == PMT_KIND_IP_ADAPTER)
     return pmt_weights_new_file (path, PMT_NAMES_PLAIN, error);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not an IP-Adapter; give an IP-Adapter for the reference picture.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, not an IP-Adapter; give an IP-Adapter for the reference picture."),
                path, pmt_kind_label (kind));
   return NULL;
 }
@@ -292,8 +292,8 @@ pmt_ip_adapter_check_unet (const PmtIpAdapter *adapter, const PmtUnetConfig *une
   int n;
   if (c->context_width != unet->cross_attention_dim) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The IP-Adapter '%s' is for %s (text of width %d) and the model '%s' has text of width %d; use an IP-Adapter that was "
-                 "made for this model's family.",
+                 _("The IP-Adapter '%s' is for %s (text of width %d) and the model '%s' has text of width %d; use an IP-Adapter that was "
+                   "made for this model's family."),
                  adapter->path, base_name (c->context_width), c->context_width, model, unet->cross_attention_dim);
     return FALSE;
   }
@@ -303,8 +303,8 @@ pmt_ip_adapter_check_unet (const PmtIpAdapter *adapter, const PmtUnetConfig *une
     fits = adapter->sites[pmt_unet_site_processor (sites, n, i)].width == sites[i].width;
   if (!fits)
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The IP-Adapter '%s' has weights for %d attentions that are not those of the model '%s', which has %d; use an IP-Adapter "
-                 "that was made for this model's family.",
+                 _("The IP-Adapter '%s' has weights for %d attentions that are not those of the model '%s', which has %d; use an IP-Adapter "
+                   "that was made for this model's family."),
                  adapter->path, c->sites, model, n);
   return fits;
 }

@@ -36,7 +36,7 @@ struct PmtTaesd {
 static gboolean
 incomplete (const PmtTaesd *taesd, const char *what, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The tiny autoencoder '%s' lacks %s or has it in an unusable shape; fetch it again.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The tiny autoencoder '%s' lacks %s or has it in an unusable shape; fetch it again."),
                pmt_weights_label (taesd->weights), what);
   return FALSE;
 }
@@ -139,7 +139,7 @@ declare_half (PmtTaesd *taesd, const char *prefix, int first, bool is_encoder, H
   if (latent == taesd->latent_channels)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "The tiny autoencoder '%s' is for latents of %d channels and the model has %d; use the one that belongs to the model.",
+               _("The tiny autoencoder '%s' is for latents of %d channels and the model has %d; use the one that belongs to the model."),
                pmt_weights_label (taesd->weights), latent, taesd->latent_channels);
   return FALSE;
 }

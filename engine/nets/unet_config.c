@@ -47,7 +47,7 @@ read_block_types (JsonObject *object, const char *file, const char *key, const c
     return FALSE;
   if ((int) g_strv_length (types) != n_levels) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s: %s lists %u blocks where block_out_channels lists %d; take the file from the model's source again.", file,
+                 _("%s: %s lists %u blocks where block_out_channels lists %d; take the file from the model's source again."), file,
                  key, g_strv_length (types), n_levels);
     return FALSE;
   }
@@ -55,7 +55,7 @@ read_block_types (JsonObject *object, const char *file, const char *key, const c
     has_attention[i] = g_str_equal (types[i], with);
     if (!has_attention[i] && !g_str_equal (types[i], without)) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "%s: %s has a block of type \"%s\", which this version cannot run; choose a Stable Diffusion 1.x or 2.x model.",
+                   _("%s: %s has a block of type \"%s\", which this version cannot run; choose a Stable Diffusion 1.x or 2.x model."),
                    file, key, types[i]);
       return FALSE;
     }
@@ -78,7 +78,7 @@ read_levels (JsonObject *object, const char *file, PmtUnetConfig *config, GError
                         &config->n_levels, error))
     return FALSE;
   if (config->n_levels < 1) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "%s: block_out_channels is empty; take the file from the model's source again.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("%s: block_out_channels is empty; take the file from the model's source again."),
                  file);
     return FALSE;
   }
@@ -97,7 +97,7 @@ read_levels (JsonObject *object, const char *file, PmtUnetConfig *config, GError
   for (int i = 1; i < n; i++) {
     if (layers[i] != layers[0]) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "%s: layers_per_block differs between levels, which this version cannot run; choose another model.", file);
+                   _("%s: layers_per_block differs between levels, which this version cannot run; choose another model."), file);
       return FALSE;
     }
   }
@@ -132,7 +132,7 @@ check_numbers (const PmtUnetConfig *config, const char *file, GError **error)
     return FALSE;
   if (config->block_out_channels[0] % 2) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s: the first of block_out_channels is odd (%d), which this version cannot run; choose another model.", file,
+                 _("%s: the first of block_out_channels is odd (%d), which this version cannot run; choose another model."), file,
                  config->block_out_channels[0]);
     return FALSE;
   }
@@ -143,8 +143,8 @@ check_numbers (const PmtUnetConfig *config, const char *file, GError **error)
       return FALSE;
     if (attention && config->block_out_channels[i] % config->heads[i]) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                   "%s: %d channels cannot be shared by %d attention heads (attention_head_dim); take the file from the model's "
-                   "source again.",
+                   _("%s: %d channels cannot be shared by %d attention heads (attention_head_dim); take the file from the model's "
+                     "source again."),
                    file, config->block_out_channels[i], config->heads[i]);
       return FALSE;
     }
@@ -163,7 +163,7 @@ pmt_unet_config_parse (JsonObject *object, const char *file, PmtUnetConfig *conf
   memset (config, 0, sizeof *config);
   if (json_object_has_member (object, "mid_block_type") && json_object_get_null_member (object, "mid_block_type")) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s: the network has no middle block (mid_block_type is null), which this version cannot run; choose another model.",
+                 _("%s: the network has no middle block (mid_block_type is null), which this version cannot run; choose another model."),
                  file);
     return FALSE;
   }
@@ -182,7 +182,7 @@ pmt_unet_config_parse (JsonObject *object, const char *file, PmtUnetConfig *conf
   for (int i = 1; i < n_context; i++) {
     if (context[i] != context[0]) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "%s: cross_attention_dim differs between levels, which this version cannot run; choose another model.", file);
+                   _("%s: cross_attention_dim differs between levels, which this version cannot run; choose another model."), file);
       return FALSE;
     }
   }

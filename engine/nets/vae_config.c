@@ -27,7 +27,7 @@ check_numbers (const PmtVaeConfig *config, const char *file, GError **error)
     return FALSE;
   if (!(config->scaling_factor > 0.0f)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s: \"scaling_factor\" is %g and should be above 0; take the file from the model's source again.", file,
+                 _("%s: \"scaling_factor\" is %g and should be above 0; take the file from the model's source again."), file,
                  (double) config->scaling_factor);
     return FALSE;
   }
@@ -53,8 +53,8 @@ read_by_channel (JsonObject *object, const char *file, const char *key, int chan
   *found = true;
   if (!good)
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s: \"%s\" has to be a list of %d numbers, one for each of the latent_channels; take the file from the model's source "
-                 "again.",
+                 _("%s: \"%s\" has to be a list of %d numbers, one for each of the latent_channels; take the file from the model's source "
+                   "again."),
                  file, key, channels);
   return good;
 }
@@ -74,8 +74,8 @@ read_mean_std (JsonObject *object, const char *file, PmtVaeConfig *config, GErro
     positive = positive && config->std[i] > 0.0f;
   if (!positive)
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s: \"latents_mean\" and \"latents_std\" belong together and the second has to be above 0; take the file from the model's "
-                 "source again.",
+                 _("%s: \"latents_mean\" and \"latents_std\" belong together and the second has to be above 0; take the file from the model's "
+                   "source again."),
                  file);
   return positive;
 }

@@ -183,7 +183,7 @@ load_all (PmtWeightPool *pool, PmtWeights *weights, float *room, const PmtCancel
   for (guint i = 0; i < pool->entries->len; i++) {
     Entry *entry = &g_array_index (pool->entries, Entry, i);
     if (pmt_cancelled (cancel)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, "Loading the %s was cancelled.", pool->label);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, _("Loading the %s was cancelled."), pool->label);
       return FALSE;
     }
     if (!load_entry (pool, entry, weights, room, error))

@@ -21,8 +21,8 @@ shape (const PmtOpCall *call, PmtShape *out, GError **error)
   for (int64_t i = 0; i < ids->rows * ids->tokens; i++)
     if (ids->id[i] < 0 || ids->id[i] >= words) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "Token %" PRId32 " is not in the model's table of %" PRId64 " words; its vocabulary and weights do not "
-                   "belong together.",
+                   _("Token %" PRId32 " is not in the model's table of %" PRId64 " words; its vocabulary and weights do not "
+                     "belong together."),
                    ids->id[i], words);
       return FALSE;
     }

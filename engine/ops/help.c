@@ -10,8 +10,8 @@ pmt_shape_error (const PmtOpCall *call, const char *op, const char *why, GError 
     g_string_append_printf (shapes, "%s%s", i ? ", " : "", pmt_shape_text (&call->in[i].shape, text, sizeof text));
   }
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "The operation %s cannot take inputs of shapes %s: %s; the model's files do not fit together or its config "
-               "is wrong.",
+               _("The operation %s cannot take inputs of shapes %s: %s; the model's files do not fit together or its config "
+                 "is wrong."),
                op, shapes->str, why);
   return FALSE;
 }

@@ -51,6 +51,6 @@ pmt_method_find (const char *id, GError **error)
     if (!pmt_methods[i]->internal)
       g_string_append_printf (known, "%s%s", known->len ? ", " : "", pmt_methods[i]->id);
   }
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no method \"%s\"; choose one of %s.", id ? id : "", known->str);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There is no method \"%s\"; choose one of %s."), id ? id : "", known->str);
   return NULL;
 }

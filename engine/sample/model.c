@@ -91,28 +91,28 @@ check_fit (const PmtModel *model, GError **error)
       continue;
     if (unet->cross_attention_dim != text_width) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                   "In the model '%s' the %s expects text of width %d and the %s %d; fetch both from one model.", path, name,
+                   _("In the model '%s' the %s expects text of width %d and the %s %d; fetch both from one model."), path, name,
                    unet->cross_attention_dim, model->n_texts > 1 ? "text encoders give" : "text_encoder gives", text_width);
       return FALSE;
     }
     const int ids = unet->added_dim - last->projection;
     if (unet->added_dim > 0 && (last->projection < 1 || (ids != 5 * unet->time_id_dim && ids != 6 * unet->time_id_dim))) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                   "In the model '%s' the %s expects %d added conditions, which are a pooled text and 5 or 6 numbers of %d each, and the "
-                   "pooled text of the %s is %d wide; fetch both from one model.",
+                   _("In the model '%s' the %s expects %d added conditions, which are a pooled text and 5 or 6 numbers of %d each, and the "
+                     "pooled text of the %s is %d wide; fetch both from one model."),
                    path, name, unet->added_dim, unet->time_id_dim,
                    pmt_component_name (model->text_component[model->n_texts - 1]), last->projection);
       return FALSE;
     }
     if (unet->out_channels != model->vae_config.latent_channels) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                   "In the model '%s' the %s makes latents of %d channels and the vae reads %d; fetch both from one model.", path, name,
+                   _("In the model '%s' the %s makes latents of %d channels and the vae reads %d; fetch both from one model."), path, name,
                    unet->out_channels, model->vae_config.latent_channels);
       return FALSE;
     }
   }
   if (model->vae_config.in_channels != 3 || model->vae_config.out_channels != 3) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "The vae of the model '%s' works on %d channels, not on RGB; use another model.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("The vae of the model '%s' works on %d channels, not on RGB; use another model."),
                  path, model->vae_config.in_channels);
     return FALSE;
   }
@@ -205,7 +205,7 @@ gboolean
 pmt_model_set_precision (PmtModel *model, PmtPrecision precision, GError **error)
 {
   if (!pmt_precision_available (precision)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "This computer's processor cannot compute in %s; use precision f32 or auto.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("This computer's processor cannot compute in %s; use precision f32 or auto."),
                  pmt_precision_name (precision));
     return FALSE;
   }
@@ -417,7 +417,7 @@ pmt_model_tokenizer_at (PmtModel *model, int k, GError **error)
     pmt_tokenizer_set_pad (tokenizer, 0);
   if (tokenizer && pmt_tokenizer_size (tokenizer) > model->text_config[k].vocab_size) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "%s%s%s has %d words and the %s of '%s' knows %d; fetch tokenizer and %s from one model.",
+                 _("%s%s%s has %d words and the %s of '%s' knows %d; fetch tokenizer and %s from one model."),
                  folder ? "The tokenizer '" : "The built-in vocabulary", folder ? folder : "", folder ? "'" : "",
                  pmt_tokenizer_size (tokenizer), encoder, pmt_model_path (model), model->text_config[k].vocab_size, encoder);
     g_clear_pointer (&tokenizer, pmt_tokenizer_free);

@@ -18,7 +18,7 @@ static gboolean
 wrong (const char *path, int channels, GError **error)
 {
   g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-               "%s: \"preview\" should hold \"factors\", %d lists of three numbers, and \"bias\", one such list; correct it or leave it out.",
+               _("%s: \"preview\" should hold \"factors\", %d lists of three numbers, and \"bias\", one such list; correct it or leave it out."),
                path, channels);
   return FALSE;
 }

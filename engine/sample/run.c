@@ -129,8 +129,8 @@ fit (const PmtRequest *request, Way *way, Need *need, GError **error)
   g_autofree char *wanted = g_format_size_full (need->memory + need->step + missing, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *there = g_format_size_full (room, G_FORMAT_SIZE_IEC_UNITS);
   g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
-               "A picture of %d x %d pixels with the model '%s' needs %s of memory and %s are free; make the picture smaller or close "
-               "other programs.",
+               _("A picture of %d x %d pixels with the model '%s' needs %s of memory and %s are free; make the picture smaller or close "
+                 "other programs."),
                request->width, request->height, pmt_model_path (request->model), wanted, there);
   return FALSE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/sample/runner.h"
 
+#include <inttypes.h>
+
 static void
 free_maps (PmtMap *maps, int n)
 {
@@ -59,7 +61,7 @@ big_array (int64_t n, GError **error)
 {
   float *p = g_try_malloc ((size_t) n * sizeof (float));
   if (!p)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "The picture needs %" G_GINT64_FORMAT " bytes that are not there; make it smaller.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("The picture needs %" PRId64 " bytes that are not there; make it smaller."),
                  n * (gint64) sizeof (float));
   return p;
 }

@@ -240,7 +240,7 @@ refuse_whole_batch (const PmtRun *run, GError **error)
   for (int i = 0; i < run->n_methods; i++)
     if (run->methods[i]->whole_batch) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "The method %s compares rows of one evaluation and cannot be used with a method that follows a gradient; leave one of them out.",
+                   _("The method %s compares rows of one evaluation and cannot be used with a method that follows a gradient; leave one of them out."),
                    run->methods[i]->id);
       return FALSE;
     }
@@ -256,7 +256,7 @@ check_looks (Pass *pass, GError **error)
   if (probing->attentions > 0 || probing->to_the_end)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "The model '%s' has no attention of the kind that a method of this run looks at; use another model or leave the method out.",
+               _("The model '%s' has no attention of the kind that a method of this run looks at; use another model or leave the method out."),
                pmt_model_path (pass->run->model));
   return FALSE;
 }

@@ -40,7 +40,7 @@ cut_grid (PmtRun *run, GError **error)
   const double cut = cut_of (run->schedule, q->denoising_end);
   for (run->last = 0; run->last < grid->n && grid->timestep[run->last] >= cut;)
     run->last++;
-  return run->last > 0 || refuse (error, PMT_ERROR_INPUT, "The first %g of the noise levels have none of %d steps; take more steps.",
+  return run->last > 0 || refuse (error, PMT_ERROR_INPUT, _("The first %g of the noise levels have none of %d steps; take more steps."),
                                   q->denoising_end, q->steps);
 }
 
@@ -67,29 +67,29 @@ check_channels (const PmtRun *run, GError **error)
   const char *path = pmt_model_path (run->model);
   if (n != c && n != c + 1 && n != 2 * c && n != 2 * c + 1)
     return refuse (error, PMT_ERROR_UNSUPPORTED,
-                   "The unet of '%s' takes %d channels, and this version runs those with %d (text to image), %d (depth), %d "
-                   "(instructions) or %d (inpainting); choose such a model.",
+                   _("The unet of '%s' takes %d channels, and this version runs those with %d (text to image), %d (depth), %d "
+                     "(instructions) or %d (inpainting); choose such a model."),
                    path, n, c, c + 1, 2 * c, 2 * c + 1);
   if (q->edit && n != 2 * c)
     return refuse (error, PMT_ERROR_UNSUPPORTED,
-                   "The model '%s' follows no instructions: its unet takes %d channels; choose an InstructPix2Pix model, whose unet takes "
-                   "%d.",
+                   _("The model '%s' follows no instructions: its unet takes %d channels; choose an InstructPix2Pix model, whose unet takes "
+                     "%d."),
                    path, n, 2 * c);
   if (q->edit && !q->image)
-    return refuse (error, PMT_ERROR_INPUT, "There is an instruction and no picture to follow it on; give the picture.");
+    return refuse (error, PMT_ERROR_INPUT, _("There is an instruction and no picture to follow it on; give the picture."));
   if (!q->edit && n == 2 * c)
     return refuse (error, PMT_ERROR_UNSUPPORTED,
-                   "The model '%s' changes pictures by instructions and does nothing else; give it to the task edit, or choose another "
-                   "model.",
+                   _("The model '%s' changes pictures by instructions and does nothing else; give it to the task edit, or choose another "
+                     "model."),
                    path);
   if (n == c + 1 && !q->depth)
     return refuse (error, PMT_ERROR_INPUT,
-                   "The model '%s' draws what a depth map tells; give the map as a control of type depth that has no model of its own.",
+                   _("The model '%s' draws what a depth map tells; give the map as a control of type depth that has no model of its own."),
                    path);
   if (n != c + 1 && q->depth)
     return refuse (error, PMT_ERROR_UNSUPPORTED,
-                   "The model '%s' takes no depth map: its unet has %d channels; give the control of type depth a ControlNet or "
-                   "T2I-Adapter, or choose a depth model.",
+                   _("The model '%s' takes no depth map: its unet has %d channels; give the control of type depth a ControlNet or "
+                     "T2I-Adapter, or choose a depth model."),
                    path, n);
   return TRUE;
 }
@@ -101,24 +101,24 @@ check_request (const PmtRun *run, GError **error)
   const int multiple = pmt_model_size_multiple (run->model);
   if (q->width < multiple || q->height < multiple || q->width % multiple || q->height % multiple || q->width > 16384 ||
       q->height > 16384)
-    return refuse (error, PMT_ERROR_INPUT, "A picture of %d x %d pixels cannot be made; both sides have to be multiples of %d up to 16384.",
+    return refuse (error, PMT_ERROR_INPUT, _("A picture of %d x %d pixels cannot be made; both sides have to be multiples of %d up to 16384."),
                    q->width, q->height, multiple);
   if (q->mask && !q->image)
-    return refuse (error, PMT_ERROR_INPUT, "There is a mask and no picture that it belongs to; give the picture too.");
+    return refuse (error, PMT_ERROR_INPUT, _("There is a mask and no picture that it belongs to; give the picture too."));
   if (!(q->strength > 0 && q->strength <= 1))
-    return refuse (error, PMT_ERROR_INPUT, "The strength is %g and has to be above 0 and at most 1.", q->strength);
+    return refuse (error, PMT_ERROR_INPUT, _("The strength is %g and has to be above 0 and at most 1."), q->strength);
   if (!(q->denoising_start >= 0 && q->denoising_start < 1 && q->denoising_end >= 0 && q->denoising_end <= 1 &&
         (q->denoising_end == 0 || q->denoising_start < q->denoising_end)))
     return refuse (error, PMT_ERROR_INPUT,
-                   "The part of the noise levels to go through is from %g to %g; both have to be from 0 to 1 and the first the smaller one.",
+                   _("The part of the noise levels to go through is from %g to %g; both have to be from 0 to 1 and the first the smaller one."),
                    q->denoising_start, q->denoising_end);
   if (q->denoising_start > 0 && !q->image && !q->latent)
-    return refuse (error, PMT_ERROR_INPUT, "A run that starts at %g of the noise levels goes on from something; give a picture.",
+    return refuse (error, PMT_ERROR_INPUT, _("A run that starts at %g of the noise levels goes on from something; give a picture."),
                    q->denoising_start);
   if (!(q->guidance >= 0 && q->guidance <= 1000))
-    return refuse (error, PMT_ERROR_INPUT, "The guidance is %g and has to be from 0 to 1000.", q->guidance);
+    return refuse (error, PMT_ERROR_INPUT, _("The guidance is %g and has to be from 0 to 1000."), q->guidance);
   if (!(q->eta <= 1))
-    return refuse (error, PMT_ERROR_INPUT, "eta is %g and has to be from 0 to 1.", q->eta);
+    return refuse (error, PMT_ERROR_INPUT, _("eta is %g and has to be from 0 to 1."), q->eta);
   return check_channels (run, error);
 }
 
@@ -166,7 +166,7 @@ check_conflicts (const PmtRun *run, GError **error)
     const PmtMethod *m = run->methods[i];
     for (int k = 0; m->conflicts && m->conflicts[k]; k++)
       if (has_method (run, m->conflicts[k]))
-        return refuse (error, PMT_ERROR_INPUT, "The methods %s and %s cannot be used together; leave one of them out.", m->id,
+        return refuse (error, PMT_ERROR_INPUT, _("The methods %s and %s cannot be used together; leave one of them out."), m->id,
                        m->conflicts[k]);
   }
   return TRUE;
@@ -188,7 +188,7 @@ choose_methods (PmtRunner *runner, GError **error)
 
   for (int i = 0; i < q->n_methods; i++) {
     if (has_method (run, q->methods[i].method->id))
-      return refuse (error, PMT_ERROR_INPUT, "The method %s is asked for twice; leave one of them out.", q->methods[i].method->id);
+      return refuse (error, PMT_ERROR_INPUT, _("The method %s is asked for twice; leave one of them out."), q->methods[i].method->id);
     add_method (runner, q->methods[i].method, values, &q->methods[i].values);
   }
   for (int i = 0; pmt_methods[i]; i++) {

@@ -15,7 +15,7 @@ check_words (const PmtRunnerPrompts *p, const PmtRequest *q, GError **error)
       g_autofree char *b = g_utf8_casefold (p->triggers[k].word, -1);
       if (strcmp (a, b) != 0)
         continue;
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The word \"%s\" stands for both '%s' and '%s'; give one of them another word.",
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The word \"%s\" stands for both '%s' and '%s'; give one of them another word."),
                    p->triggers[i].word, q->words[k].path, q->words[i].path);
       return FALSE;
     }

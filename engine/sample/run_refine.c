@@ -14,13 +14,13 @@ check (const PmtRequest *q, GError **error)
 {
   const PmtVaeConfig *a = pmt_model_vae_config (q->model), *b = pmt_model_vae_config (q->refiner);
   if (!(q->refiner_start > 0 && q->refiner_start < 1)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The refiner's start is %g and has to be above 0 and below 1.", q->refiner_start);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The refiner's start is %g and has to be above 0 and below 1."), q->refiner_start);
     return FALSE;
   }
   if (a->latent_channels == b->latent_channels && pmt_vae_factor (a) == pmt_vae_factor (b))
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "The refiner '%s' works on latents of %d channels and the model '%s' makes latents of %d; choose the refiner of that model.",
+               _("The refiner '%s' works on latents of %d channels and the model '%s' makes latents of %d; choose the refiner of that model."),
                pmt_model_path (q->refiner), b->latent_channels, pmt_model_path (q->model), a->latent_channels);
   return FALSE;
 }

@@ -33,7 +33,7 @@ pmt_sampler_find (const char *id, GError **error)
       return pmt_samplers[i];
     g_string_append_printf (known, "%s%s", known->len ? ", " : "", pmt_samplers[i]->id);
   }
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no sampler \"%s\"; choose one of %s.", id ? id : "", known->str);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There is no sampler \"%s\"; choose one of %s."), id ? id : "", known->str);
   return NULL;
 }
 
@@ -53,7 +53,7 @@ pmt_solver_new (const PmtSampler *sampler, const PmtSchedule *schedule, const Pm
   if (drawn)
     s->drawn = g_try_malloc (drawn);
   if ((state && !s->state) || (drawn && !s->drawn)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "The sampler %s needs %zu bytes that are not there; use a smaller picture.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("The sampler %s needs %zu bytes that are not there; use a smaller picture."),
                  sampler->id, state + drawn);
     pmt_solver_free (s);
     return NULL;
@@ -82,7 +82,7 @@ pmt_solver_set_window (PmtSolver *s, int64_t whole_height, int64_t whole_width, 
   const size_t size = ((size_t) (whole_height * whole_width * s->channels) + s->n) * sizeof (float);
   float *larger = g_try_realloc (s->drawn, size);
   if (!larger) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "The sampler %s needs %zu bytes that are not there; use a smaller picture.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("The sampler %s needs %zu bytes that are not there; use a smaller picture."),
                  s->sampler->id, size);
     return FALSE;
   }

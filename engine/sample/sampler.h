@@ -9,10 +9,6 @@
 #include "engine/base/rng.h"
 #include "engine/sample/schedule.h"
 
-#ifndef N_
-#define N_(text) text /* marked for the plug-in's catalogue */
-#endif
-
 /* Where a run evaluates the network, in order. */
 typedef struct PmtGrid {
   int n;             /* evaluations (more than the steps asked for in order-2 samplers and PNDM) */

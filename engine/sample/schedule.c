@@ -46,7 +46,7 @@ scalar (JsonObject *object, const char *key)
 static gboolean
 wrong_type (const char *file, const char *key, const char *wanted, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "%s: \"%s\" should be %s; correct the file or fetch the model again.", file,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("%s: \"%s\" should be %s; correct the file or fetch the model again."), file,
                key, wanted);
   return FALSE;
 }
@@ -106,7 +106,7 @@ read_word (JsonObject *object, const char *file, const char *key, const Word *wo
     g_string_append_printf (known, "%s%s", known->len ? ", " : "", w->word);
   }
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "%s: \"%s\" is \"%s\", and this version knows only %s; use a model with one of these.", file, key, word,
+               _("%s: \"%s\" is \"%s\", and this version knows only %s; use a model with one of these."), file, key, word,
                known->str);
   return FALSE;
 }
@@ -130,7 +130,7 @@ pmt_schedule_config_parse (JsonObject *object, const char *file, PmtScheduleConf
     return FALSE;
   if (scalar (object, "trained_betas")) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "%s: \"trained_betas\" (a list of its own) is not supported; use a model with a named beta_schedule.", file);
+                 _("%s: \"trained_betas\" (a list of its own) is not supported; use a model with a named beta_schedule."), file);
     return FALSE;
   }
   c.betas = (PmtBetas) betas;
@@ -184,7 +184,7 @@ pmt_schedule_new (const PmtScheduleConfig *config, GError **error)
   const int n = config->train_steps;
   if (n < 2 || n > 100000 || !(config->beta_start > 0) || !(config->beta_end >= config->beta_start) || !(config->beta_end < 1)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "A noise schedule of %d steps with beta from %g to %g cannot be used; correct the model's scheduler_config.json.",
+                 _("A noise schedule of %d steps with beta from %g to %g cannot be used; correct the model's scheduler_config.json."),
                  n, config->beta_start, config->beta_end);
     return NULL;
   }

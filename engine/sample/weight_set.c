@@ -70,7 +70,7 @@ fill_weight (WeightSet *set, PmtNet net, const PmtWeightPool *pool, PmtWeightRef
   const size_t n = values_of (pool, ref);
   float *own = room, *values = room + n;
   if (pmt_cancelled (cancel)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, "Applying the %s was cancelled.", set->class->what);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, _("Applying the %s was cancelled."), set->class->what);
     return FALSE;
   }
   pmt_weight_pool_read (pool, ref, own);
@@ -94,7 +94,7 @@ fill_net (WeightSet *set, PmtNet net, const PmtCancel *cancel, GError **error)
   float *room = malloc (2 * largest (pool, refs) * sizeof (float));
   gboolean good = room != NULL;
   if (!good)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to apply the %s; close other programs.", set->class->what);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to apply the %s; close other programs."), set->class->what);
   for (guint i = 0; i < refs->len && good; i++)
     good = fill_weight (set, net, pool, g_array_index (refs, PmtWeightRef, i), room, cancel, error);
   free (room);
@@ -165,7 +165,7 @@ pmt_run_weight_set (PmtRun *run, const PmtWeightSetClass *class, const char *key
 {
   PmtRunner *runner = (PmtRunner *) run;
   if (runner->n_sets == PMT_WEIGHT_SETS) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "More than %d sets of changed weights are asked for at once; leave some methods out.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("More than %d sets of changed weights are asked for at once; leave some methods out."),
                  PMT_WEIGHT_SETS);
     return 0;
   }

@@ -67,7 +67,7 @@ read_tag (const char *kind, const char *inside, PmtPromptTag *tag, GError **erro
     g_autofree char *shown = g_utf8_substring (inside, 0, MIN (g_utf8_strlen (inside, -1), 60));
     g_strdelimit (shown, "\r\n", ' ');
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "The prompt's tag <%s:%s> cannot be read; write <%s:NAME:STRENGTH> with a strength from -100 to 100.", kind, shown, kind);
+                 _("The prompt's tag <%s:%s> cannot be read; write <%s:NAME:STRENGTH> with a strength from -100 to 100."), kind, shown, kind);
     return FALSE;
   }
   tag->text_strength = isnan (text) ? plain[0] : text;

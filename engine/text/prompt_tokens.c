@@ -299,7 +299,7 @@ check_triggers (const PmtPromptVocabulary *v, GError **error)
     g_assert (v->triggers[i].word[0] != '\0' && v->triggers[i].vectors >= 1);
     if (v->triggers[i].vectors > v->length - 2) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                   "The learned word \"%s\" has %d vectors and a chunk of the prompt has room for %d; choose an embedding with fewer.",
+                   _("The learned word \"%s\" has %d vectors and a chunk of the prompt has room for %d; choose an embedding with fewer."),
                    v->triggers[i].word, v->triggers[i].vectors, v->length - 2);
       return FALSE;
     }

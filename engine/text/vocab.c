@@ -169,7 +169,7 @@ read_gzip (const char *path, GError **error)
     g_output_stream_splice (memory, plain, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, NULL, &local);
   }
   if (local) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The vocabulary '%s' cannot be read (%s); install Pentimento again.", path,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The vocabulary '%s' cannot be read (%s); install Pentimento again."), path,
                  local->message);
     return NULL;
   }
@@ -217,7 +217,7 @@ pmt_vocab_new_clip (GError **error)
     rank++;
   }
   if (rank != 48894) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The vocabulary '%s' is damaged after %d merges; install Pentimento again.", path,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The vocabulary '%s' is damaged after %d merges; install Pentimento again."), path,
                  rank);
     pmt_vocab_free (vocab);
     return NULL;

@@ -22,7 +22,7 @@ damaged (const char *path, GError **error, const char *format, ...)
   va_start (args, format);
   g_autofree char *why = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The tokenizer file '%s' cannot be used: %s; get a fresh copy of it.", path, why);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The tokenizer file '%s' cannot be used: %s; get a fresh copy of it."), path, why);
   return FALSE;
 }
 
@@ -36,7 +36,7 @@ exists (const Loader *l, const char *name)
 static gboolean
 missing (const Loader *l, const char *name, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The file '%s' is missing in folder '%s'; download it too.", name, l->folder);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The file '%s' is missing in folder '%s'; download it too."), name, l->folder);
   return FALSE;
 }
 
@@ -49,12 +49,12 @@ load_object (const Loader *l, const char *name, GError **error)
   g_autoptr (GError) local = NULL;
 
   if (!json_parser_load_from_file (parser, path, &local)) {
-    damaged (path, error, "it is not valid JSON");
+    damaged (path, error, _("it is not valid JSON"));
     return NULL;
   }
   JsonNode *root = json_parser_get_root (parser);
   if (!root || !JSON_NODE_HOLDS_OBJECT (root)) {
-    damaged (path, error, "it holds no JSON object");
+    damaged (path, error, _("it holds no JSON object"));
     return NULL;
   }
   return json_object_ref (json_node_get_object (root));
@@ -97,9 +97,9 @@ read_vocab (Loader *l, JsonObject *object, const char *name, GError **error)
   json_object_iter_init (&iter, object);
   while (json_object_iter_next (&iter, &symbol, &node))
     if (!node_id (node, &id) || !pmt_vocab_add (l->vocab, symbol, id))
-      return damaged (path, error, "the id of '%s' is no number of its own", symbol);
+      return damaged (path, error, _("the id of '%s' is no number of its own"), symbol);
   if (l->vocab->symbols->len == 0)
-    return damaged (path, error, "its vocabulary is empty");
+    return damaged (path, error, _("its vocabulary is empty"));
   return TRUE;
 }
 
@@ -124,7 +124,7 @@ read_merges_txt (Loader *l, GError **error)
   if (!g_file_get_contents (path, &text, NULL, NULL))
     return missing (l, "merges.txt", error);
   if (!g_utf8_validate (text, -1, NULL))
-    return damaged (path, error, "it is not UTF-8 text");
+    return damaged (path, error, _("it is not UTF-8 text"));
   for (char *line = text, *next; line && *line; line = next) {
     next = strchr (line, '\n');
     if (next)
@@ -134,7 +134,7 @@ read_merges_txt (Loader *l, GError **error)
     if (!*line || (number == 1 && g_str_has_prefix (line, "#version")))
       continue;
     if (!add_merge_line (l, line, rank++))
-      return damaged (path, error, "line %d is no merge of symbols in vocab.json", number);
+      return damaged (path, error, _("line %d is no merge of symbols in vocab.json"), number);
   }
   return TRUE;
 }
@@ -157,7 +157,7 @@ read_merges_json (Loader *l, JsonArray *merges, GError **error)
       ok = left && right && pmt_vocab_add_merge (l->vocab, left, right, (int) i);
     }
     if (!ok)
-      return damaged (path, error, "merge %u is no pair of symbols of its vocabulary", i);
+      return damaged (path, error, _("merge %u is no pair of symbols of its vocabulary"), i);
   }
   return TRUE;
 }
@@ -174,7 +174,7 @@ read_added_tokens (Loader *l, JsonArray *tokens, GError **error)
     JsonObject *token = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
     const char *content = token ? node_string (json_object_get_member (token, "content")) : NULL;
     if (!content || !*content || !node_id (json_object_get_member (token, "id"), &id))
-      return damaged (path, error, "added token %u has no content or id", i);
+      return damaged (path, error, _("added token %u has no content or id"), i);
     pmt_vocab_add_token (l->vocab, content, id, object_bool (token, "normalized", FALSE));
   }
   return TRUE;
@@ -195,7 +195,7 @@ read_tokenizer_json (Loader *l, GError **error)
   const char *suffix = model ? node_string (json_object_get_member (model, "end_of_word_suffix")) : NULL;
 
   if (!vocab || !JSON_NODE_HOLDS_OBJECT (vocab) || !merges || !JSON_NODE_HOLDS_ARRAY (merges) || g_strcmp0 (suffix, "</w>") != 0)
-    return damaged (path, error, "it is no byte-pair tokenizer of CLIP's kind");
+    return damaged (path, error, _("it is no byte-pair tokenizer of CLIP's kind"));
   const char *unknown = node_string (json_object_get_member (model, "unk_token"));
   if (!read_vocab (l, json_node_get_object (vocab), "tokenizer.json", error)
       || !read_merges_json (l, json_node_get_array (merges), error))
@@ -291,7 +291,7 @@ read_specials (Loader *l, gboolean stated, GError **error)
     int id = pmt_vocab_id (l->vocab, contents[i]);
     if (id < 0 && i > 0 && ok) {
       g_autofree char *path = g_build_filename (l->folder, exists (l, "vocab.json") ? "vocab.json" : "tokenizer.json", NULL);
-      ok = damaged (path, error, "the %s '%s' is not in its vocabulary", specials[i].key, contents[i]);
+      ok = damaged (path, error, _("the %s '%s' is not in its vocabulary"), specials[i].key, contents[i]);
     }
     if (ok && id >= 0) {
       *(int *) G_STRUCT_MEMBER_P (l->vocab, specials[i].place) = id;

@@ -25,19 +25,19 @@ pmt_config_load (const char *path, GError **error)
   if (!g_file_get_contents (path, &text, &length, &local)) {
     g_autofree char *name = g_path_get_basename (path), *folder = g_path_get_dirname (path);
     if (g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-      g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The file '%s' is missing in folder '%s'; download it too.", name, folder);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The file '%s' is missing in folder '%s'; download it too."), name, folder);
     else
-      g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The file '%s' cannot be read; check its permissions.", path);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The file '%s' cannot be read; check its permissions."), path);
     return NULL;
   }
   if (!json_parser_load_from_data (parser, text, (gssize) length, &local)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The file '%s' is not valid JSON (line %u); get a fresh copy of it.", path,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The file '%s' is not valid JSON (line %u); get a fresh copy of it."), path,
                  json_parser_get_current_line (parser));
     return NULL;
   }
   JsonNode *root = json_parser_get_root (parser);
   if (!root || !JSON_NODE_HOLDS_OBJECT (root)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The file '%s' does not hold a JSON object; get a fresh copy of it.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The file '%s' does not hold a JSON object; get a fresh copy of it."), path);
     return NULL;
   }
   return take_object (root, path);
@@ -61,7 +61,7 @@ pmt_config_path (JsonObject *config)
 static gboolean
 wrong_type (JsonObject *config, const char *key, const char *wanted, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The key '%s' of '%s' is not %s; get a fresh copy of the file.", key,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The key '%s' of '%s' is not %s; get a fresh copy of the file."), key,
                pmt_config_path (config), wanted);
   return FALSE;
 }
@@ -155,7 +155,7 @@ static gboolean
 store_ints (JsonObject *config, const char *key, const int *from, int n_from, int *values, int max, int *n, GError **error)
 {
   if (n_from > max || (*n > 0 && n_from != *n && n_from != 1)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The list '%s' of '%s' has %d entries where %d are expected; get a fresh copy of the file.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The list '%s' of '%s' has %d entries where %d are expected; get a fresh copy of the file."),
                  key, pmt_config_path (config), n_from, *n > 0 ? *n : max);
     return FALSE;
   }
@@ -183,7 +183,7 @@ pmt_config_ints (JsonObject *config, const char *key, const int *fallback, int n
   JsonArray *array = json_node_get_array (node);
   guint length = json_array_get_length (array);
   if (length > (guint) max || (*n > 0 && length != (guint) *n)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The list '%s' of '%s' has %u entries where %s%d are expected; get a fresh copy of the file.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The list '%s' of '%s' has %u entries where %s%d are expected; get a fresh copy of the file."),
                  key, pmt_config_path (config), length, *n > 0 ? "" : "at most ", *n > 0 ? *n : max);
     return FALSE;
   }

@@ -180,21 +180,21 @@ pmt_family_refuse (const PmtFamily *family, const PmtUnetTraits *traits, const c
 {
   if (!family->supported) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "'%s' is a %s model, which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL "
-                 "model.",
+                 _("'%s' is a %s model, which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL "
+                   "model."),
                  path, family->label);
     return TRUE;
   }
   if (!traits->mid_attention) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "'%s' is a distilled model without attention in its middle block, which this version cannot run; use the full "
-                 "model it was made from.",
+                 _("'%s' is a distilled model without attention in its middle block, which this version cannot run; use the full "
+                   "model it was made from."),
                  path);
     return TRUE;
   }
   if (pmt_unet_use (traits->in_channels, traits->latent_channels) == PMT_UNET_OTHER) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The UNet of '%s' takes %d input channels, and only 4, 5, 8 and 9 are known; use another model.", path,
+                 _("The UNet of '%s' takes %d input channels, and only 4, 5, 8 and 9 are known; use another model."), path,
                  traits->in_channels);
     return TRUE;
   }

@@ -44,7 +44,7 @@ refuse (Reader *r, const char *format, ...)
   g_autofree char *why = g_strdup_vprintf (format, args);
   va_end (args);
   pmt_tensor_table_tidy (why);
-  g_set_error (r->error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' is not a sound GGUF file: %s; get a fresh copy of it.", r->file->path, why);
+  g_set_error (r->error, PMT_ERROR, PMT_ERROR_FORMAT, _("'%s' is not a sound GGUF file: %s; get a fresh copy of it."), r->file->path, why);
   return FALSE;
 }
 

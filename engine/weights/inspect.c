@@ -102,15 +102,15 @@ add_needs (Report *report, const PmtKindInfo *kind)
 
   switch (kind->kind) {
     case PMT_KIND_UNET:
-      add_sentence (report->needs, "the VAE and the text encoders of a %s model", base);
+      add_sentence (report->needs, _("the VAE and the text encoders of a %s model"), base);
       break;
     case PMT_KIND_CONTROLNET:
     case PMT_KIND_T2I_ADAPTER:
-      add_sentence (report->needs, "a %s model", base);
+      add_sentence (report->needs, _("a %s model"), base);
       json_array_add_string_element (report->needs, "a control picture");
       break;
     case PMT_KIND_IP_ADAPTER:
-      add_sentence (report->needs, "a %s model", base);
+      add_sentence (report->needs, _("a %s model"), base);
       json_array_add_string_element (report->needs, "its CLIP image encoder (folder image_encoder)");
       json_array_add_string_element (report->needs, "a reference picture");
       break;
@@ -124,7 +124,7 @@ add_needs (Report *report, const PmtKindInfo *kind)
     case PMT_KIND_VAE:
     case PMT_KIND_TAESD:
     case PMT_KIND_TEXT_ENCODER:
-      add_sentence (report->needs, "a %s model", base);
+      add_sentence (report->needs, _("a %s model"), base);
       break;
     default:
       break;
@@ -177,7 +177,7 @@ inspect_tokenizers (Report *report, PmtModelFiles *files)
   for (size_t i = 0; i < G_N_ELEMENTS (texts); i++) {
     const char *folder = pmt_model_files_tokenizer_for (files, texts[i], &zero);
     if (folder && !holds (folder, "tokenizer.json") && !(holds (folder, "vocab.json") && holds (folder, "merges.txt")))
-      add_sentence (report->problems, "The folder '%s' holds neither tokenizer.json nor vocab.json with merges.txt; download them too.", folder);
+      add_sentence (report->problems, _("The folder '%s' holds neither tokenizer.json nor vocab.json with merges.txt; download them too."), folder);
   }
 }
 
@@ -191,7 +191,7 @@ inspect_components (Report *report, PmtModelFiles *files, gboolean whole)
     const char *name = pmt_component_name ((PmtComponent) i);
     if (!pmt_model_files_has (files, (PmtComponent) i)) {
       if (whole && pmt_model_files_needs (files, (PmtComponent) i))
-        add_sentence (report->problems, "The model has no %s.", name);
+        add_sentence (report->problems, _("The model has no %s."), name);
       continue;
     }
     PmtWeights *weights = pmt_model_files_weights (files, (PmtComponent) i, &error);
@@ -221,7 +221,7 @@ inspect_folder (Report *report, const char *path)
     set_kind (report, &kind);
     add_needs (report, &kind);
     if (kind.refusal)
-      add_sentence (report->problems, "'%s' is %s, %s.", path, kind.label, kind.refusal);
+      add_sentence (report->problems, _("'%s' is %s, %s."), path, kind.label, kind.refusal);
     return;
   }
   json_object_set_string_member (report->object, "kind", "diffusers-folder");
@@ -277,9 +277,9 @@ inspect_file (Report *report, const char *path)
     g_ptr_array_add (all, file);
     add_component (report, pmt_kind_id (kind.kind), all, "");
     if (kind.refusal)
-      add_sentence (report->problems, "'%s' is %s, %s.", path, kind.label, kind.refusal);
+      add_sentence (report->problems, _("'%s' is %s, %s."), path, kind.label, kind.refusal);
     else if (kind.kind == PMT_KIND_UNKNOWN)
-      add_sentence (report->problems, "'%s' is %s; give a file that this version knows.", path, kind.label);
+      add_sentence (report->problems, _("'%s' is %s; give a file that this version knows."), path, kind.label);
   }
   pmt_model_files_free (files);
   pmt_safetensors_free (file);
@@ -289,7 +289,7 @@ JsonObject *
 pmt_model_files_inspect (const char *path, GError **error)
 {
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is nothing at '%s'; give a model's folder or a file.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("There is nothing at '%s'; give a model's folder or a file."), path);
     return NULL;
   }
   Report report = { json_object_new (), json_array_new (), json_array_new (), json_array_new () };

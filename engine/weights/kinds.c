@@ -159,16 +159,16 @@ pmt_kind_require (const char *path, PmtKind wanted, const char *model, const Pmt
   if (!pmt_kind_of_file (path, &found, error))
     return FALSE;
   if (found.kind != wanted) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not %s; give %s%s%s instead.", path, found.label, kinds[wanted].label,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, not %s; give %s%s%s instead."), path, found.label, kinds[wanted].label,
                  kinds[wanted].short_label, is_known (family) ? " for " : "", is_known (family) ? family->label : "");
     return FALSE;
   }
   if (found.refusal) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, %s.", path, found.label, found.refusal);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, %s."), path, found.label, found.refusal);
     return FALSE;
   }
   if (is_known (found.base) && is_known (family) && found.base != family) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s for %s, and the model '%s' is %s; use %s made for that, or a %s model.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s for %s, and the model '%s' is %s; use %s made for that, or a %s model."),
                  path, found.label, found.base->label, model, family->label, kinds[wanted].short_label, found.base->label);
     return FALSE;
   }

@@ -23,7 +23,7 @@ find_file (const char *path, GError **error)
       return file;
     g_free (file);
   }
-  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The folder '%s' holds neither %s nor %s; choose a LoRA's file.", path, inside[0],
+  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The folder '%s' holds neither %s nor %s; choose a LoRA's file."), path, inside[0],
                inside[1]);
   return NULL;
 }
@@ -86,8 +86,8 @@ refuse_shape (const PmtLora *lora, const PmtLoraModel *model, const PmtLoraModul
   for (int i = 0; i < weight->rank; i++)
     g_string_append_printf (shape, "%s%d", i ? "x" : "", (int) weight->dim[i]);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "The LoRA '%s' was made for %s, and the model '%s' is %s (text of width %d; the change '%s' does not fit its weight of %s); "
-               "choose a LoRA for this model, or the model that it was made for.",
+               _("The LoRA '%s' was made for %s, and the model '%s' is %s (text of width %d; the change '%s' does not fit its weight of %s); "
+                 "choose a LoRA for this model, or the model that it was made for."),
                lora->path, base, model->path, model->family->label, model->context_width, module->stem, shape->str);
 }
 
@@ -99,8 +99,8 @@ check_matches (const PmtLora *lora, const PmtLoraModel *model, guint n_matched, 
     return TRUE;
   g_autofree char *base = guess_base (lora->file);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "%u of the %u tensors in the LoRA '%s' belong to nothing in the model '%s', which is %s, for example '%s'; it seems to be made "
-               "for %s: choose a LoRA for this model.",
+               _("%u of the %u tensors in the LoRA '%s' belong to nothing in the model '%s', which is %s, for example '%s'; it seems to be made "
+                 "for %s: choose a LoRA for this model."),
                n_unmatched, n, lora->path, model->path, model->family->label, n_unmatched ? (char *) lora->unmatched->pdata[0] : "", base);
   return FALSE;
 }
@@ -196,7 +196,7 @@ find_scale (const PmtLora *lora, const PmtLoraMeta *meta, PmtLoraModule *m, GErr
     return TRUE;
   if (tensor) {
     if (tensor->count != 1 || !pmt_safetensors_read_f32 (lora->file, tensor, 0, 1, &value, NULL) || !isfinite (value)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "In the LoRA '%s' the scale '%s' is not a number; fetch the file again.", lora->path,
+      g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("In the LoRA '%s' the scale '%s' is not a number; fetch the file again."), lora->path,
                    tensor->name);
       return FALSE;
     }

@@ -76,7 +76,7 @@ multiply (Work *w, const PmtGemm *g)
 {
   if (pmt_gemm (w->cancel, g))
     return TRUE;
-  g_set_error (w->error, PMT_ERROR, PMT_ERROR_CANCELLED, "Applying the LoRA was cancelled.");
+  g_set_error (w->error, PMT_ERROR, PMT_ERROR_CANCELLED, _("Applying the LoRA was cancelled."));
   return FALSE;
 }
 
@@ -311,7 +311,7 @@ stopped (Work *w)
 {
   if (!pmt_cancelled (w->cancel))
     return FALSE;
-  g_set_error (w->error, PMT_ERROR, PMT_ERROR_CANCELLED, "Applying the LoRA was cancelled.");
+  g_set_error (w->error, PMT_ERROR, PMT_ERROR_CANCELLED, _("Applying the LoRA was cancelled."));
   return TRUE;
 }
 

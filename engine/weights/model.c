@@ -102,7 +102,7 @@ adopt_unet (PmtModelFiles *files, PmtComponent which, GError **error)
     return FALSE;
   if (strcmp (class, "UNet2DConditionModel") != 0) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "The network of '%s' is a %s, which is another architecture than this version runs; use a Stable Diffusion 1.x, 2.x or XL model.",
+                 _("The network of '%s' is a %s, which is another architecture than this version runs; use a Stable Diffusion 1.x, 2.x or XL model."),
                  files->path, class);
     return FALSE;
   }
@@ -158,7 +158,7 @@ open_component (PmtModelFiles *files, JsonObject *index, PmtComponent which, GEr
   if (!g_file_test (folder, G_FILE_TEST_IS_DIR)) {
     if (!is_listed (index, components[which].folder))
       return TRUE;
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The folder '%s' is missing in the model '%s'; download it too.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The folder '%s' is missing in the model '%s'; download it too."),
                  components[which].folder, files->path);
     return FALSE;
   }
@@ -200,15 +200,15 @@ open_folder (PmtModelFiles *files, GError **error)
     const char *class = NULL;
     if (index && pmt_config_string (index, "_class_name", NULL, &class, NULL) && class) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                   "'%s' is a model for diffusers' %s without a UNet, which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL model.",
+                   _("'%s' is a model for diffusers' %s without a UNet, which this version cannot run; use a Stable Diffusion 1.x, 2.x or XL model."),
                    files->path, class);
       return FALSE;
     }
     gboolean part = g_file_test (own, G_FILE_TEST_EXISTS);
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 part ? "The folder '%s' is one part of a model; give the folder above it."
-                      : "The folder '%s' is no diffusers model (model_index.json and the folders unet, vae and text_encoder are "
-                        "missing); give a model's folder or a .safetensors file.",
+                 part ? _("The folder '%s' is one part of a model; give the folder above it.")
+                      : _("The folder '%s' is no diffusers model (model_index.json and the folders unet, vae and text_encoder are "
+                        "missing); give a model's folder or a .safetensors file."),
                  files->path);
     return FALSE;
   }
@@ -288,11 +288,11 @@ open_file (PmtModelFiles *files, GError **error)
     return FALSE;
   PmtKindInfo kind = pmt_kind_of_tensors (files->file);
   if (kind.refusal) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, %s.", files->path, kind.label, kind.refusal);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, %s."), files->path, kind.label, kind.refusal);
     return FALSE;
   }
   if (!is_model_kind (kind.kind) || !pmt_derive_find (files->file, PMT_NAMES_UNET, &prefix, &spelling)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, not a whole model; give a model's folder or checkpoint.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, not a whole model; give a model's folder or checkpoint."),
                  files->path, kind.label);
     return FALSE;
   }
@@ -332,7 +332,7 @@ pmt_model_files_open (const char *path, GError **error)
   if (g_str_has_prefix (path, RANDOM))
     return pmt_model_files_new_random (path + strlen (RANDOM), 1, error);
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no model at '%s'; give a model's folder or a .safetensors file.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("There is no model at '%s'; give a model's folder or a .safetensors file."),
                  path);
     return NULL;
   }
@@ -350,7 +350,7 @@ pmt_model_files_new_random (const char *family_id, guint64 seed, GError **error)
   const PmtFamily *family = pmt_family_by_id (family_id);
 
   if (!family || !family->unet_config) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no random weights for '%s'; use sd15, sd21, sdxl or sdxl-refiner.", family_id);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("There are no random weights for '%s'; use sd15, sd21, sdxl or sdxl-refiner."), family_id);
     return NULL;
   }
   PmtModelFiles *files = g_new0 (PmtModelFiles, 1);
@@ -421,7 +421,7 @@ require (const PmtModelFiles *files, PmtComponent component, GError **error)
 {
   if (files->component[component].config)
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The model '%s' has no %s; use a complete model.", files->path,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The model '%s' has no %s; use a complete model."), files->path,
                components[component].folder);
   return FALSE;
 }
@@ -497,7 +497,7 @@ fits_in (const PmtModelFiles *files, PmtComponent component, const char *path, J
     *use = pmt_unet_use (traits.in_channels, traits.latent_channels);
     if (family == files->family)
       return TRUE;
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is a UNet for %s, and the model '%s' is %s; use a %s model with it.", path,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is a UNet for %s, and the model '%s' is %s; use a %s model with it."), path,
                  family->label, files->path, files->family->label, family->label);
     return FALSE;
   }
@@ -507,7 +507,7 @@ fits_in (const PmtModelFiles *files, PmtComponent component, const char *path, J
   if (latent == wanted)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "The VAE '%s' has %d latent channels where the model '%s' needs %d; use a VAE made for such models.", path, latent,
+               _("The VAE '%s' has %d latent channels where the model '%s' needs %d; use a VAE made for such models."), path, latent,
                files->path, wanted);
   return FALSE;
 }
@@ -519,7 +519,7 @@ pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const cha
   PmtUnetUse use = PMT_UNET_PLAIN;
 
   if (component != PMT_COMPONENT_UNET && component != PMT_COMPONENT_VAE) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A model's %s cannot be replaced; only its UNet and its VAE can.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("A model's %s cannot be replaced; only its UNet and its VAE can."),
                  components[component].folder);
     return FALSE;
   }

@@ -45,13 +45,13 @@ open_file (const char *path, PmtNames names, GError **error)
     return NULL;
   PmtKindInfo kind = pmt_kind_of_tensors (file);
   if (kind.refusal && kind_holds (kind.kind, names)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s, %s.", path, kind.label, kind.refusal);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, %s."), path, kind.label, kind.refusal);
   } else if (kind_holds (kind.kind, names) && pmt_derive_find (file, names, &prefix, &spelling)) {
     PmtWeights *weights = pmt_weights_new_view (file, prefix, &spelling);
     pmt_weights_own_file (weights, file);
     return weights;
   } else {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is %s and holds no network that could serve as %s; give %s.", path,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s and holds no network that could serve as %s; give %s."), path,
                  kind.label, what_is_wanted (names), what_is_wanted (names));
   }
   pmt_safetensors_free (file);

@@ -35,8 +35,8 @@ void
 pmt_pickle_refuse (const char *path, GError **error)
 {
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-               "'%s' is a pickled PyTorch file, which is not opened because loading one can run any program; convert it in Python "
-               "with safetensors.torch.save_file(torch.load(FILE, weights_only=True, map_location='cpu'), 'NAME.safetensors'), "
-               "taking its 'state_dict' entry if it has one.",
+               _("'%s' is a pickled PyTorch file, which is not opened because loading one can run any program; convert it in Python "
+                 "with safetensors.torch.save_file(torch.load(FILE, weights_only=True, map_location='cpu'), 'NAME.safetensors'), "
+                 "taking its 'state_dict' entry if it has one."),
                path);
 }

@@ -36,7 +36,7 @@ pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const
     g_autofree char *shown = g_utf8_substring (stated, 0, MIN (g_utf8_strlen (stated, -1), 40));
     g_strdelimit (shown, "\n\r\t", ' ');
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "'%s' says that it predicts '%s', which this version cannot run; use a model that predicts epsilon or v.",
+                 _("'%s' says that it predicts '%s', which this version cannot run; use a model that predicts epsilon or v."),
                  pmt_safetensors_path (file), shown);
     return FALSE;
   }

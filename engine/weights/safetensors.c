@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -37,7 +38,7 @@ refuse (const PmtSafetensors *file, GError **error, const char *format, ...)
   g_autofree char *why = g_strdup_vprintf (format, args);
   va_end (args);
   pmt_tensor_table_tidy (why);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' is not a sound safetensors file: %s; get a fresh copy of it.", file->path,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("'%s' is not a sound safetensors file: %s; get a fresh copy of it."), file->path,
                why);
   return FALSE;
 }
@@ -46,8 +47,8 @@ static gboolean
 refuse_short (const PmtSafetensors *file, const char *at_least, uint64_t missing, GError **error)
 {
   g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-               "'%s' is cut short: %s%" G_GUINT64_FORMAT " bytes are missing at its end, as when a download has broken off; get a fresh copy "
-               "of it.",
+               _("'%s' is cut short: %s%" PRIu64 " bytes are missing at its end, as when a download has broken off; get a fresh copy "
+                 "of it."),
                file->path, at_least, missing);
   return FALSE;
 }
@@ -79,17 +80,17 @@ check_frame (PmtSafetensors *file, GError **error)
   uint64_t header_size;
 
   if (file->size < 8)
-    return refuse (file, error, "it has only %" G_GSIZE_FORMAT " bytes", file->size);
+    return refuse (file, error, _("it has only %zu bytes"), file->size);
   const char *what = looks_like (file->bytes, file->size);
   if (what)
-    return refuse (file, error, "%s", what);
+    return refuse (file, error, _("%s"), what);
   memcpy (&header_size, file->bytes, 8);
   if (header_size > PMT_SAFETENSORS_MAX_HEADER)
-    return refuse (file, error, "its header would be %" G_GUINT64_FORMAT " bytes long, more than the format allows", header_size);
+    return refuse (file, error, _("its header would be %" PRIu64 " bytes long, more than the format allows"), header_size);
   if (header_size > file->size - 8)
     return refuse_short (file, "at least ", header_size - (file->size - 8), error);
   if (header_size < 2 || file->bytes[8] != '{')
-    return refuse (file, error, "its header does not begin with '{'");
+    return refuse (file, error, _("its header does not begin with '{'"));
   file->header_offset = 8;
   file->header_size = header_size;
   return TRUE;
@@ -115,12 +116,12 @@ check_entry (const PmtSafetensors *file, const PmtHeaderEntry *entry, PmtSafeten
     fits = fits && g_uint64_checked_mul (&count, count, (uint64_t) t->dim[i]);
   fits = fits && g_uint64_checked_mul (&bytes, count, pmt_dtype_size (t->dtype));
   if (!fits)
-    return refuse (file, error, "the shape of tensor '%s' has more elements than 64 bits can count", t->name);
+    return refuse (file, error, _("the shape of tensor '%s' has more elements than 64 bits can count"), t->name);
   if (entry->end < entry->begin)
-    return refuse (file, error, "tensor '%s' ends before it begins", t->name);
+    return refuse (file, error, _("tensor '%s' ends before it begins"), t->name);
   if (t->dtype != PMT_DTYPE_OTHER && entry->end - entry->begin != bytes)
     return refuse (file, error,
-                   "tensor '%s' takes %" G_GUINT64_FORMAT " bytes where its shape and dtype need %" G_GUINT64_FORMAT, t->name,
+                   _("tensor '%s' takes %" PRIu64 " bytes where its shape and dtype need %" PRIu64), t->name,
                    entry->end - entry->begin, bytes);
   t->count = count;
   t->bytes = entry->end - entry->begin;
@@ -182,15 +183,15 @@ check_tensors (PmtSafetensors *file, GError **error)
   for (guint i = 0; i < entries->len; i++) {
     PmtSafetensor *t = &file->tensors[i];
     if (t->offset < at)
-      return refuse (file, error, "tensors '%s' and '%s' overlap", t[-1].name, t->name);
+      return refuse (file, error, _("tensors '%s' and '%s' overlap"), t[-1].name, t->name);
     if (t->offset > at)
-      return refuse (file, error, "%" G_GUINT64_FORMAT " bytes before tensor '%s' belong to no tensor", t->offset - at, t->name);
+      return refuse (file, error, _("%" PRIu64 " bytes before tensor '%s' belong to no tensor"), t->offset - at, t->name);
     at = t->offset + t->bytes;
     t->offset += 8 + file->header_size;
     t->data = file->bytes + t->offset;
   }
   if (at < data_size)
-    return refuse (file, error, "%" G_GUINT64_FORMAT " bytes at its end belong to no tensor", data_size - at);
+    return refuse (file, error, _("%" PRIu64 " bytes at its end belong to no tensor"), data_size - at);
   pmt_tensor_table_sort_names (file);
   return TRUE;
 }
@@ -204,7 +205,7 @@ check_all (PmtSafetensors *file, GError **error)
   if (!check_frame (file, error))
     goto fail;
   if (!pmt_header_parse (&file->header, (const char *) file->bytes + 8, file->header_size, &why)) {
-    refuse (file, error, "%s", why);
+    refuse (file, error, _("%s"), why);
     g_free (why);
     goto fail;
   }
@@ -239,12 +240,12 @@ pmt_tensor_table_map (PmtSafetensors *file, GError **error)
     if (fd >= 0)
       close (fd);
     g_set_error (error, PMT_ERROR, code == ENOENT ? PMT_ERROR_NOT_FOUND : PMT_ERROR_IO,
-                 "The file '%s' cannot be opened (%s); check the path and its permissions.", file->path, g_strerror (code));
+                 _("The file '%s' cannot be opened (%s); check the path and its permissions."), file->path, g_strerror (code));
     return FALSE;
   }
   if (!S_ISREG (st.st_mode)) {
     close (fd);
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "'%s' is not a regular file; give a .safetensors file.", file->path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("'%s' is not a regular file; give a .safetensors file."), file->path);
     return FALSE;
   }
   file->size = (size_t) st.st_size;
@@ -254,7 +255,7 @@ pmt_tensor_table_map (PmtSafetensors *file, GError **error)
       int code = errno;
       close (fd);
       g_set_error (error, PMT_ERROR, code == ENOMEM ? PMT_ERROR_MEMORY : PMT_ERROR_IO,
-                   "The file '%s' (%" G_GSIZE_FORMAT " bytes) cannot be mapped into memory (%s); close other programs and try again.",
+                   _("The file '%s' (%zu bytes) cannot be mapped into memory (%s); close other programs and try again."),
                    file->path, file->size, g_strerror (code));
       return FALSE;
     }
@@ -367,7 +368,7 @@ pmt_safetensors_read_f32 (const PmtSafetensors *file, const PmtSafetensor *tenso
     g_autofree char *what = g_strdup_printf ("%s' is stored as %s", tensor->name, tensor->dtype_name);
     pmt_tensor_table_tidy (what);
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 "'%s' cannot be used: its tensor '%s, which is not supported; convert the file to F16 or F32.", file->path, what);
+                 _("'%s' cannot be used: its tensor '%s, which is not supported; convert the file to F16 or F32."), file->path, what);
     return FALSE;
   }
   const uint8_t *src = tensor->data;

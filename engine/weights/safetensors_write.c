@@ -60,7 +60,7 @@ make_header (const char *path, const PmtSafetensorOut *tensors, guint n, GHashTa
   for (guint i = 0; i < n; i++) {
     const PmtSafetensorOut *t = &tensors[i];
     if (t->name[0] == 0 || !g_hash_table_add (seen, (gpointer) t->name)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "'%s' cannot be written: the tensor name '%s' is empty or used twice.", path,
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("'%s' cannot be written: the tensor name '%s' is empty or used twice."), path,
                    t->name);
       g_string_free (json, TRUE);
       return NULL;
@@ -118,7 +118,7 @@ pmt_safetensors_write (const char *path, const PmtSafetensorOut *tensors, guint 
   }
   if (!ok) {
     g_unlink (temporary);
-    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "'%s' cannot be written (%s); check the folder and the free space.", path,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("'%s' cannot be written (%s); check the folder and the free space."), path,
                  g_strerror (code));
   }
   g_string_free (header, TRUE);

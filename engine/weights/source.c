@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/weights/source.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ pmt_weights_check (PmtWeights *weights, const char *name, int rank, const int64_
 
   if (!pmt_weights_lookup (weights, name, &info)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 "Tensor '%s' is missing in '%s'; the model's files and its config.json do not belong together.", name,
+                 _("Tensor '%s' is missing in '%s'; the model's files and its config.json do not belong together."), name,
                  weights->label);
     return FALSE;
   }
@@ -83,7 +84,7 @@ pmt_weights_check (PmtWeights *weights, const char *name, int rank, const int64_
     return TRUE;
   g_autofree char *want = shape_text (rank, dim), *have = shape_text (info.rank, info.dim);
   g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-               "Tensor '%s' of '%s' has the shape %s where %s is expected; the file belongs to another model.", info.stored, info.file,
+               _("Tensor '%s' of '%s' has the shape %s where %s is expected; the file belongs to another model."), info.stored, info.file,
                have, want);
   return FALSE;
 }
@@ -130,7 +131,7 @@ read_ohwi (PmtWeights *weights, const char *name, const int64_t *dim, float *dst
     return weights->class->read (weights, name, 4, dim, 0, (uint64_t) product (4, dim), dst, error);
   float *buffer = malloc ((size_t) MAX (band * row, 1) * sizeof *buffer);
   if (!buffer) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "Reading tensor '%s' needs %" G_GINT64_FORMAT " bytes more; close other programs.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("Reading tensor '%s' needs %" PRId64 " bytes more; close other programs."),
                  name, band * row * (int64_t) sizeof *buffer);
     return FALSE;
   }

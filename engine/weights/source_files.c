@@ -2,6 +2,7 @@
 /* Weights in safetensors files: one, several shards, or a part of a single-file checkpoint. */
 #include "engine/weights/source_files.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,7 @@ read_transposed (const PmtSafetensors *file, const PmtSafetensor *t, uint64_t be
   float *all = malloc (MAX (t->count, 1) * sizeof *all);
 
   if (!all) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "Reading tensor '%s' needs %" G_GUINT64_FORMAT " bytes more; close other programs.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("Reading tensor '%s' needs %" PRIu64 " bytes more; close other programs."),
                  t->name, t->count * sizeof *all);
     return FALSE;
   }
@@ -262,7 +263,7 @@ add_mapped (FileWeights *set, const char *index, const char *folder, GHashTable 
 
   if (!shard || !*shard || strpbrk (shard, "/\\") || strstr (shard, "..")) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "'%s' names '%s' as the file of tensor '%s', which is not a plain file name; get a fresh copy of the model.", index,
+                 _("'%s' names '%s' as the file of tensor '%s', which is not a plain file name; get a fresh copy of the model."), index,
                  shard ? shard : "(not a string)", tensor);
     return FALSE;
   }
@@ -270,7 +271,7 @@ add_mapped (FileWeights *set, const char *index, const char *folder, GHashTable 
   if (!file) {
     g_autofree char *path = g_build_filename (folder, shard, NULL);
     if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The file '%s', which '%s' names, is missing in folder '%s'; download it too.",
+      g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The file '%s', which '%s' names, is missing in folder '%s'; download it too."),
                    shard, index, folder);
       return FALSE;
     }
@@ -281,7 +282,7 @@ add_mapped (FileWeights *set, const char *index, const char *folder, GHashTable 
   }
   if (!pmt_safetensors_lookup (file, tensor)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 "'%s' says that tensor '%s' is in '%s', but it is not; the files belong to different models.", index, tensor, shard);
+                 _("'%s' says that tensor '%s' is in '%s', but it is not; the files belong to different models."), index, tensor, shard);
     return FALSE;
   }
   g_hash_table_insert (set->shards, g_strdup (tensor), file);
@@ -296,7 +297,7 @@ pmt_weights_new_sharded (const char *index, PmtNames spelled, GError **error)
     return NULL;
   JsonNode *node = json_object_get_member (object, "weight_map");
   if (!node || !JSON_NODE_HOLDS_OBJECT (node) || json_object_get_size (json_node_get_object (node)) == 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "'%s' has no weight_map that names the tensors' files; get a fresh copy of it.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("'%s' has no weight_map that names the tensors' files; get a fresh copy of it."),
                  index);
     return NULL;
   }

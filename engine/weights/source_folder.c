@@ -31,23 +31,23 @@ find_variant (const char *folder, const char *stem, const char *variant, gboolea
 
   *is_index = FALSE;
   if (!*variant) {
-    path = existing (folder, "%s.safetensors", stem);
+    path = existing (folder, _("%s.safetensors"), stem);
     if (!path) {
       *is_index = TRUE;
-      path = existing (folder, "%s.safetensors.index.json", stem);
+      path = existing (folder, _("%s.safetensors.index.json"), stem);
     }
     return path;
   }
-  path = existing (folder, "%s.%s.safetensors", stem, variant);
+  path = existing (folder, _("%s.%s.safetensors"), stem, variant);
   if (path)
     return path;
   /* diffusers has written the index's name in several ways */
   *is_index = TRUE;
-  path = existing (folder, "%s.%s.safetensors.index.json", stem, variant);
+  path = existing (folder, _("%s.%s.safetensors.index.json"), stem, variant);
   if (!path)
-    path = existing (folder, "%s.safetensors.index.%s.json", stem, variant);
+    path = existing (folder, _("%s.safetensors.index.%s.json"), stem, variant);
   if (!path)
-    path = existing (folder, "%s.safetensors.%s.index.json", stem, variant);
+    path = existing (folder, _("%s.safetensors.%s.index.json"), stem, variant);
   return path;
 }
 
@@ -101,8 +101,8 @@ list_folder (const char *folder, const char *stem, Listing *listing, GError **er
   if (!dir) {
     gboolean missing = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT);
     g_set_error (error, PMT_ERROR, missing ? PMT_ERROR_NOT_FOUND : PMT_ERROR_IO,
-                 missing ? "There is no folder '%s'; the model is incomplete, download it again."
-                         : "The folder '%s' cannot be read; check its permissions.",
+                 missing ? _("There is no folder '%s'; the model is incomplete, download it again.")
+                         : _("The folder '%s' cannot be read; check its permissions."),
                  folder);
     return FALSE;
   }
@@ -132,15 +132,15 @@ nothing_found (const Listing *listing, const char *folder, const char *stem, con
 {
   if (listing->shards && !variant)
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 "Folder '%s' holds the parts of a split file without their index, '%s.safetensors.index.json'; download it too.", folder, stem);
+                 _("Folder '%s' holds the parts of a split file without their index, '%s.safetensors.index.json'; download it too."), folder, stem);
   else if (listing->pickle)
     pmt_pickle_refuse (listing->pickle, error);
   else if (listing->variants->len > 1 && !variant)
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "Folder '%s' has %u variants of '%s' and neither a plain nor an fp16 one; keep the one you want.", folder,
+                 _("Folder '%s' has %u variants of '%s' and neither a plain nor an fp16 one; keep the one you want."), folder,
                  listing->variants->len, stem);
   else
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The file '%s%s%s.safetensors' is missing in folder '%s'; download it too.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The file '%s%s%s.safetensors' is missing in folder '%s'; download it too."),
                  stem, variant ? "." : "", variant ? variant : "", folder);
 }
 

@@ -34,7 +34,7 @@ gradients_init (Gradients *g, int width, int height, GError **error)
     return TRUE;
   gradients_clear (g);
   g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY,
-                       "There is no memory to find the edges; make the control picture smaller or close other programs.");
+                       _("There is no memory to find the edges; make the control picture smaller or close other programs."));
   return FALSE;
 }
 
@@ -126,7 +126,7 @@ pmt_canny (const guint8 *pixels, int width, int height, int channels, double low
   } else {
     g_clear_pointer (&edges, free);
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY,
-                         "There is no memory to find the edges; make the control picture smaller or close other programs.");
+                         _("There is no memory to find the edges; make the control picture smaller or close other programs."));
   }
   free (stack);
   gradients_clear (&g);

@@ -11,7 +11,7 @@ static gboolean
 no_memory (GError **error)
 {
   g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY,
-                       "There is no memory to prepare the control picture; make it smaller or close other programs.");
+                       _("There is no memory to prepare the control picture; make it smaller or close other programs."));
   return FALSE;
 }
 

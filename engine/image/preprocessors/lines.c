@@ -141,7 +141,7 @@ blurred_edges (const PmtPicture *image, GError **error)
       bytes[i] = (guint8) lrintf (CLAMP (soft[i], 0, 255));
     edges = pmt_canny (bytes, w, h, 3, 50, 150, error);
   } else if (soft && !bytes)
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to find lines; make the control picture smaller.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to find lines; make the control picture smaller."));
   free (bytes);
   free (soft);
   free (rgb);
@@ -183,7 +183,7 @@ run (const PmtPicture *image, const PmtPicture *mask, const PmtParamValues *valu
     search (&hough, points, n, &rng);
     good = pmt_preprocess_from_bytes (hough.lines, image, out, error);
   } else
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to find lines; make the control picture smaller.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to find lines; make the control picture smaller."));
   free (points);
   hough_clear (&hough);
   return good;

@@ -38,7 +38,7 @@ pmt_spacing_fill (const PmtSchedule *schedule, int points, int keep, bool fracti
 
 too_many:
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               "%d steps do not fit a model that was trained on %d noise levels; ask for fewer steps.", keep, train);
+               _("%d steps do not fit a model that was trained on %d noise levels; ask for fewer steps."), keep, train);
   return FALSE;
 }
 
@@ -46,7 +46,7 @@ PmtGrid *
 pmt_grid_new (const PmtSchedule *schedule, int steps, int n, GError **error)
 {
   if (steps < 1 || steps > schedule->config.train_steps) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "%d steps cannot be done; ask for 1 to %d steps.", steps,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("%d steps cannot be done; ask for 1 to %d steps."), steps,
                  schedule->config.train_steps);
     return NULL;
   }

@@ -12,7 +12,7 @@ pmt_few_steps_grid (const PmtSchedule *schedule, int steps, double strength, GEr
   const int there = (int) (teacher * strength);
   if (steps > there) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "%d steps at strength %g cannot be done with a sampler for few steps; ask for 1 to %d steps or a higher strength.", steps,
+                 _("%d steps at strength %g cannot be done with a sampler for few steps; ask for 1 to %d steps or a higher strength."), steps,
                  strength, there);
     return NULL;
   }

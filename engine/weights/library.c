@@ -42,7 +42,7 @@ pmt_library_config_path (void)
 static JsonObject *
 config_bad (const char *path, const char *what, GError **error)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The list of model folders '%s' cannot be used (%s); correct it, or remove it to begin anew.", path,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("The list of model folders '%s' cannot be used (%s); correct it, or remove it to begin anew."), path,
                what);
   return NULL;
 }
@@ -89,7 +89,7 @@ write_config (JsonObject *config, GError **error)
   g_mkdir_with_parents (folder, 0700);
   if (g_file_set_contents (path, text, -1, &problem))
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The list of model folders cannot be kept in '%s' (%s); check who may write there.", path,
+  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The list of model folders cannot be kept in '%s' (%s); check who may write there."), path,
                problem->message);
   return FALSE;
 }
@@ -182,19 +182,19 @@ pmt_library_change (const char *path, PmtLibraryChange change, GError **error)
   if (!config)
     return FALSE;
   if (change == PMT_LIBRARY_ADD && !folder && !g_file_test (full, G_FILE_TEST_IS_DIR)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "There is no folder '%s'; name one that exists.", full);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("There is no folder '%s'; name one that exists."), full);
     return FALSE;
   }
   if (change != PMT_LIBRARY_ADD && !folder) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The folder '%s' is not on the list; 'pentimento-engine models --folders' prints it.", full);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, _("The folder '%s' is not on the list; 'pentimento-engine models --folders' prints it."), full);
     return FALSE;
   }
   if (!g_utf8_validate (full, -1, NULL)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The folder's name is no UTF-8, which the list cannot hold; give it another name.");
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The folder's name is no UTF-8, which the list cannot hold; give it another name."));
     return FALSE;
   }
   if (change == PMT_LIBRARY_REMOVE && strcmp (folder->origin, "added") != 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The folder '%s' was not added but found; switch it off instead.", full);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The folder '%s' was not added but found; switch it off instead."), full);
     return FALSE;
   }
   entry = entry_for (config, full, &index);

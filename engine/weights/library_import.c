@@ -40,7 +40,7 @@ typedef struct Copy {
 static gboolean
 fail (GError **error, const char *path, int code)
 {
-  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The file '%s' cannot be copied (%s); check the folder and the disk.", path, g_strerror (code));
+  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The file '%s' cannot be copied (%s); check the folder and the disk."), path, g_strerror (code));
   return FALSE;
 }
 
@@ -75,7 +75,7 @@ pump (Copy *copy, int in, int out, const char *from, GError **error)
     if (copy->how->progress)
       copy->how->progress (copy->how->user, copy->done, copy->of);
     if (pmt_cancelled (copy->how->cancel)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, "The copy of '%s' was stopped; nothing of it is kept.", from);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, _("The copy of '%s' was stopped; nothing of it is kept."), from);
       return FALSE;
     }
   }
@@ -170,7 +170,7 @@ check_space (const char *folder, gint64 bytes, GError **error)
   free_bytes = (guint64) disk.f_bavail * disk.f_frsize;
   if (free_bytes >= (guint64) bytes + SPARE)
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The disk of '%s' has %.1f GB free and %.1f GB are needed; make room, or link the file instead of copying it.",
+  g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The disk of '%s' has %.1f GB free and %.1f GB are needed; make room, or link the file instead of copying it."),
                folder, (double) free_bytes / 1e9, (double) (bytes + SPARE) / 1e9);
   return FALSE;
 }
@@ -193,11 +193,11 @@ place_of (const char *path, JsonObject *report, GError **error)
 
   /* of a text or a picture nobody wants to know what its header would be */
   if (json_array_get_length (problems) > 0 && (by_name || strcmp (kind, "unknown") != 0)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "%s", json_array_get_string_element (problems, 0));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("%s"), json_array_get_string_element (problems, 0));
     return NULL;
   }
   if (!place)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "'%s' is no model that this version can use; choose a .safetensors or .gguf file, or a folder in diffusers layout.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is no model that this version can use; choose a .safetensors or .gguf file, or a folder in diffusers layout."),
                  path);
   return place;
 }
@@ -214,7 +214,7 @@ check_outside (const char *real, GError **error)
     gboolean inside = n > 0 && strncmp (real, there, n) == 0 && real[n] == '/';
     free (there);
     if (inside && folder->used) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "'%s' is in the folder '%s', where models are looked for already; there is nothing to do.", real,
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("'%s' is in the folder '%s', where models are looked for already; there is nothing to do."), real,
                    folder->path);
       return FALSE;
     }
@@ -234,7 +234,7 @@ free_target (const char *folder, const char *real, gint64 bytes, GError **error)
   for (int n = 2; g_file_test (target, G_FILE_TEST_EXISTS) || g_file_test (target, G_FILE_TEST_IS_SYMLINK); n++) {
     g_autofree char *name = g_strdup_printf ("%s %d%s", stem, n, dot ? dot : "");
     if (size_of (target, DEEPEST) == bytes) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A file of that name and size is there already, '%s'; remove it first if it is another one.", target);
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("A file of that name and size is there already, '%s'; remove it first if it is another one."), target);
       g_free (target);
       return NULL;
     }
@@ -253,7 +253,7 @@ put (const char *real, const char *target, gint64 bytes, const PmtLibraryImport 
   if (how->link) {
     if (symlink (real, target) == 0)
       return TRUE;
-    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The link '%s' cannot be made (%s); copy the file instead.", target, g_strerror (errno));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The link '%s' cannot be made (%s); copy the file instead."), target, g_strerror (errno));
     return FALSE;
   }
   copy.chunk = chunk = g_malloc (CHUNK);
@@ -285,7 +285,7 @@ pmt_library_import (const char *path, const PmtLibraryImport *how, JsonObject **
     return NULL;
   folder = g_build_filename (own, place, NULL);
   if (g_mkdir_with_parents (folder, 0755) != 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, "The folder '%s' cannot be made (%s); check who may write there.", folder, g_strerror (errno));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_IO, _("The folder '%s' cannot be made (%s); check who may write there."), folder, g_strerror (errno));
     return NULL;
   }
   bytes = size_of (real, DEEPEST);

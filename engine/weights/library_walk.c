@@ -205,9 +205,9 @@ pmt_library_find (const char *name, GError **error)
     return g_strdup (list->pdata[0]);
   if (list->len == 0)
     g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND,
-                 "There is nothing at '%s', neither here nor in the folders of models; 'pentimento-engine models' lists what is there.", name);
+                 _("There is nothing at '%s', neither here nor in the folders of models; 'pentimento-engine models' lists what is there."), name);
   else
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The name '%s' fits more than one file, '%s' and '%s'; give the path of the one that is meant.", name,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The name '%s' fits more than one file, '%s' and '%s'; give the path of the one that is meant."), name,
                  (char *) list->pdata[0], (char *) list->pdata[1]);
   return NULL;
 }

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes OUTDIR/guided: what methods that lead the prediction, or what it is made from, by a gradient make of seeds and pictures on
+OUTDIR/runs/tiny (make_runs.py), as loops over diffusers' networks with torch's autograd.
+usage: make_guided.py OUTDIR"""
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import diffusers
+import torch
+import transformers
+from make_attention_losses import GUIDANCE, HEIGHT, NEGATIVE, PROMPT, SEED, STEPS, WIDTH, Model, at_level, probed
+from safetensors.torch import save_file
+
+H, W = HEIGHT // 8, WIDTH // 8
+LENGTH = 77
+SELF = [
+    {"name": "self-move", "words": "red circle", "right": 0.25, "down": -0.125, "resize": 1.0, "scale": 8.0, "position": 5.0, "size": 5.0, "shape": 8.0,
+     "appearance": 1.7, "others-shape": 1.0, "others-appearance": 0.5, "until": 0.5, "end": 0.9},
+    {"name": "self-resize", "words": "blue house", "right": 0.0, "down": 0.0, "resize": 1.4, "scale": 12.0, "position": 1.0, "size": 20.0, "shape": 2.0,
+     "appearance": 0.0, "others-shape": 2.0, "others-appearance": 0.0, "until": 1.0, "end": 1.0},
+]
+UNIVERSAL = [
+    {"name": "universal-colour", "loss": "mean-colour", "colours": "#ff8000", "right": 0.6, "bottom": 0.8, "scale": 40.0},
+    {"name": "universal-palette", "loss": "palette", "colours": "#ff2010; #1040ff; ffffff", "scale": 0.0, "backward": 4, "rate": 40.0, "end": 0.7},
+    {"name": "universal-quick", "loss": "palette", "colours": "#ff2010; #1040ff", "scale": 60.0, "quick": True, "start": 0.2},
+    {"name": "universal-mask", "loss": "mask", "colours": "#30c030", "left": 0.3, "top": 0.2, "scale": 2.0, "backward": 1, "rate": 1.0, "repeats": 2, "end": 0.7},
+]
+PLACES = {"red circle": [2, 3], "blue house": [7, 8]}
+ALL = list(range(1, 9))  # of the prompt's words
+
+
+def run(m, tracks, before=None, lead=None, context=None, steps=STEPS, guidance=GUIDANCE, start=0, negative=NEGATIVE):
+    """DDIM with guidance on latents {name: z}. before(i, t, latents) may move them; lead(name, i, t, latents, e) the noise."""
+    m.schedule.set_timesteps(steps)
+    uncond = m.says(negative)
+    for i, t in enumerate(m.schedule.timesteps[start:]):
+        if before:
+            before(i, t, tracks)
+        made = {}
+        for name, z in tracks.items():
+            cond = (context or {}).get(name, None)
+            low, high = m.net(torch.cat([z] * 2), t, torch.cat([uncond, m.says(PROMPT) if cond is None else cond])).sample.chunk(2)
+            made[name] = low + guidance * (high - low)
+        if lead:
+            made = {name: lead(name, i, t, tracks, e) for name, e in made.items()}
+        for name in tracks:
+            tracks[name] = m.schedule.step(made[name], t, tracks[name]).prev_sample
+    return tracks
+
+
+def abar(m, t):
+    return m.schedule.alphas_cumprod[int(t)]
+
+
+# ---- self-guidance
+
+
+def stretch(x):
+    return (x - x.min()) / (x.max() - x.min())
+
+
+def thing(mean, tokens):
+    a = mean[:, tokens].sum(-1)
+    shape = stretch(torch.sigmoid(10 * (stretch(a) - 0.5)))
+    x = (torch.arange(W) + 0.5).repeat(H) / W
+    y = (torch.arange(H) + 0.5).repeat_interleave(W) / H
+    return shape, (x * a).sum() / a.sum(), (y * a).sum() / a.sum(), shape.mean()
+
+
+def moved(shape, x, y, c):
+    """The shape resized about its centre and moved, sampled between cells with nothing beyond."""
+    if c["right"] == 0 and c["down"] == 0 and c["resize"] == 1:
+        return shape
+    u = (torch.arange(W) + 0.5) / W
+    v = (torch.arange(H) + 0.5) / H
+    u, v = x + (u - x - c["right"]) / c["resize"], y + (v - y - c["down"]) / c["resize"]
+    grid = torch.stack([(2 * u - 1)[None, :].expand(H, W), (2 * v - 1)[:, None].expand(H, W)], -1)
+    return torch.nn.functional.grid_sample(shape.reshape(1, 1, H, W), grid[None].float(), align_corners=False)[0, 0].flatten()
+
+
+def look(feature, shape):
+    inside = (shape.detach() > 0.5).reshape(1, 1, H, W).float()
+    inside = torch.nn.functional.interpolate(inside, size=feature.shape[-2:], mode="nearest")
+    return (feature * inside).sum((0, 2, 3)) / inside.sum()
+
+
+def shown(m, z, t, cond):
+    kept = {}
+    hook = m.net.up_blocks[0].register_forward_hook(lambda _m, _i, out: kept.__setitem__("feature", out))
+    maps = probed(m, z, t, cond)
+    hook.remove()
+    ups = {k: v for k, v in maps.items() if k.startswith("up")}
+    return torch.cat(at_level(ups, "attn2")).mean(0), kept["feature"]
+
+
+def self_loss(now, before, c):
+    loss = 0
+    words = [(PLACES[c["words"]], 1, True)] + [([k], 1 / (len(ALL) - len(PLACES[c["words"]])), False) for k in ALL if k not in PLACES[c["words"]]]
+    for tokens, share, own in words:
+        shape, x, y, size = thing(now[0], tokens)
+        rshape, rx, ry, rsize = thing(before[0], tokens)
+        if own:
+            loss = loss + c["position"] * ((x - rx - c["right"]).abs() + (y - ry - c["down"]).abs()) + c["size"] * (size - c["resize"] ** 2 * rsize).abs()
+            loss = loss + c["shape"] * (shape - moved(rshape, rx, ry, c)).abs().mean()
+        else:
+            loss = loss + c["others-shape"] * share * (shape - rshape).abs().mean()
+        weight = c["appearance"] if own else c["others-appearance"] * share
+        if weight:
+            loss = loss + weight * (look(now[1], shape) - look(before[1], rshape)).abs().mean()
+    return loss
+
+
+def self_guidance(m, c):
+    cond = m.says(PROMPT)
+    every, seen = round(c["until"] * STEPS), []
+
+    def lead(name, i, t, tracks, e):
+        if name != "picture" or i >= round(c["end"] * STEPS) or (i >= every and (i - every) % 2 == 0):
+            return e
+        with torch.enable_grad():
+            z = tracks["picture"].detach().requires_grad_()
+            loss = self_loss(shown(m, z, t, cond), [v.detach() for v in shown(m, tracks["reference"], t, cond)], c)
+            seen.append(float(loss.detach()))
+            return e + c["scale"] * (1 - abar(m, t)) ** 0.5 * torch.autograd.grad(loss, z)[0]
+
+    z = m.start()
+    made = run(m, {"picture": z, "reference": z.clone()}, lead=lead)["picture"]
+    print(c["name"], [round(v, 4) for v in seen])
+    return made
+
+
+# ---- universal guidance
+
+
+def colours(text):
+    return torch.tensor([[int(c.strip().lstrip("#")[k:k + 2], 16) / 255 for k in (0, 2, 4)] for c in text.split(";")])
+
+
+def picture_loss(c, x):
+    """x [1, 3, height, width] around [-1, 1]."""
+    v = (torch.arange(HEIGHT) + 0.5)[:, None] / HEIGHT
+    u = (torch.arange(WIDTH) + 0.5)[None, :] / WIDTH
+    place = ((u > c.get("left", 0)) & (u < c.get("right", 1)) & (v > c.get("top", 0)) & (v < c.get("bottom", 1))).float()
+    p, wanted = x[0] / 2 + 0.5, colours(c["colours"])
+    away = (p[None] - wanted[:, :, None, None]).square().sum(1)  # [colours, height, width]
+    if c["loss"] == "mean-colour":
+        return ((p * place).sum((1, 2)) / place.sum() - wanted[0]).square().sum()
+    if c["loss"] == "palette":
+        return (away.amin(0) * place).sum() / place.sum()
+    d = away[0] / (2 * 0.35 ** 2)
+    return (place * d - (1 - place) * torch.log(1 - 0.9999 * torch.exp(-d))).mean()
+
+
+def universal_guidance(m, c):
+    generator = torch.Generator("cpu").manual_seed(SEED)
+    z = torch.randn((1, 4, H, W), generator=generator)
+    m.schedule.set_timesteps(STEPS)
+    cond, uncond, seen = m.says(PROMPT), m.says(NEGATIVE), []
+
+    def eps(z, t):
+        low, high = m.net(torch.cat([z] * 2), t, torch.cat([uncond, cond])).sample.chunk(2)
+        return low + GUIDANCE * (high - low)
+
+    def decoded(clean):
+        return m.vae.decode(clean / m.vae.config.scaling_factor).sample
+
+    def clean(z, e, a):
+        return (z - (1 - a) ** 0.5 * e) / a ** 0.5
+
+    def led(z, t):
+        a, e = abar(m, t), eps(z, t)
+        if c["scale"]:
+            with torch.enable_grad():
+                x = z.detach().requires_grad_()
+                loss = picture_loss(c, decoded(clean(x, e.detach() if c.get("quick") else eps(x, t), a)))
+                seen.append(float(loss.detach()))
+                e = e + c["scale"] * (1 - a) ** 0.5 * torch.autograd.grad(loss, x)[0]
+        far = torch.zeros_like(z)
+        at = clean(z, e, a)
+        for _ in range(c.get("backward", 0)):
+            with torch.enable_grad():
+                x = (at + far).detach().requires_grad_()
+                far = far - c["rate"] * torch.autograd.grad(picture_loss(c, decoded(x)), x)[0]
+        return e - (a / (1 - a)) ** 0.5 * far
+
+    for i, t in enumerate(m.schedule.timesteps):
+        acts = round(c.get("start", 0) * STEPS) <= i < round(c.get("end", 1) * STEPS)
+        for k in range(c.get("repeats", 1) if acts else 1):
+            if k:
+                ratio = abar(m, t) / (abar(m, m.schedule.timesteps[i + 1]) if i + 1 < STEPS else m.schedule.final_alpha_cumprod)
+                z = ratio ** 0.5 * z + (1 - ratio) ** 0.5 * torch.randn(z.shape, generator=generator)
+            z = m.schedule.step(led(z, t) if acts else eps(z, t), t, z).prev_sample
+    print(c["name"], [round(v, 4) for v in seen], "final", round(float(picture_loss(c, decoded(z))), 4))
+    return z
+
+
+TOPICS = [(self_guidance, SELF), (universal_guidance, UNIVERSAL)]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: make_guided.py OUTDIR")
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    diffusers.logging.set_verbosity_error()
+    out_dir = Path(sys.argv[1])
+    root = out_dir / "guided"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    m, out = Model(out_dir / "runs" / "tiny"), {}
+    with torch.no_grad():
+        out["plain"] = run(m, {"picture": m.start()})["picture"][0].contiguous()
+        for make, cases in TOPICS:
+            for c in cases:
+                out[c["name"]] = make(m, c)[0].contiguous()
+    for name, made in out.items():
+        change = float((made - out["plain"]).abs().max() / out["plain"].abs().max())
+        print(f"{name}: {change:.4f} away from the plain run")
+        assert torch.isfinite(made).all() and (name == "plain" or change > 1e-3), name
+    save_file(out, root / "guided.safetensors")
+    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
+    (root / "guided.json").write_text(json.dumps({
+        "made_with": versions, "width": WIDTH, "height": HEIGHT, "steps": STEPS, "guidance": GUIDANCE, "seed": SEED, "prompt": PROMPT, "negative": NEGATIVE,
+        **{make.__name__.replace("_", "-"): cases for make, cases in TOPICS}}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -141,6 +141,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
     return NULL;
   }
   State *state = g_new0 (State, 1);
+  state->track[SOURCE] = state->track[TARGET] = -1; /* none before they are made: a photo on its way to noise is left alone */
   if (!read_texts (state, run, values, error) || !read_lists (state, values, error)) {
     state_free (state);
     return NULL;

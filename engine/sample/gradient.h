@@ -34,6 +34,8 @@ typedef struct PmtGradient {
   double guidance;  /* of prediction, clean and picture: 0 or 1 = the row with the prompt alone; others take the track's negative prompt,
                        which has to be encoded */
   bool to_context;  /* the gradient by the track's context, too */
+  bool apart;       /* it belongs to no evaluation of the run (a photo's way to noise, before the first one): methods that compare rows of one
+                       evaluation have nothing to compare and need not be refused */
   /* The loss of probed[n], in the order in which the network made them, and its gradients. Not called in a dry run, and without memory of
    * the run's. FALSE + error ends the run. */
   gboolean (*loss) (void *user, PmtRun *run, PmtProbed *probed, int n, double *loss, GError **error);

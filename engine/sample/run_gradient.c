@@ -267,7 +267,7 @@ pmt_run_gradient (PmtRun *run, const PmtStep *at, int track, PmtGradient *g, GEr
   PmtRunner *runner = (PmtRunner *) run;
   PmtContext *ctx = &run->ctx;
   PmtTrack *t = run->tracks[track];
-  if (!refuse_whole_batch (run, error))
+  if (!g->apart && !refuse_whole_batch (run, error))
     return FALSE;
   g->value = 0;
   g->latent = pmt_tensor_new (ctx, t->latent.shape);

@@ -11,7 +11,9 @@ from pathlib import Path
 import diffusers
 import torch
 import transformers
+from diffusers import DDIMInverseScheduler
 from make_attention_losses import GUIDANCE, HEIGHT, NEGATIVE, PROMPT, SEED, STEPS, WIDTH, Model, at_level, probed
+from make_runs import inputs
 from safetensors.torch import save_file
 
 H, W = HEIGHT // 8, WIDTH // 8
@@ -27,6 +29,10 @@ UNIVERSAL = [
     {"name": "universal-palette", "loss": "palette", "colours": "#ff2010; #1040ff; ffffff", "scale": 0.0, "backward": 4, "rate": 40.0, "end": 0.7},
     {"name": "universal-quick", "loss": "palette", "colours": "#ff2010; #1040ff", "scale": 60.0, "quick": True, "start": 0.2},
     {"name": "universal-mask", "loss": "mask", "colours": "#30c030", "left": 0.3, "top": 0.2, "scale": 2.0, "backward": 1, "rate": 1.0, "repeats": 2, "end": 0.7},
+]
+NULL_TEXT = [
+    {"name": "null-text", "iterations": 4, "rate": 0.05, "enough": 1e-5, "source": PROMPT},
+    {"name": "null-text-edit", "iterations": 3, "rate": 0.02, "enough": 0.002, "source": "a house"},
 ]
 PLACES = {"red circle": [2, 3], "blue house": [7, 8]}
 ALL = list(range(1, 9))  # of the prompt's words
@@ -197,7 +203,56 @@ def universal_guidance(m, c):
     return z
 
 
-TOPICS = [(self_guidance, SELF), (universal_guidance, UNIVERSAL)]
+# ---- null-text inversion
+
+
+def photo_latent(m):
+    picture, _ = inputs()
+    return m.vae.encode(picture.permute(2, 0, 1)[None] * 2 - 1).latent_dist.mode() * m.vae.config.scaling_factor
+
+
+def invert(m, z, cond, noise=lambda e: e):
+    """DDIM upwards without guidance: the latents on the way, the clean one first. `noise` may change the predicted noise."""
+    inverse = DDIMInverseScheduler.from_config(m.schedule.config, clip_sample=False)
+    inverse.set_timesteps(STEPS)
+    path = [z]
+    for t in inverse.timesteps:
+        path.append(inverse.step(noise(m.net(path[-1], t, cond).sample), t, path[-1]).prev_sample)
+    return path
+
+
+def null_text(m, c):
+    source = m.says(c["source"])
+    path = invert(m, photo_latent(m), source)
+    m.schedule.set_timesteps(STEPS)
+    z, u, found, seen = path[-1], m.says(NEGATIVE), [], []
+    for i, t in enumerate(m.schedule.timesteps):
+        e, u = m.net(z, t, source).sample, u.detach().clone()
+        with torch.enable_grad():
+            u.requires_grad_()
+            adam = torch.optim.Adam([u], lr=c["rate"] * (1 - i / (2 * STEPS)))
+            for _ in range(c["iterations"]):
+                low = m.net(z, t, u).sample
+                loss = (m.schedule.step(low + GUIDANCE * (e - low), t, z).prev_sample - path[-2 - i]).square().mean()
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+                seen.append(float(loss.detach()))
+                if loss < c["enough"] + 1e-3 * i / STEPS:
+                    break
+        u = u.detach()
+        found.append(u)
+        low = m.net(z, t, u).sample
+        z = m.schedule.step(low + GUIDANCE * (e - low), t, z).prev_sample
+    z, cond = path[-1], m.says(PROMPT)
+    for i, t in enumerate(m.schedule.timesteps):
+        low, high = m.net(torch.cat([z] * 2), t, torch.cat([found[i], cond])).sample.chunk(2)
+        z = m.schedule.step(low + GUIDANCE * (high - low), t, z).prev_sample
+    print(c["name"], [round(v, 5) for v in seen])
+    return z
+
+
+TOPICS = [(null_text, NULL_TEXT), (self_guidance, SELF), (universal_guidance, UNIVERSAL)]
 
 
 def main():

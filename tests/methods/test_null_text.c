@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "tests/methods/guided.h"
+
+static Runs runs;
+static PmtModel *model;
+
+static PmtRequest
+request (void)
+{
+  PmtRequest q = losses_request (&runs, model);
+  q.image = runs.picture;
+  return q;
+}
+
+/* The loop over diffusers' UNet with torch's autograd and Adam. */
+static void
+test_reference (void)
+{
+  g_assert_cmpint (guided_check ("null-text", request (), NULL), ==, 2);
+}
+
+static double
+distance_from_photo (const PmtResult *r, const PmtResult *photo)
+{
+  double sum = 0;
+  for (size_t i = 0; i < runs_latent_size (r); i++)
+    sum += ((double) r->latent[i] - (double) photo->latent[i]) * ((double) r->latent[i] - (double) photo->latent[i]);
+  return sum / (double) runs_latent_size (r);
+}
+
+/* The photo's own latents: edict at a strength that keeps everything comes back to them. */
+static PmtResult
+photo_latent (PmtRequest q)
+{
+  PmtMethodUse use = runs_use ("edict");
+  losses_set (&use, "source", q.prompt);
+  q.guidance = 1;
+  PmtResult r = losses_run (q, &use);
+  pmt_param_values_clear (&use.values);
+  return r;
+}
+
+/* The photo comes back better than from the same noise with the negative prompt that was given, and the better the longer it is looked for. */
+static void
+test_reconstructs (void)
+{
+  static const char *const iterations[] = { "0", "5", "40" };
+  double off[3];
+  PmtResult photo = photo_latent (request ());
+  for (size_t i = 0; i < G_N_ELEMENTS (iterations); i++) {
+    PmtMethodUse use = runs_use ("null-text");
+    losses_set (&use, "iterations", iterations[i]);
+    losses_set (&use, "rate", "0.05");
+    PmtResult r = losses_run (request (), &use);
+    off[i] = distance_from_photo (&r, &photo);
+    pmt_result_clear (&r);
+    pmt_param_values_clear (&use.values);
+  }
+  g_test_message ("mean squared error %.4f without, %.4f with 5, %.4f with 40", off[0], off[1], off[2]);
+  g_assert_cmpfloat (off[1], <, off[0]);
+  g_assert_cmpfloat (off[2], <, off[1]);
+  pmt_result_clear (&photo);
+}
+
+/* Without guidance nothing is looked for; with it memory is as computed, the same bytes come twice, and it can be cancelled. */
+static void
+test_identities (void)
+{
+  PmtMethodUse use = runs_use ("null-text"), none = runs_use ("null-text");
+  PmtRequest q = request ();
+  losses_set (&use, "iterations", "2");
+  losses_set (&none, "iterations", "0");
+  q.guidance = 1;
+  PmtResult a = losses_run (q, &use), b = losses_run (q, &none);
+  runs_assert_equal (&a, &b);
+  pmt_result_clear (&a);
+  pmt_result_clear (&b);
+  /* Iterations 0 leaves the given negative prompt, like rate 0. */
+  losses_set (&none, "iterations", "2");
+  losses_set (&none, "rate", "0");
+  PmtResult still = losses_run (request (), &none);
+  losses_set (&none, "iterations", "0");
+  PmtResult given = losses_run (request (), &none);
+  runs_assert_equal (&still, &given);
+  pmt_result_clear (&still);
+  pmt_result_clear (&given);
+
+  PmtCost cost;
+  GError *error = NULL;
+  q = request ();
+  q.methods = &use;
+  q.n_methods = 1;
+  a = runs_do (&q);
+  b = runs_do (&q);
+  runs_assert_equal (&a, &b);
+  g_assert_true (pmt_run_cost (&q, &cost, &error));
+  g_assert_cmpuint (a.peak_bytes, ==, cost.activation_bytes);
+  pmt_result_clear (&a);
+  pmt_result_clear (&b);
+  static PmtCancel cancel;
+  pmt_cancel_request (&cancel);
+  q.cancel = &cancel;
+  g_assert_false (pmt_run (&q, &a, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_CANCELLED);
+  g_clear_error (&error);
+  pmt_param_values_clear (&use.values);
+  pmt_param_values_clear (&none.values);
+}
+
+/* With prompt-to-prompt and words that stay the same, the picture is the one without it: both tracks have the found negatives. */
+static void
+test_with_words (void)
+{
+  PmtMethodUse uses[2] = { runs_use ("null-text"), runs_use ("prompt-to-prompt") };
+  losses_set (&uses[0], "iterations", "2");
+  losses_set (&uses[0], "source", "a red circle left of a blue house");
+  losses_set (&uses[1], "source", "a red circle left of a blue house");
+  PmtRequest q = request ();
+  q.methods = uses;
+  q.n_methods = 2;
+  PmtResult same = runs_do (&q), alone = losses_run (request (), &uses[0]);
+  g_assert_cmpfloat (runs_distance (same.latent, alone.latent, runs_latent_size (&same)), <, 1e-4);
+  q.prompt = "a green circle left of a blue house";
+  PmtResult other = runs_do (&q);
+  runs_assert_differ (&other, &same);
+  pmt_result_clear (&same);
+  pmt_result_clear (&alone);
+  pmt_result_clear (&other);
+  for (int i = 0; i < 2; i++)
+    pmt_param_values_clear (&uses[i].values);
+}
+
+static void
+test_errors (void)
+{
+  PmtMethodUse use = runs_use ("null-text");
+  PmtRequest q = losses_request (&runs, model);
+  q.methods = &use;
+  q.n_methods = 1;
+  runs_refused (&q, PMT_ERROR_INPUT, "null-text");
+  q.image = runs.picture;
+  q.sampler = pmt_sampler_find ("euler", NULL);
+  runs_refused (&q, PMT_ERROR_INPUT, "ddim");
+  q.sampler = pmt_sampler_find ("ddim", NULL);
+  q.mask = runs.mask;
+  runs_refused (&q, PMT_ERROR_INPUT, "mask");
+  pmt_param_values_clear (&use.values);
+}
+
+int
+main (int argc, char **argv)
+{
+  PmtCpuLevel level;
+  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
+  g_test_init (&argc, &argv, NULL);
+  runs_open (&runs);
+  model = runs_model ("tiny");
+  g_test_add_func ("/null-text/reference", test_reference);
+  g_test_add_func ("/null-text/reconstructs", test_reconstructs);
+  g_test_add_func ("/null-text/identities", test_identities);
+  g_test_add_func ("/null-text/with-words", test_with_words);
+  g_test_add_func ("/null-text/errors", test_errors);
+  int status = g_test_run ();
+  pmt_model_unref (model);
+  runs_close (&runs);
+  return status;
+}

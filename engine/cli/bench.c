@@ -191,18 +191,26 @@ speed (const Part *part)
   return part->seconds > 0 ? part->flop * 1e-9 / part->seconds : 0;
 }
 
+/* The best product of the precision that network i computes in. */
+static double
+ceiling_of (const Bench *b, int i)
+{
+  return pmt_ceiling_product (&b->ceiling, i == UNET ? pmt_model_precision (b->model) : pmt_model_vae_config (b->model)->precision);
+}
+
 static void
 print_text (const Bench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
-  const double most = pmt_ceiling_product (&b->ceiling, precision);
   printf ("%s, %d threads, %s, %dx%d, products in %s, seconds of the %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
           pmt_precision_name (precision), pmt_bench_clock ());
-  printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, tiles f32 %.0f, tiles bf16 %.0f; copy %.1f GB/s\n", b->ceiling.openblas,
-          b->ceiling.tiles[PMT_PRECISION_F32], b->ceiling.tiles[PMT_PRECISION_BF16], b->ceiling.copy);
+  printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, tiles f32 %.0f, tiles bf16 %.0f, tiles int8 %.0f; copy %.1f GB/s\n",
+          b->ceiling.openblas, b->ceiling.tiles[PMT_PRECISION_F32], b->ceiling.tiles[PMT_PRECISION_BF16],
+          b->ceiling.tiles[PMT_PRECISION_INT8], b->ceiling.copy);
   printf ("%-12s %-10s %6s %10s %10s %9s %8s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best");
   for (int i = 0; i < NETWORKS; i++) {
     const Timing *t = &b->timing[i];
+    const double most = ceiling_of (b, i);
     if (!b->wanted[i])
       continue;
     printf ("%-12s %-10s %6s %10.4f %10.2f %9.1f %7.0f%%   weights %.0f MB, activations %.0f MB\n", network_name[i], "all", "",
@@ -238,7 +246,6 @@ static void
 print_json (const Bench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
-  const double most = pmt_ceiling_product (&b->ceiling, precision);
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new (), *networks = json_object_new (), *ceiling = json_object_new ();
   json_object_set_string_member (object, "cpu", pmt_cpu_model ());
@@ -257,7 +264,7 @@ print_json (const Bench *b)
       json_object_unref (parts);
       continue;
     }
-    json_object_set_double_member (network, "of_ceiling", speed (&t->all) / most);
+    json_object_set_double_member (network, "of_ceiling", speed (&t->all) / ceiling_of (b, i));
     json_object_set_int_member (network, "weight_bytes", (gint64) t->weights);
     json_object_set_int_member (network, "activation_bytes", (gint64) t->activations);
     for (int k = 0; k < KINDS; k++) {
@@ -271,7 +278,7 @@ print_json (const Bench *b)
   json_object_set_object_member (object, "networks", networks);
   set_speed (ceiling, "f32_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_F32));
   set_speed (ceiling, "bf16_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_BF16));
-  set_speed (ceiling, "int8_gflops", 0); /* no products in int8 */
+  set_speed (ceiling, "int8_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_INT8));
   set_speed (ceiling, "openblas_f32_gflops", b->ceiling.openblas);
   set_speed (ceiling, "tiles_f32_gflops", b->ceiling.tiles[PMT_PRECISION_F32]);
   json_object_set_double_member (ceiling, "copy_gbs", b->ceiling.copy);
@@ -310,7 +317,7 @@ set_precision (PmtModel *model, const char *text, GError **error)
   for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++)
     if (strcmp (text, pmt_precision_name (precision)) == 0)
       return pmt_model_set_precision (model, precision, error);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--precision takes f32, bf16 or auto, not '%s'.", text);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--precision takes f32, bf16, int8 or auto, not '%s'.", text);
   return FALSE;
 }
 
@@ -371,7 +378,7 @@ run (int argc, char **argv, GError **error)
     { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Diffusers folder or single-file checkpoint (default: the bundled model)", "PATH" },
     { "weights", 0, 0, G_OPTION_ARG_FILENAME, &weights, "Random weights in place of a model: random:sd15, random:sd21 or random:sdxl", "W" },
     { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the picture (default: the model's own)", "WxH" },
-    { "precision", 0, 0, G_OPTION_ARG_FILENAME, &precision, "f32, bf16 or auto (bf16 for large models where the processor has it)", "P" },
+    { "precision", 0, 0, G_OPTION_ARG_FILENAME, &precision, "f32, bf16, int8 (quicker and rougher) or auto (bf16 for large models where the processor has it)", "P" },
     { "networks", 0, 0, G_OPTION_ARG_FILENAME, &networks, "Which of them (default: unet,vae_decode,text; also unet_gradient, back to the latent)", "LIST" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },

@@ -266,7 +266,7 @@ add_entries (GArray *entries, PmtTask task, Given *given, PmtJobFiles *files)
   add_entry (entries, "method", G_OPTION_ARG_FILENAME_ARRAY, &given->methods, "Method with its parameters; may be repeated",
              "ID:key=value,…");
   pmt_extra_options_add (entries, &given->extras);
-  add_entry (entries, "precision", file, &given->precision, "f32, bf16 or auto (bf16 for large models where the processor has it)", "P");
+  add_entry (entries, "precision", file, &given->precision, "f32, bf16, int8 (quicker and rougher) or auto (bf16 for large models where the processor has it)", "P");
   add_entry (entries, "threads", file, &given->threads, "Processor cores to use (default: all)", "N");
   add_entry (entries, "noise", file, &files->noise, "Initial noise: the first tensor of a safetensors file", "FILE");
   add_entry (entries, "dump-latents", file, &files->latents, "Write the final latents as safetensors", "FILE");

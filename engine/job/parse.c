@@ -68,7 +68,7 @@ read_precision (PmtJob *job, JsonNode *node, GError **error)
       return TRUE;
   if (strcmp (wanted, "auto") == 0)
     return TRUE; /* -1 */
-  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("This engine computes in precision f32 or bf16 and has no \"%s\"; use one of them or auto."),
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("This engine computes in precision f32, bf16 or int8 and has no \"%s\"; use one of them or auto."),
                wanted);
   return FALSE;
 }

@@ -16,24 +16,30 @@ typedef void (*PmtUnaryFunc) (const float *x, float *y, size_t n);              
 typedef void (*PmtUnaryGradFunc) (const float *x, const float *dy, float *dx, size_t n); /* dx[i] += dy[i] f'(x[i]) */
 
 /* What products compute in. Activations and results are f32 in all of them. */
-typedef enum { PMT_PRECISION_F32, PMT_PRECISION_BF16, PMT_PRECISIONS } PmtPrecision;
+typedef enum { PMT_PRECISION_F32, PMT_PRECISION_BF16, PMT_PRECISION_INT8, PMT_PRECISIONS } PmtPrecision;
 
 /* The inner loops of packed products (packed.h explains the layout). Rows of the left side stand `stride` bytes apart, so that addresses
  * are constants in the loop; a block of k has at most `depth` values. */
 enum {
   PMT_PRODUCT_DEPTH_F32 = 256, PMT_PRODUCT_STRIDE_F32 = PMT_PRODUCT_DEPTH_F32 + 16,
-  PMT_PRODUCT_DEPTH_BF16 = 512, PMT_PRODUCT_STRIDE_BF16 = PMT_PRODUCT_DEPTH_BF16 + 32
+  PMT_PRODUCT_DEPTH_BF16 = 512, PMT_PRODUCT_STRIDE_BF16 = PMT_PRODUCT_DEPTH_BF16 + 32,
+  PMT_PRODUCT_DEPTH_INT8 = 512, PMT_PRODUCT_HEAD_INT8 = 64, PMT_PRODUCT_STRIDE_INT8 = PMT_PRODUCT_HEAD_INT8 + PMT_PRODUCT_DEPTH_INT8
 };
-typedef struct PmtProductKernels {
+typedef struct PmtProductKernels PmtProductKernels;
+struct PmtProductKernels {
   int rows, columns; /* most rows, and columns, of a tile */
   int depth, unit;   /* most values of k in a block, a multiple of unit; values of k that are multiplied together */
   size_t value_size, stride; /* bytes */
-  void (*convert) (const float *x, void *y, size_t n); /* to the left side's type; up to the next multiple of unit filled with 0 */
+  size_t head; /* bytes before each block of k in a panel (scales) */
+  /* To the left side's type; up to the next multiple of unit filled with 0. Where `staged` is set the n values are all of one row's block, and
+   * rows that come in parts are put together by `staged` first. */
+  void (*convert) (const float *x, void *y, size_t n);
+  const PmtProductKernels *staged; /* NULL, or kernels of f32 */
   void (*pack) (const float *w, int64_t n, int64_t k, void *packed); /* one panel: n at most columns */
   void (*unpack) (const void *packed, int64_t n, int64_t k, float *w);
-  /* c [rows, columns] = (first: bias or 0; else c) + a b, with b one panel from a multiple of depth on; k a multiple of unit. */
+  /* c [rows, columns] = (first: bias or 0; else c) + a b, with b one panel's block; k a multiple of unit. */
   void (*tile) (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias);
-} PmtProductKernels;
+};
 
 /* What attention does to panels of `columns` f32 values with a query in each column (attention_tiles.c). */
 typedef struct PmtAttendKernels {

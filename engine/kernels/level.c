@@ -7,6 +7,7 @@
 #include "engine/kernels/attend.h"
 #include "engine/kernels/pointwise.h"
 #include "engine/kernels/product.h"
+#include "engine/kernels/product_int8.h"
 #include "engine/kernels/reduce.h"
 
 extern const PmtKernels PMT_LEVEL_TABLE;
@@ -44,5 +45,8 @@ const PmtKernels PMT_LEVEL_TABLE = {
 #ifdef PMT_HAVE_PRODUCTS_BF16
   .product[PMT_PRECISION_BF16] = &product_bf16,
   .attend[PMT_PRECISION_BF16] = &attend_kernels_bf16,
+#endif
+#ifdef PMT_HAVE_PRODUCTS_INT8
+  .product[PMT_PRECISION_INT8] = &product_int8,
 #endif
 };

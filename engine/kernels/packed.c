@@ -17,18 +17,26 @@ pmt_product_kernels (const PmtKernels *kernels, PmtPrecision precision)
   return kernels->product[precision];
 }
 
-bool
-pmt_precision_available (PmtPrecision precision)
+const PmtProductKernels *
+pmt_product_kernels_here (PmtPrecision precision)
 {
   PmtCpuLevel level = PMT_CPU_PORTABLE;
   pmt_cpu_select (&level, NULL); /* programs have asked before, and told the user what was wrong */
-  return precision == PMT_PRECISION_F32 || pmt_product_kernels (pmt_kernels_get (level), precision);
+  return pmt_product_kernels (pmt_kernels_get (level), precision);
+}
+
+bool
+pmt_precision_available (PmtPrecision precision)
+{
+  return precision == PMT_PRECISION_F32 || pmt_product_kernels_here (precision);
 }
 
 const char *
 pmt_precision_name (PmtPrecision precision)
 {
-  return precision == PMT_PRECISION_BF16 ? "bf16" : "f32";
+  static const char *const names[] = { "f32", "bf16", "int8" };
+  G_STATIC_ASSERT (G_N_ELEMENTS (names) == PMT_PRECISIONS);
+  return names[precision];
 }
 
 static int64_t
@@ -37,11 +45,12 @@ round_up (int64_t value, int64_t unit)
   return (value + unit - 1) / unit * unit;
 }
 
-/* Bytes of one panel: all of k for one tile's columns. */
+/* Bytes of a panel's values of k before `k`, heads of their blocks included: where a block begins, and the length of all. */
 static size_t
 panel_bytes (const PmtProductKernels *kernels, int64_t k)
 {
-  return (size_t) round_up (k, kernels->unit) * (size_t) kernels->columns * kernels->value_size;
+  const size_t blocks = (size_t) ((k + kernels->depth - 1) / kernels->depth);
+  return blocks * kernels->head + (size_t) round_up (k, kernels->unit) * (size_t) kernels->columns * kernels->value_size;
 }
 
 size_t
@@ -156,10 +165,11 @@ typedef struct Plan {
   int64_t across;        /* tasks beside each other */
 } Plan;
 
+/* A block of rows, and one row that is put together. */
 static size_t
 thread_scratch (const PmtProductKernels *kernels)
 {
-  return BLOCK_ROWS * kernels->stride;
+  return BLOCK_ROWS * kernels->stride + (kernels->staged ? (size_t) kernels->depth * kernels->staged->value_size : 0);
 }
 
 size_t
@@ -172,11 +182,16 @@ static void
 convert_rows (const PmtProduct *p, int64_t first, int64_t rows, int64_t k0, int64_t count, char *to)
 {
   const PmtProductKernels *kernels = p->w->kernels;
+  float *whole = (float *) (to + BLOCK_ROWS * kernels->stride);
   for (int64_t r = 0; r < rows; r++, to += kernels->stride)
-    if (p->row)
-      p->row (p->user, kernels, first + r, k0, count, to);
-    else
+    if (!p->row) {
       kernels->convert (p->x + (first + r) * p->ldx + k0, to, (size_t) count);
+    } else if (!kernels->staged) {
+      p->row (p->user, kernels, first + r, k0, count, to);
+    } else {
+      p->row (p->user, kernels->staged, first + r, k0, count, whole);
+      kernels->convert (whole, to, (size_t) count);
+    }
 }
 
 /* A tile that reaches over the last column: computed in a corner of its own. */
@@ -203,13 +218,13 @@ run_task (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1,
 {
   const PmtPacked *w = p->w;
   const PmtProductKernels *kernels = w->kernels;
-  const size_t panel = panel_bytes (kernels, w->k), slice = (size_t) kernels->columns * kernels->value_size;
+  const size_t panel = panel_bytes (kernels, w->k);
   for (int64_t k0 = 0; k0 < w->k; k0 += kernels->depth) {
     const int64_t count = MIN (kernels->depth, w->k - k0), padded = round_up (count, kernels->unit);
     const bool first = k0 == 0 && !p->add;
     convert_rows (p, r0, rows, k0, count, a);
     for (int64_t j = j0; j < j1; j += kernels->columns) {
-      const char *b = (const char *) w->data + (size_t) (j / kernels->columns) * panel + (size_t) k0 * slice;
+      const char *b = (const char *) w->data + (size_t) (j / kernels->columns) * panel + panel_bytes (kernels, k0);
       const float *bias = p->bias ? p->bias + j : NULL;
       for (int64_t r = 0; r < rows; r += kernels->rows) {
         const int tile = (int) MIN (kernels->rows, rows - r);

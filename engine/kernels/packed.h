@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Products with a right side that was packed once: y = x w^T + bias with f32 x and y and a weight in f32 or bf16 (rounded to nearest
- * even), sums in f32. (Goto & van de Geijn 2008; the left side is converted a block at a time, in cache, so that no converted copy of
+/* Products with a right side that was packed once: y = x w^T + bias with f32 x and y. In f32, and in bf16 (both sides
+ * rounded to nearest even), sums are f32; in int8 both sides are quantised by blocks of k (product_int8.h) and blocks are summed in f32. (Goto & van de Geijn 2008; the left side is converted a block at a time, in cache, so that no converted copy of
  * an activation ever exists.)
  *
  * Every value of y is one sum in the order of k: neither the number of rows, nor threads, nor where a row lies changes a byte. So callers may
@@ -19,13 +19,15 @@ typedef struct PmtPacked {
 
 /* NULL for PMT_PRECISION_F32 where products go through OpenBLAS, and where a precision is missing. */
 const PmtProductKernels *pmt_product_kernels (const PmtKernels *kernels, PmtPrecision precision);
-/* Whether this process can compute in it: f32 always, bf16 where the CPU level has its products. */
+/* Those of the level that this process uses. */
+const PmtProductKernels *pmt_product_kernels_here (PmtPrecision precision);
+/* Whether this process can compute in it: f32 always, bf16 and int8 where the CPU level has their products. */
 bool pmt_precision_available (PmtPrecision precision);
-const char *pmt_precision_name (PmtPrecision precision); /* "f32", "bf16" */
+const char *pmt_precision_name (PmtPrecision precision); /* "f32", "bf16", "int8" */
 
 /* Memory for a weight of n outputs and k inputs; a multiple of 64. */
 size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k);
-/* From and to w [n, k]. A weight packed in bf16 comes back rounded. */
+/* From and to w [n, k]. A weight packed in bf16 or int8 comes back rounded. */
 void pmt_packed_fill (PmtPacked *packed, const float *w);
 void pmt_packed_read (const PmtPacked *packed, float *w);
 /* The weight of the product on the way back: from w [n, taps c] to t [c, taps n], both packed by the same kernels, with the taps of a
@@ -40,7 +42,7 @@ typedef struct PmtProduct {
   float *y;
   int64_t ldy;        /* row stride in values, at least n */
   /* Where the rows of x are: either x with its row stride, or a function that puts values [k0, k0 + count) of one row into `to`, already
-   * converted (kernels->convert), for rows that exist nowhere (patches of a convolution). */
+   * converted (kernels->convert; the kernels are those it is given), for rows that exist nowhere (patches of a convolution). */
   const float *x;
   int64_t ldx;
   void (*row) (const void *user, const PmtProductKernels *kernels, int64_t row, int64_t k0, int64_t count, void *to);

@@ -9,6 +9,8 @@
 /* How much is read before the source's pages are given back: keeps the peak near packed size + this. */
 #define DROP_EVERY ((size_t) 256 << 20)
 
+enum { INT8_LEAST = 64 }; /* inputs and outputs */
+
 typedef struct Entry {
   char *name;
   PmtWeightLayout layout;
@@ -56,11 +58,9 @@ PmtWeightPool *
 pmt_weight_pool_new (const char *label, PmtPrecision precision)
 {
   PmtWeightPool *pool = g_new0 (PmtWeightPool, 1);
-  PmtCpuLevel level = PMT_CPU_PORTABLE;
-  pmt_cpu_select (&level, NULL); /* programs have asked before, and told the user what was wrong */
   pool->label = label;
   pool->precision = precision;
-  pool->kernels = pmt_product_kernels (pmt_kernels_get (level), precision);
+  pool->kernels = pmt_product_kernels_here (precision);
   g_assert (pool->kernels || precision == PMT_PRECISION_F32);
   pool->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
   pool->index = g_hash_table_new (g_str_hash, g_str_equal);
@@ -86,6 +86,17 @@ pmt_weight_pool_free (PmtWeightPool *pool)
   g_free (pool);
 }
 
+/* In int8 the products with few outputs or inputs (a UNet's first and last convolution) stay in bf16: they cost next to nothing, and what
+ * they lose every step would see. */
+static PmtPacked
+packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
+{
+  const PmtPrecision precision = pool->precision == PMT_PRECISION_INT8 && (n < INT8_LEAST || k < INT8_LEAST) ? PMT_PRECISION_BF16
+                                                                                                            : pool->precision;
+  const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
+  return (PmtPacked) { kernels, precision, n, k, NULL };
+}
+
 static PmtWeightRef
 declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape, bool product)
 {
@@ -100,7 +111,7 @@ declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLay
     entry.tensor.shape = PMT_SHAPE4 (shape.dim[0], shape.dim[2], shape.dim[3], shape.dim[1]);
   }
   if (product && pool->kernels)
-    entry.packed = (PmtPacked) { pool->kernels, pool->precision, shape.dim[0], pmt_shape_size (&shape) / shape.dim[0], NULL };
+    entry.packed = packed_for (pool, shape.dim[0], pmt_shape_size (&shape) / shape.dim[0]);
   pool->bytes += entry_bytes (&entry);
   g_array_append_val (pool->entries, entry);
   gboolean fresh = g_hash_table_insert (pool->index, entry.name, GINT_TO_POINTER (pool->entries->len));

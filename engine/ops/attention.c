@@ -45,7 +45,7 @@ shape (const PmtOpCall *call, PmtShape *out, GError **error)
   if (!why && !pmt_shape_equal (&k, &v))
     why = "keys and values differ in shape";
   if (!why && !has_tiles (call) && ((const PmtAttentionParams *) call->params)->precision != PMT_PRECISION_F32)
-    why = "this CPU's level has no products in bf16; ask for f32";
+    why = "this CPU's level has no such products; ask for f32";
   *out = q;
   return !why || pmt_shape_error (call, "attention", why, error);
 }

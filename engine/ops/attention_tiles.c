@@ -69,13 +69,20 @@ lay_out (const Tiles *t, char *base, Scratch *s)
   return at[PMT_N (size)];
 }
 
+static PmtPrecision
+computed_in (PmtPrecision precision)
+{
+  return precision == PMT_PRECISION_INT8 ? PMT_PRECISION_BF16 : precision;
+}
+
 static Tiles
 tiles_of (const PmtOpCall *call)
 {
   const PmtAttentionParams *params = call->params;
   const PmtKernels *k = call->ctx->kernels;
-  const PmtProductKernels *p = k->product[params->precision];
-  Tiles t = { .p = p, .a = k->attend[params->precision], .k = k, .cancel = call->ctx->cancel, .q = call->in[0].data,
+  const PmtPrecision precision = computed_in (params->precision);
+  const PmtProductKernels *p = k->product[precision];
+  Tiles t = { .p = p, .a = k->attend[precision], .k = k, .cancel = call->ctx->cancel, .q = call->in[0].data,
               .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data };
   t.h = pmt_heads (&call->in[0].shape, &call->in[1].shape, params);
   const size_t columns = (size_t) p->columns, depth = (size_t) p->depth;
@@ -102,7 +109,8 @@ tiles_of (const PmtOpCall *call)
 bool
 pmt_attention_tiles_exist (const PmtKernels *kernels, PmtPrecision precision)
 {
-  return kernels->product[precision] && kernels->attend[precision];
+  const PmtPrecision computed = computed_in (precision);
+  return kernels->product[computed] && kernels->attend[computed];
 }
 
 size_t

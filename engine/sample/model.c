@@ -215,9 +215,10 @@ pmt_model_set_precision (PmtModel *model, PmtPrecision precision, GError **error
   model->extras = pmt_extras_new ();
   for (int k = 0; k < PMT_N_UNETS; k++)
     model->unet_config[k].precision = precision;
-  model->vae_config.precision = precision;
+  const PmtPrecision others = precision == PMT_PRECISION_INT8 ? PMT_PRECISION_BF16 : precision;
+  model->vae_config.precision = others;
   for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++)
-    model->text_config[k].precision = precision;
+    model->text_config[k].precision = others;
   return TRUE;
 }
 

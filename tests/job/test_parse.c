@@ -172,7 +172,7 @@ static const struct {
   { "generate", "\"methods\": [{\"key\": 1}]", "methods", PMT_ERROR_INPUT },
   { "generate", "\"methods\": [{\"id\": \"magic\"}]", "magic", PMT_ERROR_INPUT },
   { "generate", "\"methods\": [{\"id\": \"guidance\", \"scale\": 3}]", "scale", PMT_ERROR_INPUT },
-  { "generate", "\"precision\": \"int8\"", "f32 or bf16", PMT_ERROR_UNSUPPORTED },
+  { "generate", "\"precision\": \"int4\"", "f32, bf16 or int8", PMT_ERROR_UNSUPPORTED },
   { "generate", "\"precision\": 16", "precision", PMT_ERROR_INPUT },
   { "generate", "\"threads\": -1", "threads", PMT_ERROR_INPUT },
   { "generate", "\"threads\": 2.5", "threads", PMT_ERROR_INPUT },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/threads.h"
+#include "tests/kernels/rounded.h"
 
 static const int64_t shapes[][3] = { { 1, 1, 1 },      { 3, 5, 7 },     { 12, 32, 64 },    { 13, 33, 65 },   { 144, 32, 256 },
                                      { 145, 96, 257 }, { 77, 40, 513 }, { 300, 70, 1030 }, { 2, 1280, 320 }, { 5, 4, 2880 } };
@@ -28,19 +29,6 @@ fill (float *x, size_t n, uint32_t seed)
     seed = seed * 1664525u + 1013904223u;
     x[i] = (float) (seed >> 8) * 0x1p-23f - 1.0f;
   }
-}
-
-/* To nearest even, as the hardware does it. */
-static float
-rounded (float x, PmtPrecision precision)
-{
-  uint32_t bits;
-  if (precision == PMT_PRECISION_F32)
-    return x;
-  memcpy (&bits, &x, sizeof bits);
-  bits = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000u;
-  memcpy (&x, &bits, sizeof x);
-  return x;
 }
 
 typedef struct Case {
@@ -106,6 +94,82 @@ check_precision (PmtPrecision precision)
   }
 }
 
+/* What int8 makes of a block of values: of the left side by the block's range, of the right by its largest. */
+static void
+quantise (float *x, int64_t n, bool left)
+{
+  float low = INFINITY, high = -INFINITY, largest = 0;
+  for (int64_t i = 0; i < n; i++) {
+    low = fminf (low, x[i]);
+    high = fmaxf (high, x[i]);
+    largest = fmaxf (largest, fabsf (x[i]));
+  }
+  const float step = left ? (high - low) * (1.0f / 255) : largest / 127, inverse = step > 0 ? (left ? 1 / step : 127 / largest) : 0;
+  for (int64_t i = 0; i < n; i++)
+    x[i] = left ? low + step * rintf ((x[i] - low) * inverse) : step * rintf (x[i] * inverse);
+}
+
+static void
+quantise_rows (float *x, int64_t rows, int64_t k, bool left)
+{
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < k; i += PMT_PRODUCT_DEPTH_INT8)
+      quantise (x + r * k + i, MIN (PMT_PRODUCT_DEPTH_INT8, k - i), left);
+}
+
+/* Against sums in double precision of the values that int8 can tell apart, and those against the values themselves. Half of the cases have
+ * a left side above -0.2, as activations have. */
+static void
+test_int8 (void)
+{
+  const PmtProductKernels *kernels = pmt_product_kernels (level (), PMT_PRECISION_INT8);
+  for (gsize s = 0; kernels && s < G_N_ELEMENTS (shapes); s++) {
+    Case c;
+    case_init (&c, kernels, PMT_PRECISION_INT8, shapes[s][0], shapes[s][1], shapes[s][2]);
+    for (int64_t i = 0; s % 2 && i < c.m * c.k; i++)
+      c.x[i] = fmaxf (c.x[i], -0.2f);
+    PmtProduct product = { .w = &c.packed, .m = c.m, .bias = c.bias, .y = c.y, .ldy = c.n, .x = c.x, .ldx = c.k };
+    g_assert_true (pmt_product (NULL, &product, c.scratch));
+    g_autofree double *exact = g_new (double, c.m * c.n);
+    double error = 0, size = 0;
+    for (int64_t i = 0; i < c.m * c.n; i++) {
+      exact[i] = c.bias[i % c.n];
+      for (int64_t l = 0; l < c.k; l++)
+        exact[i] += (double) c.x[i / c.n * c.k + l] * c.w[i % c.n * c.k + l];
+      error += pow (exact[i] - c.y[i], 2);
+      size += pow (exact[i], 2);
+    }
+    g_assert_cmpfloat (sqrt (error), <, 0.012 * sqrt (size));
+    g_autofree float *values = g_new (float, c.n * c.k);
+    pmt_packed_read (&c.packed, values);
+    quantise_rows (c.w, c.n, c.k, false);
+    for (int64_t i = 0; i < c.n * c.k; i++)
+      g_assert_cmpfloat (values[i], ==, c.w[i]);
+    quantise_rows (c.x, c.m, c.k, true);
+    check_values (&c, true);
+    case_clear (&c);
+  }
+}
+
+/* What is not a number stays in its row. */
+static void
+test_nan (void)
+{
+  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
+    const PmtProductKernels *kernels = pmt_product_kernels (level (), precision);
+    Case c;
+    if (!kernels)
+      continue;
+    case_init (&c, kernels, precision, 30, 40, 700);
+    c.x[7 * 700 + 650] = NAN;
+    PmtProduct product = { .w = &c.packed, .m = c.m, .y = c.y, .ldy = c.n, .x = c.x, .ldx = c.k };
+    g_assert_true (pmt_product (NULL, &product, c.scratch));
+    for (int64_t i = 0; i < c.m * c.n; i++)
+      g_assert_true ((i / c.n == 7) == !!isnan (c.y[i]));
+    case_clear (&c);
+  }
+}
+
 static void
 test_f32 (void)
 {
@@ -153,7 +217,7 @@ test_read_back (void)
 {
   for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
     const PmtProductKernels *kernels = pmt_product_kernels (level (), precision);
-    for (gsize s = 0; kernels && s < G_N_ELEMENTS (shapes); s++) {
+    for (gsize s = 0; kernels && precision != PMT_PRECISION_INT8 && s < G_N_ELEMENTS (shapes); s++) { /* int8: test_int8 */
       Case c;
       case_init (&c, kernels, precision, 1, shapes[s][1], shapes[s][2]);
       g_autofree float *back = g_new (float, c.n * c.k);
@@ -186,6 +250,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/packed/f32", test_f32);
   g_test_add_func ("/packed/bf16", test_bf16);
+  g_test_add_func ("/packed/int8", test_int8);
+  g_test_add_func ("/packed/nan", test_nan);
   g_test_add_func ("/packed/same-bytes", test_same_bytes);
   g_test_add_func ("/packed/read-back", test_read_back);
   g_test_add_func ("/packed/cancel", test_cancel);

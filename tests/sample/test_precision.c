@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a run in bf16 is worth: whole pictures of the bundled model against f32, equal bytes however rows are batched, and the way back to f32
+/* What a run in bf16 or int8 is worth: whole pictures of the bundled model against f32, equal bytes however rows are batched, and the way back to f32
  * to the bit. */
 #include <math.h>
 
@@ -39,23 +39,26 @@ psnr (const PmtResult *a, const PmtResult *b)
   return -10 * log10 (sum / (double) n);
 }
 
-/* The refusal on a machine or level without bf16. */
+/* The refusal on a machine or level without that precision. */
 static void
-check_refused (PmtModel *model)
+check_refused (PmtModel *model, PmtPrecision precision)
 {
+  g_autofree char *sentence = g_strdup_printf ("This computer's processor cannot compute in %s; use precision f32 or auto.",
+                                               pmt_precision_name (precision));
   GError *error = NULL;
-  g_assert_false (pmt_model_set_precision (model, PMT_PRECISION_BF16, &error));
+  g_assert_false (pmt_model_set_precision (model, precision, &error));
   g_assert_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED);
-  g_assert_cmpstr (error->message, ==, "This computer's processor cannot compute in bf16; use precision f32 or auto.");
+  g_assert_cmpstr (error->message, ==, sentence);
   g_error_free (error);
 }
 
+/* Pictures in that precision against f32, at least that many decibels. */
 static void
-test_close (void)
+check_close (PmtPrecision precision, double least)
 {
   PmtModel *model = bundled ();
-  if (!pmt_precision_available (PMT_PRECISION_BF16)) {
-    check_refused (model);
+  if (!pmt_precision_available (precision)) {
+    check_refused (model, precision);
     pmt_model_unref (model);
     return;
   }
@@ -63,7 +66,7 @@ test_close (void)
   for (uint64_t seed = 1; seed <= 3; seed++) {
     PmtRequest q = request (model, PMT_PRECISION_F32, seed);
     PmtResult wide = runs_do (&q);
-    q = request (model, PMT_PRECISION_BF16, seed);
+    q = request (model, precision, seed);
     PmtResult narrow = runs_do (&q);
     q.rows_per_call = 1;
     PmtResult singly = runs_do (&q);
@@ -72,7 +75,7 @@ test_close (void)
     q = request (model, PMT_PRECISION_F32, seed);
     PmtResult back = runs_do (&q);
     runs_assert_equal (&wide, &back);
-    g_test_message ("seed %d: latent %.2g relative, picture %.1f dB", (int) seed,
+    g_test_message ("%s, seed %d: latent %.2g relative, picture %.1f dB", pmt_precision_name (precision), (int) seed,
                     runs_distance (narrow.latent, wide.latent, runs_latent_size (&wide)), psnr (&narrow, &wide));
     worst = MIN (worst, psnr (&narrow, &wide));
     pmt_result_clear (&wide);
@@ -80,8 +83,20 @@ test_close (void)
     pmt_result_clear (&singly);
     pmt_result_clear (&back);
   }
-  g_assert_cmpfloat (worst, >, 30);
+  g_assert_cmpfloat (worst, >, least);
   pmt_model_unref (model);
+}
+
+static void
+test_bf16 (void)
+{
+  check_close (PMT_PRECISION_BF16, 30);
+}
+
+static void
+test_int8 (void)
+{
+  check_close (PMT_PRECISION_INT8, 24);
 }
 
 /* Half the memory, known in advance and held. */
@@ -94,7 +109,7 @@ test_memory (void)
   PmtRequest q = request (model, PMT_PRECISION_F32, 1);
   g_assert_true (pmt_run_cost (&q, &wide, &error));
   if (!pmt_precision_available (PMT_PRECISION_BF16)) {
-    check_refused (model);
+    check_refused (model, PMT_PRECISION_BF16);
     pmt_model_unref (model);
     return;
   }
@@ -133,7 +148,8 @@ main (int argc, char **argv)
   PmtCpuLevel level;
   g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/precision/close", test_close);
+  g_test_add_func ("/precision/bf16", test_bf16);
+  g_test_add_func ("/precision/int8", test_int8);
   g_test_add_func ("/precision/memory", test_memory);
   g_test_add_func ("/precision/auto", test_auto);
   return g_test_run ();

@@ -191,11 +191,11 @@ speed (const Part *part)
   return part->seconds > 0 ? part->flop * 1e-9 / part->seconds : 0;
 }
 
-/* The best product of the precision that network i computes in. */
+/* The best product of the precision that network i computes in: the UNet's is the model's. */
 static double
 ceiling_of (const Bench *b, int i)
 {
-  return pmt_ceiling_product (&b->ceiling, i == UNET ? pmt_model_precision (b->model) : pmt_model_vae_config (b->model)->precision);
+  return pmt_ceiling_product (&b->ceiling, i <= UNET_GRADIENT ? pmt_model_precision (b->model) : pmt_model_vae_config (b->model)->precision);
 }
 
 static void

@@ -37,6 +37,7 @@ struct PmtProductKernels {
   const PmtProductKernels *staged; /* NULL, or kernels of f32 */
   void (*pack) (const float *w, int64_t n, int64_t k, void *packed); /* one panel: n at most columns */
   void (*unpack) (const void *packed, int64_t n, int64_t k, float *w);
+  void (*read) (const void *panel, int64_t k, int64_t column, int64_t count, float *to); /* w[column .. column + count, k] of one panel */
   /* c [rows, columns] = (first: bias or 0; else c) + a b, with b one panel's block; k a multiple of unit. */
   void (*tile) (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias);
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/kernels/packed.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "engine/base/threads.h"
@@ -97,23 +96,6 @@ typedef struct Transposing {
   int64_t taps;
 } Transposing;
 
-/* Values w[o .. o + count, k], all in one panel of w, into a row of floats. A panel is [k / unit][columns][unit] (product.h). */
-static void
-read_column (const PmtPacked *w, int64_t o, int64_t count, int64_t k, float *to)
-{
-  const int64_t columns = w->kernels->columns;
-  const char *panel = (const char *) w->data + (size_t) (o / columns) * panel_bytes (w->kernels, w->k);
-  if (w->kernels->value_size == sizeof (float)) {
-    memcpy (to, (const float *) (const void *) panel + k * columns + o % columns, (size_t) count * sizeof (float));
-    return;
-  }
-  const uint16_t *pairs = (const uint16_t *) (const void *) panel + k / 2 * 2 * columns + o % columns * 2 + k % 2;
-  for (int64_t i = 0; i < count; i++) {
-    const uint32_t bits = (uint32_t) pairs[2 * i] << 16;
-    memcpy (&to[i], &bits, sizeof bits);
-  }
-}
-
 /* Rows [first, first + rows) of t at values [k0, k0 + count) of each. */
 static void
 read_strip (const Transposing *f, int64_t first, int64_t rows, int64_t k0, int64_t count, float *strip)
@@ -122,8 +104,9 @@ read_strip (const Transposing *f, int64_t first, int64_t rows, int64_t k0, int64
   for (int64_t at = 0; at < count;) {
     const int64_t tap = f->taps - 1 - (k0 + at) / n, o = (k0 + at) % n;
     const int64_t run = MIN (MIN (count - at, n - o), columns - o % columns);
+    const char *panel = (const char *) f->w->data + (size_t) (o / columns) * panel_bytes (f->w->kernels, f->w->k);
     for (int64_t r = 0; r < rows; r++)
-      read_column (f->w, o, run, tap * c + first + r, strip + r * count + at);
+      f->w->kernels->read (panel, tap * c + first + r, o % columns, run, strip + r * count + at);
     at += run;
   }
 }
@@ -148,12 +131,18 @@ transpose_panels (void *user, size_t begin, size_t end)
   }
 }
 
+const PmtProductKernels *
+pmt_packed_back_kernels (const PmtPacked *w)
+{
+  return w->kernels->head ? pmt_product_kernels_here (PMT_PRECISION_BF16) : w->kernels;
+}
+
 void
 pmt_packed_transpose (const PmtPacked *w, int64_t taps, PmtPacked *t)
 {
   Transposing f = { w, t, taps };
   const int64_t columns = t->kernels->columns;
-  g_assert (w->kernels == t->kernels && t->n * taps == w->k && t->k == taps * w->n);
+  g_assert (t->kernels == pmt_packed_back_kernels (w) && t->n * taps == w->k && t->k == taps * w->n);
   pmt_parallel_for (NULL, (size_t) ((t->n + columns - 1) / columns), 1, transpose_panels, &f);
 }
 

@@ -30,8 +30,11 @@ size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
 /* From and to w [n, k]. A weight packed in bf16 or int8 comes back rounded. */
 void pmt_packed_fill (PmtPacked *packed, const float *w);
 void pmt_packed_read (const PmtPacked *packed, float *w);
-/* The weight of the product on the way back: from w [n, taps c] to t [c, taps n], both packed by the same kernels, with the taps of a
- * convolution in the opposite order (1 = a plain transpose). The values are w's own to the bit. */
+/* What products on the way back use: w's own kernels, and those of bf16 for int8. */
+const PmtProductKernels *pmt_packed_back_kernels (const PmtPacked *w);
+/* The weight of the product on the way back: from w [n, taps c] to t [c, taps n], packed by pmt_packed_back_kernels, with the taps of a
+ * convolution in the opposite order (1 = a plain transpose). The values are w's own to the bit (int8: rounded
+ * to bf16). */
 void pmt_packed_transpose (const PmtPacked *w, int64_t taps, PmtPacked *t);
 
 typedef struct PmtProduct {

@@ -155,10 +155,16 @@ unpack_f32 (const void *packed, int64_t n, int64_t k, float *w)
         w[c * k + i] = in[c - j];
 }
 
+static void
+read_f32 (const void *panel, int64_t k, int64_t column, int64_t count, float *to)
+{
+  memcpy (to, (const float *) panel + k * TILE_COLUMNS + column, (size_t) count * sizeof (float));
+}
+
 static const PmtProductKernels product_f32 = {
   .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_F32, .unit = 1, .value_size = sizeof (float),
   .stride = PMT_PRODUCT_STRIDE_F32 * sizeof (float),
-  .convert = convert_f32, .pack = pack_f32, .unpack = unpack_f32, .tile = tile_f32,
+  .convert = convert_f32, .pack = pack_f32, .unpack = unpack_f32, .read = read_f32, .tile = tile_f32,
 };
 #endif
 
@@ -233,9 +239,19 @@ unpack_bf16 (const void *packed, int64_t n, int64_t k, float *w)
         }
 }
 
+static void
+read_bf16 (const void *panel, int64_t k, int64_t column, int64_t count, float *to)
+{
+  const uint16_t *pairs = (const uint16_t *) panel + k / 2 * 2 * TILE_COLUMNS + 2 * column + k % 2;
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t bits = (uint32_t) pairs[2 * i] << 16;
+    memcpy (&to[i], &bits, sizeof bits);
+  }
+}
+
 static const PmtProductKernels product_bf16 = {
   .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_BF16, .unit = 2, .value_size = sizeof (uint16_t),
   .stride = PMT_PRODUCT_STRIDE_BF16 * sizeof (uint16_t),
-  .convert = convert_bf16, .pack = pack_bf16, .unpack = unpack_bf16, .tile = tile_bf16,
+  .convert = convert_bf16, .pack = pack_bf16, .unpack = unpack_bf16, .read = read_bf16, .tile = tile_bf16,
 };
 #endif

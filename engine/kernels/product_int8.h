@@ -163,9 +163,20 @@ unpack_int8 (const void *packed, int64_t n, int64_t k, float *w)
     }
 }
 
+static void
+read_int8 (const void *panel, int64_t k, int64_t column, int64_t count, float *to)
+{
+  const char *block = (const char *) panel + (size_t) (k / PMT_PRODUCT_DEPTH_INT8) * block_bytes_int8 (PMT_PRODUCT_DEPTH_INT8);
+  const int64_t at = k % PMT_PRODUCT_DEPTH_INT8;
+  const float *scale = (const float *) block + column;
+  const int8_t *in = (const int8_t *) block + INT8_HEAD + at / 4 * 4 * TILE_COLUMNS + 4 * column + at % 4;
+  for (int64_t i = 0; i < count; i++)
+    to[i] = scale[i] * in[4 * i];
+}
+
 static const PmtProductKernels product_int8 = {
   .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_INT8, .unit = 4, .value_size = 1,
   .stride = PMT_PRODUCT_STRIDE_INT8, .head = INT8_HEAD, .staged = &product_f32,
-  .convert = convert_int8, .pack = pack_int8, .unpack = unpack_int8, .tile = tile_int8,
+  .convert = convert_int8, .pack = pack_int8, .unpack = unpack_int8, .read = read_int8, .tile = tile_int8,
 };
 #endif

@@ -117,20 +117,20 @@ static size_t
 back_bytes (PmtTensor w, int64_t taps)
 {
   const PmtPacked *p = w.packed;
-  return (pmt_packed_bytes (p->kernels, p->k / taps, taps * p->n) + 63) & ~(size_t) 63;
+  return (pmt_packed_bytes (pmt_packed_back_kernels (p), p->k / taps, taps * p->n) + 63) & ~(size_t) 63;
 }
 
 size_t
 pmt_op_back_workspace (PmtTensor w, int64_t taps)
 {
-  return back_bytes (w, taps) + pmt_product_scratch (w.packed->kernels);
+  return back_bytes (w, taps) + pmt_product_scratch (pmt_packed_back_kernels (w.packed));
 }
 
 PmtOpBack
 pmt_op_back (PmtOpCall *call, PmtTensor w, int64_t taps)
 {
   const PmtPacked *p = w.packed;
-  PmtOpBack back = { { p->kernels, p->precision, p->k / taps, taps * p->n, call->workspace }, (char *) call->workspace + back_bytes (w, taps) };
+  PmtOpBack back = { { pmt_packed_back_kernels (p), p->precision, p->k / taps, taps * p->n, call->workspace }, (char *) call->workspace + back_bytes (w, taps) };
   pmt_packed_transpose (p, taps, &back.w);
   return back;
 }

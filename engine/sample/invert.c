@@ -56,6 +56,26 @@ predict (PmtRun *run, int track, const PmtInversion *v, PmtStep *step, PmtTensor
   return TRUE;
 }
 
+/* The step with the noise that the output implies, changed by the inversion's own hook: the clean latent is what that noise leaves of x. */
+static gboolean
+changed_step (PmtRun *run, const PmtInversion *v, int n, double t, PmtTensor output, PmtTensor x, GError **error)
+{
+  const PmtSchedule *schedule = run->schedule;
+  const int train = schedule->config.train_steps;
+  const PmtLevel from = pmt_level_from_abar (pmt_abar_at (schedule, MIN (t - train / n, train - 1)));
+  const PmtLevel to = pmt_level_from_abar (pmt_abar_at (schedule, t));
+  PmtTensor noise = pmt_tensor_new (&run->ctx, x.shape);
+  if (pmt_context_take_error (&run->ctx, error))
+    return FALSE;
+  if (run->ctx.dry)
+    return TRUE;
+  pmt_predict_split (schedule->config.prediction, from, output.data, x.data, 1.0, (size_t) pmt_tensor_size (x), NULL, noise.data);
+  v->noise (v->user, noise.data, (int) x.shape.dim[1], (int) x.shape.dim[2], (int) x.shape.dim[3]);
+  for (int64_t k = 0; k < pmt_tensor_size (x); k++)
+    x.data[k] = (float) (to.a * ((double) x.data[k] - from.s * (double) noise.data[k]) / from.a + to.s * (double) noise.data[k]);
+  return TRUE;
+}
+
 /* The network's output for x at t, then one step. What it needs of the step arena is given back. */
 static gboolean
 climb (PmtRun *run, int track, const PmtInversion *v, int i, int n, double t, PmtTensor x, GError **error)
@@ -64,7 +84,9 @@ climb (PmtRun *run, int track, const PmtInversion *v, int i, int n, double t, Pm
   PmtStep step = { .i = i, .n = n, .timestep = t, .sigma = run->schedule->sigma[(int) t] };
   PmtTensor output;
   gboolean ok = predict (run, track, v, &step, x, &output, error);
-  if (ok && !run->ctx.dry)
+  if (ok && v->noise)
+    ok = changed_step (run, v, n, t, output, x, error);
+  else if (ok && !run->ctx.dry)
     pmt_invert_step (run->schedule, n, t, output.data, (size_t) pmt_tensor_size (x), x.data);
   pmt_rows_clear (&step.rows);
   pmt_arena_release (run->ctx.step, mark);

@@ -11,6 +11,9 @@ typedef struct PmtInversion {
   int count;            /* how many of them are gone, from the clean end; 0 = all */
   bool guided;          /* with all that the run's methods make of a prediction (guidance …), for runs with DDIM; else the prompt's alone */
   PmtConditioning text; /* what the picture is said to show (pmt_run_encode_text); zeroed = what the track's prompt says */
+  /* May change the noise [h, w, c] that an output implies before it is used; not in a dry run. NULL = it is taken as it is. */
+  void (*noise) (void *user, float *noise, int height, int width, int channels);
+  void *user;
 } PmtInversion;
 
 /* From `clean` [1, h, w, c] (as the UNet has latents; pmt_run_encode and pmt_run_sample_moments make them) to *noised, of the same shape

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import diffusers
+import numpy as np
 import torch
+import torch.nn.functional as F
 import transformers
 from diffusers import DDIMInverseScheduler
 from make_attention_losses import GUIDANCE, HEIGHT, NEGATIVE, PROMPT, SEED, STEPS, WIDTH, Model, at_level, probed
@@ -34,6 +36,12 @@ NULL_TEXT = [
     {"name": "null-text", "iterations": 4, "rate": 0.05, "enough": 1e-5, "source": PROMPT},
     {"name": "null-text-edit", "iterations": 3, "rate": 0.02, "enough": 0.002, "source": "a house"},
 ]
+ZERO = [
+    {"name": "zero", "from": "circle", "to": "house", "amount": 2.0, "photo": False},
+    {"name": "zero-photo", "from": "blue house", "to": "green star", "amount": 0.1, "rounds": 2, "photo": True},
+]
+SENTENCES = ["a photo of a {}", "a picture of a {}", "a close-up of a {}", "a {} in the middle", "a small {}", "a large {}", "one {} on a plain background",
+             "a bright photo of the {}", "a drawing of a {}", "the {} and nothing else"]
 PLACES = {"red circle": [2, 3], "blue house": [7, 8]}
 ALL = list(range(1, 9))  # of the prompt's words
 
@@ -84,12 +92,12 @@ def moved(shape, x, y, c):
     v = (torch.arange(H) + 0.5) / H
     u, v = x + (u - x - c["right"]) / c["resize"], y + (v - y - c["down"]) / c["resize"]
     grid = torch.stack([(2 * u - 1)[None, :].expand(H, W), (2 * v - 1)[:, None].expand(H, W)], -1)
-    return torch.nn.functional.grid_sample(shape.reshape(1, 1, H, W), grid[None].float(), align_corners=False)[0, 0].flatten()
+    return F.grid_sample(shape.reshape(1, 1, H, W), grid[None].float(), align_corners=False)[0, 0].flatten()
 
 
 def look(feature, shape):
     inside = (shape.detach() > 0.5).reshape(1, 1, H, W).float()
-    inside = torch.nn.functional.interpolate(inside, size=feature.shape[-2:], mode="nearest")
+    inside = F.interpolate(inside, size=feature.shape[-2:], mode="nearest")
     return (feature * inside).sum((0, 2, 3)) / inside.sum()
 
 
@@ -252,7 +260,60 @@ def null_text(m, c):
     return z
 
 
-TOPICS = [(null_text, NULL_TEXT), (self_guidance, SELF), (universal_guidance, UNIVERSAL)]
+# ---- pix2pix-zero
+
+
+def likeness(e, bits):
+    """Sum over channels, sizes and axes of mean (e shifted e)^2. The shifts are never 0, which the authors' code allows."""
+    total = 0
+    for x in e[0]:
+        x = x[None, None]
+        while True:
+            for axis in (2, 3):
+                total = total + (x * torch.roll(x, -(1 + int(bits.random_raw()) % max(x.shape[axis] // 2, 1)), axis)).mean() ** 2
+            if x.shape[2] <= 8 or x.shape[3] < 4:
+                break
+            x = F.avg_pool2d(x, 2)
+    return total
+
+
+def even(e, c, bits):
+    for _ in range(c.get("rounds", 5)):
+        for _ in range(5):
+            with torch.enable_grad():
+                x = e.detach().requires_grad_()
+                e = e - 20 / 5 * torch.autograd.grad(likeness(x, bits), x)[0]
+        with torch.enable_grad():
+            x = e.detach().requires_grad_()
+            e = e - 20 * torch.autograd.grad(x.var() + x.mean() ** 2 - 1 - torch.log(x.var() + 1e-7), x)[0]
+    return e
+
+
+def pix2pix_zero(m, c):
+    cond = m.says(PROMPT)
+    turned = cond + sum(m.says(s.format(c["to"])) - m.says(s.format(c["from"])) for s in SENTENCES) / len(SENTENCES)
+    z, seen, bits = m.start(), [], np.random.MT19937()
+    bits._legacy_seeding(SEED)
+    if c["photo"]:
+        z = invert(m, photo_latent(m), cond, lambda e: even(e, c, bits))[-1]
+
+    def crosses(kept):
+        return {k: v for k, v in kept.items() if "attn2" in k}
+
+    def before(i, t, tracks):
+        then = {k: v.detach() for k, v in crosses(probed(m, tracks["reference"], t, cond)).items()}
+        with torch.enable_grad():
+            x = tracks["picture"].detach().requires_grad_()
+            loss = sum((v - then[k]).square().sum((1, 2)).mean() for k, v in crosses(probed(m, x, t, turned)).items())
+            tracks["picture"] = (x - c["amount"] * torch.autograd.grad(loss, x)[0]).detach()
+        seen.append(float(loss.detach()))
+
+    made = run(m, {"picture": z, "reference": z.clone()}, before=before, context={"picture": turned})["picture"]
+    print(c["name"], [round(v, 4) for v in seen])
+    return made
+
+
+TOPICS = [(pix2pix_zero, ZERO), (null_text, NULL_TEXT), (self_guidance, SELF), (universal_guidance, UNIVERSAL)]
 
 
 def main():

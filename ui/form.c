@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/form.h"
 
+#include "ui/completion.h"
 #include "ui/weight.h"
 
 #define WEIGHT_STEP 0.1
 #define PMT_PROMPT_TEXT "pmt-prompt-text"
+#define PMT_PROMPT_HEAD "pmt-prompt-head"
 
 GtkWidget *
 pmt_form_new (void)
@@ -116,7 +118,7 @@ line_height (GtkWidget *text)
 GtkWidget *
 pmt_prompt_new (GObject *object, const char *property, const char *label, int lines)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3), *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
   GtkWidget *name = gtk_label_new_with_mnemonic (label);
   GtkWidget *scroll = gtk_scrolled_window_new (NULL, NULL);
   GtkWidget *text = gtk_text_view_new ();
@@ -127,6 +129,7 @@ pmt_prompt_new (GObject *object, const char *property, const char *label, int li
   gtk_text_view_set_right_margin (GTK_TEXT_VIEW (text), 6);
   gtk_text_view_set_top_margin (GTK_TEXT_VIEW (text), 4);
   gtk_text_view_set_bottom_margin (GTK_TEXT_VIEW (text), 4);
+  pmt_completion_attach (text); /* before our keys: an open list takes Return and Escape */
   g_signal_connect (text, "key-press-event", G_CALLBACK (on_key), NULL);
   g_object_bind_property (object, property, gtk_text_view_get_buffer (GTK_TEXT_VIEW (text)), "text",
                           G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
@@ -137,9 +140,11 @@ pmt_prompt_new (GObject *object, const char *property, const char *label, int li
   gtk_scrolled_window_set_shadow_type (GTK_SCROLLED_WINDOW (scroll), GTK_SHADOW_IN);
   gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroll), lines * line_height (text) + 8);
   gtk_container_add (GTK_CONTAINER (scroll), text);
-  gtk_box_pack_start (GTK_BOX (box), name, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (head), name, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), head, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), scroll, TRUE, TRUE, 0);
   g_object_set_data (G_OBJECT (box), PMT_PROMPT_TEXT, text);
+  g_object_set_data (G_OBJECT (box), PMT_PROMPT_HEAD, head);
   gtk_widget_show_all (box);
   return box;
 }
@@ -148,4 +153,10 @@ GtkWidget *
 pmt_prompt_text (GtkWidget *prompt)
 {
   return g_object_get_data (G_OBJECT (prompt), PMT_PROMPT_TEXT);
+}
+
+void
+pmt_prompt_add (GtkWidget *prompt, GtkWidget *widget)
+{
+  gtk_box_pack_end (GTK_BOX (g_object_get_data (G_OBJECT (prompt), PMT_PROMPT_HEAD)), widget, FALSE, FALSE, 0);
 }

@@ -19,7 +19,9 @@ GtkWidget *pmt_fold_new (const char *label, GtkWidget *content, gboolean open);
 GtkWidget *pmt_scroll_new (GtkWidget *content, int rest);
 
 /* A label above a text field of `lines` lines for property, a string. Tab leaves it, Ctrl+Return is the dialog's default button,
- * Ctrl+Up and Ctrl+Down change the weight of the words at the cursor (weight.h). */
+ * Ctrl+Up and Ctrl+Down change the weight of the words at the cursor (weight.h). Names are completed once they are known (completion.h). */
 GtkWidget *pmt_prompt_new (GObject *object, const char *property, const char *label, int lines);
 /* The text field itself, to give it the focus. */
 GtkWidget *pmt_prompt_text (GtkWidget *prompt);
+/* Puts a widget at the end of the line above the text. */
+void pmt_prompt_add (GtkWidget *prompt, GtkWidget *widget);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/job/private.h"
-#include "engine/weights/library.h"
+#include "engine/job/prompt-names.h"
 
 #define DEEPEST 8
 #define MOST_FILES 100000
@@ -46,39 +46,11 @@ search (Search *s, const char *folder, int depth)
   }
 }
 
-/* The library's folders, where each kind has a folder that programs call differently. A list that cannot be read is told by who lists it. */
-static void
-add_library (GPtrArray *all, gboolean hypernetwork)
-{
-  static const char *const loras[] = { "loras", "lora", "Lora", "LyCORIS", NULL }, *const hypernetworks[] = { "hypernetworks", NULL };
-  g_autoptr (GPtrArray) folders = pmt_library_folders (NULL);
-
-  for (guint i = 0; folders && i < folders->len; i++) {
-    const PmtLibraryFolder *folder = folders->pdata[i];
-    for (const char *const *name = hypernetwork ? hypernetworks : loras; folder->used && *name; name++)
-      g_ptr_array_add (all, g_build_filename (folder->path, *name, NULL));
-  }
-}
-
-static char **
-folders_of (const PmtJob *job, gboolean hypernetwork)
-{
-  const char *kind = hypernetwork ? "hypernetworks" : "loras";
-  GPtrArray *all = g_ptr_array_new ();
-
-  for (char **folder = job->extras.lora_folders; folder && *folder; folder++)
-    g_ptr_array_add (all, g_strdup (*folder));
-  g_ptr_array_add (all, g_build_filename (g_get_user_data_dir (), "pentimento", kind, NULL));
-  add_library (all, hypernetwork);
-  g_ptr_array_add (all, NULL);
-  return (char **) g_ptr_array_free (all, FALSE);
-}
-
 /* The file that a tag means; newly allocated. */
 static char *
 find_file (const PmtJob *job, const PmtPromptTag *tag, GError **error)
 {
-  g_auto (GStrv) folders = folders_of (job, tag->hypernetwork);
+  g_auto (GStrv) folders = pmt_names_folders (tag->hypernetwork ? PMT_NAMES_HYPERNETWORKS : PMT_NAMES_LORAS, job->extras.lora_folders);
   Search s = { .name = tag->name, .found = g_ptr_array_new_with_free_func (g_free), .other = g_ptr_array_new_with_free_func (g_free) };
   const char *kind = tag->hypernetwork ? "hypernet" : "lora";
   char *path = NULL;

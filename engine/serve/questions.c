@@ -5,10 +5,15 @@
 
 #include "engine/base/datadir.h"
 #include "engine/image/preprocess.h"
+#include "engine/job/prompt-names.h"
 #include "engine/job/tokens.h"
 #include "engine/sample/lists.h"
 #include "engine/weights/model.h"
 #include "pentimento/protocol.h"
+
+/* So many, and of so many bytes, that they fit into one line whatever JSON makes of them. */
+#define MOST_NAMES 2000
+#define MOST_NAMES_BYTES (PMT_PROTOCOL_MAX_LINE / 8)
 
 typedef struct Question {
   PmtConnection *connection;
@@ -154,6 +159,40 @@ answer_models (const Question *question, PmtModelCache *cache, GError **error)
   return TRUE;
 }
 
+/* Names for the prompt, of files in the folders of models. */
+static gboolean
+answer_names (const Question *question, PmtModelCache *cache, GError **error)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  JsonArray *array;
+  PmtMessage *answer;
+  PmtNameKind kind;
+  const char *id;
+  gsize size = 0;
+
+  if (!pmt_message_string (question->message->header, "kind", "", &id, error))
+    return FALSE;
+  if (!pmt_names_parse (id, &kind)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "There are no names of the kind '%s'; ask for loras, hypernetworks or embeddings.", id);
+    return FALSE;
+  }
+  names = pmt_names_list (kind, MOST_NAMES);
+  answer = pmt_message_new ("names", question->message->id);
+  array = json_array_new ();
+  for (guint i = 0; i < names->len && size < MOST_NAMES_BYTES; i++) {
+    const PmtName *name = names->pdata[i];
+    JsonObject *entry = json_object_new ();
+    json_object_set_string_member (entry, "name", name->name);
+    json_object_set_string_member (entry, "path", name->path);
+    json_array_add_object_element (array, entry);
+    size += strlen (name->name) + strlen (name->path);
+  }
+  json_object_set_string_member (answer->header, "kind", id);
+  json_object_set_array_member (answer->header, "names", array);
+  pmt_connection_send (question->connection, answer);
+  return TRUE;
+}
+
 static gboolean
 answer_list (const Question *question, PmtModelCache *cache, GError **error)
 {
@@ -218,6 +257,7 @@ static const struct {
   { "estimate", answer_estimate },
   { "tokens", answer_tokens },
   { "models", answer_models },
+  { "names", answer_names },
   { "methods", answer_list },
   { "samplers", answer_list },
   { "preprocessors", answer_list },

@@ -113,7 +113,8 @@ shot (GtkWidget *window, const char *name)
 
   if (!path)
     return;
-  settle ();
+  for (gint64 end = g_get_monotonic_time () + 300000; g_get_monotonic_time () < end; g_usleep (10000))
+    settle (); /* until it is laid out */
   surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, gtk_widget_get_allocated_width (window), gtk_widget_get_allocated_height (window));
   cairo = cairo_create (surface);
   gtk_widget_draw (window, cairo);

@@ -21,6 +21,8 @@
  *   keep       {}                     the job of this id finishes the evaluation under way, decodes its estimate and makes no further
  *                                     variants; that result's recipe has "stop-after", which makes the same picture again
  *   models | methods | samplers | preprocessors {}    answers of the same type
+ *   names      {kind: "loras"|"hypernetworks"|"embeddings"}   what the folders of models have for prompts; answers names {kind,
+ *                                     names: [{name, path}], sorted, at most 2000}
  *   preprocess {preprocess: "ID" or "ID:key=value,…"}   makes a control picture of the blob "image" of this id (some look at a blob "mask"
  *                                     too); answers preprocess {width, height, channels: 4, dtype: "f32"} + payload of the same size,
  *                                     transparent where an inpainting ControlNet is to see nothing

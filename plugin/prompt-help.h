@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the engine knows for a prompt that is being typed: how many tokens it has (ui/token-counter.h) and the names that it can say
+ * (ui/completion.h). Asking also starts the engine while the user still types. Without an engine there is neither, and typing goes on: the
+ * job itself will say what is wrong. */
+#pragma once
+
+#include <gtk/gtk.h>
+
+typedef struct PmtPromptHelp PmtPromptHelp;
+
+/* config has "model" and "embeddings". */
+PmtPromptHelp *pmt_prompt_help_new (GObject *config);
+/* NULL is fine. Call it while the prompts still are. */
+void pmt_prompt_help_free (PmtPromptHelp *help);
+/* For a pmt_prompt_new; at most PMT_PROMPTS. */
+#define PMT_PROMPTS 2
+void pmt_prompt_help_add (PmtPromptHelp *help, GtkWidget *prompt);
+
+/* Writes the files of the learned words that the prompts say into "embeddings"; other files there stay. */
+void pmt_prompt_help_settle (PmtPromptHelp *help);

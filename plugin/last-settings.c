@@ -6,6 +6,9 @@
 
 #include "plugin/error.h"
 
+/* After the last change, in milliseconds. */
+#define WAIT_MS 700
+
 static char *
 settings_path (GimpProcedureConfig *config)
 {
@@ -26,12 +29,51 @@ pmt_last_settings_load (GimpProcedureConfig *config)
     gimp_config_deserialize_string (GIMP_CONFIG (config), text, (int) length, NULL, NULL);
 }
 
+static gboolean
+is_to_forget (GimpProcedureConfig *config)
+{
+  gboolean forget = FALSE;
+
+  g_object_get (config, "forget-prompts", &forget, NULL);
+  return forget;
+}
+
+static void
+blank (GObject *config)
+{
+  static const char *const written[] = { "prompt", "negative-prompt", "instruction", "boxes", "embeddings" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (written); i++)
+    if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), written[i]))
+      g_object_set (config, written[i], "", NULL);
+}
+
+void
+pmt_last_settings_forget (GimpProcedureConfig *config)
+{
+  if (is_to_forget (config))
+    blank (G_OBJECT (config));
+}
+
+/* Newly allocated. */
+static char *
+text_of (GimpProcedureConfig *config)
+{
+  g_autoptr (GObject) copy = NULL;
+
+  if (!is_to_forget (config))
+    return gimp_config_serialize_to_string (GIMP_CONFIG (config), NULL);
+  copy = G_OBJECT (gimp_config_duplicate (GIMP_CONFIG (config)));
+  blank (copy);
+  return gimp_config_serialize_to_string (GIMP_CONFIG (copy), NULL);
+}
+
 gboolean
 pmt_last_settings_save (GimpProcedureConfig *config, GError **error)
 {
   g_autofree char *path = settings_path (config);
   g_autofree char *folder = g_path_get_dirname (path);
-  g_autofree char *text = gimp_config_serialize_to_string (GIMP_CONFIG (config), NULL);
+  g_autofree char *text = text_of (config);
   g_autoptr (GError) problem = NULL;
 
   g_mkdir_with_parents (folder, 0700);
@@ -40,4 +82,60 @@ pmt_last_settings_save (GimpProcedureConfig *config, GError **error)
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The prompt cannot be kept in %s (%s): check who may write there."), path,
                problem ? problem->message : "");
   return FALSE;
+}
+
+/* ---- while they change ---- */
+
+struct PmtLastSettings {
+  GimpProcedureConfig *config;
+  guint timer;
+};
+
+static gboolean
+on_timer (gpointer user)
+{
+  PmtLastSettings *watch = user;
+
+  watch->timer = 0;
+  pmt_last_settings_save (watch->config, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_notify (GObject *config, GParamSpec *spec, PmtLastSettings *watch)
+{
+  g_clear_handle_id (&watch->timer, g_source_remove);
+  watch->timer = g_timeout_add (WAIT_MS, on_timer, watch);
+}
+
+PmtLastSettings *
+pmt_last_settings_watch (GimpProcedureConfig *config)
+{
+  PmtLastSettings *watch = g_new0 (PmtLastSettings, 1);
+
+  watch->config = g_object_ref (config);
+  g_signal_connect (config, "notify", G_CALLBACK (on_notify), watch);
+  return watch;
+}
+
+void
+pmt_last_settings_free (PmtLastSettings *watch)
+{
+  if (!watch)
+    return;
+  g_signal_handlers_disconnect_by_data (watch->config, watch);
+  if (watch->timer) {
+    g_source_remove (watch->timer);
+    pmt_last_settings_save (watch->config, NULL);
+  }
+  g_object_unref (watch->config);
+  g_free (watch);
+}
+
+void
+pmt_last_settings_add_argument (GimpProcedure *procedure)
+{
+  gimp_procedure_add_boolean_aux_argument (procedure, "forget-prompts", _("Do not _keep prompts"),
+                                           _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"), FALSE,
+                                           G_PARAM_READWRITE);
 }

@@ -9,9 +9,11 @@
 #include "plugin/error.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
+#include "plugin/prompt-help.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/job-bar.h"
+#include "ui/seed-row.h"
 
 /* Pixels that title, job bar and buttons take at most. */
 #define BELOW_SETTINGS 260
@@ -21,6 +23,8 @@ struct PmtPaintDialog {
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
   PmtEngineList *samplers, *preprocessors;
+  PmtPromptHelp *help;
+  PmtLastSettings *last;
   GimpProcedureConfig *config;
   GimpImage *image;
   GimpDrawable **drawables;
@@ -60,6 +64,16 @@ wants_conversion (PmtPaintDialog *self)
   return convert;
 }
 
+/* For the lock: the first picture's seed, which is the recipe's. */
+static void
+keep_seed (PmtPaintDialog *self)
+{
+  GPtrArray *results = pmt_job_results (self->job);
+
+  if (results->len > 0)
+    g_object_set (self->config, "last-seed", (int) ((const PmtResult *) g_ptr_array_index (results, 0))->seed, NULL);
+}
+
 static void
 on_finished (gpointer user, const GError *failure)
 {
@@ -67,6 +81,8 @@ on_finished (gpointer user, const GError *failure)
   g_autoptr (GError) error = failure ? g_error_copy (failure) : NULL;
   g_autoptr (GPtrArray) notes = g_ptr_array_ref (pmt_job_notes (self->job));
 
+  if (!error)
+    keep_seed (self);
   if (!error)
     self->layers = pmt_deliver (self->image, pmt_job_layer (self->job), pmt_job_results (self->job), pmt_job_inputs (self->job), wants_conversion (self), &error);
   end_job (self);
@@ -85,6 +101,7 @@ start_job (PmtPaintDialog *self)
   const PmtJobHandlers handlers = { on_progress, on_finished };
   g_autoptr (GError) error = NULL;
 
+  pmt_prompt_help_settle (self->help);
   /* Before any work: a crash or Cancel must not cost the prompt. */
   if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
     self->job = pmt_job_start (self->image, self->drawables, self->config, &handlers, self, &error);
@@ -198,8 +215,7 @@ pmt_paint_dialog_add_seed (PmtPaintDialog *self, GtkWidget *form)
 {
   GObject *config = G_OBJECT (self->config);
 
-  pmt_form_add (form, _("See_d"), pmt_number_new (config, "seed", -1, G_MAXINT, 1, 0, _("random")),
-                _("The same seed gives the same picture again"));
+  pmt_form_add (form, _("See_d"), pmt_seed_row_new (config, "seed", "last-seed"), _("The same seed gives the same picture again"));
   pmt_form_add (form, _("_Variants"), pmt_number_new (config, "variants", 1, 64, 1, 0, NULL), _("How many pictures to paint"));
 }
 
@@ -208,20 +224,25 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
 {
   GObject *config = G_OBJECT (self->config);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
+  GtkWidget *negative_prompt = pmt_prompt_new (config, "negative-prompt", _("What the picture should not sho_w"), 2);
   g_autofree char *negative = NULL;
+  GtkWidget *keep;
 
   g_object_get (config, "negative-prompt", &negative, NULL);
   gtk_box_pack_start (GTK_BOX (box), prompt, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box),
-                      pmt_fold_new (_("_Negative prompt"), pmt_prompt_new (config, "negative-prompt", _("What the picture should not sho_w"), 2),
-                                    negative && negative[0]),
-                      FALSE, FALSE, 0);
+                      pmt_fold_new (_("_Negative prompt"), negative_prompt, negative && negative[0]), FALSE, FALSE, 0);
+  pmt_prompt_help_add (self->help, prompt);
+  pmt_prompt_help_add (self->help, negative_prompt);
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
   if (gimp_image_get_base_type (self->image) == GIMP_INDEXED)
     gtk_box_pack_start (GTK_BOX (box),
                         pmt_check_new (config, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("Its colour table cannot hold new colours; one undo brings it back")),
                         FALSE, FALSE, 0);
+  keep = pmt_check_new (config, "forget-prompts", _("Do not _keep prompts"),
+                        _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"));
+  gtk_grid_attach_next_to (GTK_GRID (advanced), keep, NULL, GTK_POS_BOTTOM, 2, 1);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;
@@ -252,9 +273,11 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
 
   pmt_last_settings_load (config);
   fill_in_strings (config);
+  self.last = pmt_last_settings_watch (config);
   dialog = gimp_procedure_dialog_new (procedure, config, _(form->title));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Generate"));
   self.dialog = GTK_DIALOG (dialog);
+  self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
   content = gtk_dialog_get_content_area (self.dialog);
@@ -268,6 +291,9 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
 
   gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
   g_clear_pointer (&self.job, pmt_job_free);
+  g_clear_pointer (&self.last, pmt_last_settings_free);
+  pmt_last_settings_forget (config);
+  g_clear_pointer (&self.help, pmt_prompt_help_free);
   g_clear_pointer (&self.samplers, pmt_engine_list_free);
   g_clear_pointer (&self.preprocessors, pmt_engine_list_free);
   gtk_widget_destroy (dialog);

@@ -6,8 +6,10 @@
 #include <libgimp/gimpui.h>
 
 #include "plugin/deliver.h"
+#include "plugin/embeddings.h"
 #include "plugin/error.h"
 #include "plugin/job.h"
+#include "plugin/last-settings.h"
 
 typedef struct Run {
   GMainLoop *loop;
@@ -141,6 +143,9 @@ pmt_procedure_add_sampling (GimpProcedure *procedure)
                                       G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "seed", _("See_d"), _("The same seed gives the same picture; -1: another one each time"), -1,
                                    G_MAXINT, -1, G_PARAM_READWRITE);
+  /* no argument: what the dialog remembers */
+  gimp_procedure_add_int_aux_argument (procedure, "last-seed", _("Last seed"), _("The seed that the last run took; -1: none yet"), -1, G_MAXINT, -1,
+                                       G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,
                                    G_PARAM_READWRITE);
 }
@@ -179,6 +184,8 @@ pmt_procedure_add_result (GimpProcedure *procedure)
                                       G_PARAM_READWRITE);
   gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
+  pmt_embeddings_add_argument (procedure);
+  pmt_last_settings_add_argument (procedure);
   pmt_procedure_add_layers (procedure);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pentimento/protocol.h"
+#include "plugin/embeddings.h"
 #include "plugin/error.h"
 
 /* Longest part of the prompt in a layer's name, in characters. */
@@ -163,13 +164,14 @@ has_argument (GimpProcedureConfig *config, const char *name)
 JsonObject *
 pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
 {
-  g_autofree char *methods_text = NULL;
+  g_autofree char *methods_text = NULL, *embeddings_text = NULL;
   g_autoptr (GError) problem = NULL;
   JsonObject *recipe;
-  JsonArray *methods;
+  JsonArray *methods, *embeddings;
   int seed = -1, steps = 0, variants = 1;
 
-  g_object_get (config, "seed", &seed, "steps", &steps, "variants", &variants, "methods", &methods_text, NULL);
+  g_object_get (config, "seed", &seed, "steps", &steps, "variants", &variants, "methods", &methods_text, "embeddings",
+                &embeddings_text, NULL);
   methods = pmt_recipe_parse_methods (methods_text, &problem);
   if (problem) {
     g_propagate_error (error, g_steal_pointer (&problem));
@@ -193,6 +195,9 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
     json_object_set_int_member (recipe, "steps", steps);
   if (methods)
     json_object_set_array_member (recipe, "methods", methods);
+  embeddings = pmt_embeddings_to_json (embeddings_text);
+  if (embeddings)
+    json_object_set_array_member (recipe, "embeddings", embeddings);
   if (has_argument (config, "context"))
     json_object_set_object_member (recipe, "region", region_from_config (config));
   return recipe;

@@ -98,6 +98,16 @@ insertion (PmtCompletionKind kind, const char *name)
   return openings[kind] ? g_strconcat (openings[kind], name, ":1>", NULL) : g_strdup (name);
 }
 
+/* Some themes show the chosen row only in a list that has the focus, which stays with the text. */
+static void
+show_choice (GtkWidget *row)
+{
+  g_autoptr (GtkCssProvider) style = gtk_css_provider_new ();
+
+  gtk_css_provider_load_from_data (style, "row { padding: 3px 6px; } row:selected { background: alpha(currentColor, 0.25); }", -1, NULL);
+  gtk_style_context_add_provider (gtk_widget_get_style_context (row), GTK_STYLE_PROVIDER (style), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+}
+
 static void
 add_row (Completion *completion, PmtCompletionKind kind, const char *name)
 {
@@ -109,6 +119,7 @@ add_row (Completion *completion, PmtCompletionKind kind, const char *name)
   gtk_label_set_width_chars (GTK_LABEL (label), 24);
   gtk_label_set_max_width_chars (GTK_LABEL (label), 40);
   gtk_widget_set_can_focus (row, FALSE);
+  show_choice (row);
   gtk_container_add (GTK_CONTAINER (row), label);
   g_object_set_data_full (G_OBJECT (row), "pmt-name", g_strdup (name), g_free);
   g_object_set_data_full (G_OBJECT (row), "pmt-insertion", insertion (kind, name), g_free);

@@ -19,6 +19,15 @@ pmt_form_new (void)
   return form;
 }
 
+/* A row of fields gets the focus in its first one. */
+static GtkWidget *
+first_field (GtkWidget *field)
+{
+  g_autoptr (GList) children = GTK_IS_BOX (field) ? gtk_container_get_children (GTK_CONTAINER (field)) : NULL;
+
+  return children ? children->data : field;
+}
+
 void
 pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const char *tip)
 {
@@ -28,7 +37,7 @@ pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const char *
   while (gtk_grid_get_child_at (GTK_GRID (form), 0, row))
     row++;
   gtk_label_set_xalign (GTK_LABEL (name), 0);
-  gtk_label_set_mnemonic_widget (GTK_LABEL (name), field);
+  gtk_label_set_mnemonic_widget (GTK_LABEL (name), first_field (field));
   gtk_widget_set_tooltip_text (name, tip);
   gtk_widget_set_tooltip_text (field, tip);
   gtk_widget_set_hexpand (field, TRUE);

@@ -95,6 +95,46 @@ def case_generate(s, tap):
     tap.check("another takes the first", s.layers() == before, s.layers())
 
 
+def case_completion(s, tap):
+    """Names out of the folders of models, and how long the prompt is."""
+    before = s.layers()
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+p", "ctrl+a")
+    s.gimp.type(dialog, "the sun, my-cat <lora:pi")
+    wait_for("names of embeddings", lambda: '"kind": "embeddings"' in (s.fake / "log").read_text(), 20)
+    time.sleep(0.7)
+    s.gimp.type(dialog, "x")
+    s.gimp.shot("generate-completion", dialog)
+    s.gimp.keys(dialog, "Escape")
+    tap.check("Escape closes the list and not the dialog", bool(s.gimp.windows(TITLE)))
+    s.gimp.keys(dialog, "ctrl+space", "Return")
+    s.gimp.shot("generate-counter", dialog)
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone(TITLE)
+    wait_for("new layer", lambda: s.layers() != before, 20)
+    job = s.sent()
+    tap.check("the LoRA's name is completed", job["prompt"] == "the sun, my-cat <lora:pixel-art:1>", job)
+    tap.check("a learned word that the prompt says goes along", job.get("embeddings") == [{"path": "/fake/my-cat.safetensors", "word": "my-cat"}], job)
+    s.undo()
+
+
+def case_seed(s, tap):
+    """The seed that was used last is shown and can be kept."""
+    seeds = []
+    for keys in ((), ("alt+d", "Tab", "Tab", "space"), (), ("alt+d", "ctrl+a", "4", "2", "Tab"), ("alt+d", "ctrl+a", "BackSpace", "Tab")):
+        before = s.layers()
+        dialog = s.open()
+        s.gimp.keys(dialog, *keys)
+        s.gimp.shot(f"generate-seed-{len(seeds)}", dialog)
+        s.gimp.keys(dialog, "alt+g")
+        s.gimp.gone(TITLE)
+        wait_for("new layer", lambda: s.layers() != before, 20)
+        seeds.append(s.sent()["seed"])
+        s.undo()
+    tap.check("locked, the last seed is taken again and again", seeds[0] == seeds[1] == seeds[2], seeds)
+    tap.check("a number that is typed is taken, and an empty field is another by chance", seeds[3] == 42 and seeds[4] not in seeds[:4], seeds)
+
+
 def case_boxes(s, tap):
     """Boxes by keyboard alone. The section is open, since closed paths were on the last time; from the check button below it the focus
     goes back over the buttons to the picture."""
@@ -139,7 +179,7 @@ def main():
                     " (gimp-path-bezier-stroke-new-ellipse path 300 70 40 40 0))")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = Pictures(gimp, fake)
-        for case in (case_opens, case_stop, case_generate, case_weights, case_boxes):
+        for case in (case_opens, case_stop, case_generate, case_weights, case_completion, case_seed, case_boxes):
             tap.run(case, session)
     tap.end()
 

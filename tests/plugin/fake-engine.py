@@ -97,6 +97,9 @@ class Client:
         elif kind == "tokens":
             words = message["prompt"].split()
             self.send({"type": kind, "id": number, "count": len(words), "limit": 16, "chunks": max(1, -(-len(words) // 16)), "cut": 0})
+        elif kind == "names":
+            names = {"loras": ["ink-drawing", "pixel-art"], "embeddings": ["my-cat"]}.get(message["kind"], [])
+            self.send({"type": kind, "id": number, "kind": message["kind"], "names": [{"name": name, "path": f"/fake/{name}.safetensors"} for name in names]})
         elif kind == "blob":
             self.blobs[message["name"]] = (message, payload)
         elif kind == "estimate":

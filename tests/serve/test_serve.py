@@ -249,6 +249,38 @@ def test_lists_and_tokens(program):
         assert wrong["type"] == "error" and "long-prompts" in wrong["message"], wrong
 
 
+def test_names(program):
+    """What the folders of models have for prompts, whatever lies in them."""
+    with tempfile.TemporaryDirectory(prefix="pmt-names-") as home:
+        os.environ["XDG_DATA_HOME"] = home
+        os.environ["XDG_CONFIG_HOME"] = home
+        own = Path(home, "pentimento")
+        for path in ("loras/ink.safetensors", "models/loras/deep/er/pixel art.gguf", "models/loras/ink.safetensors", "loras/a<b.safetensors",
+                     "loras/a:b.safetensors", "loras/.hidden.safetensors", "loras/readme.txt", "loras/old.ckpt", "loras/.safetensors",
+                     "models/embeddings/my-cat.safetensors", "hypernetworks/net.safetensors", "loras/" + "x" * 230 + ".safetensors"):
+            Path(own, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(own, path).write_bytes(b"never opened")
+        os.makedirs(os.path.join(os.fsencode(own), b"loras", b"\xff\xfe"))
+        Path(os.fsdecode(os.path.join(os.fsencode(own), b"loras", b"\xff.safetensors"))).write_bytes(b"")
+        os.symlink(own / "loras", own / "loras" / "around")
+        with Engine(program) as engine:
+            client = engine.client()
+            loras = client.ask({"type": "names", "id": 1, "kind": "loras"})
+            assert loras["type"] == "names" and loras["kind"] == "loras", loras
+            assert [entry["name"] for entry in loras["names"]] == ["ink", "pixel art"], loras
+            assert loras["names"][0]["path"] == str(own / "loras" / "ink.safetensors"), loras
+            assert [e["name"] for e in client.ask({"type": "names", "id": 2, "kind": "embeddings"})["names"]] == ["my-cat"]
+            assert [e["name"] for e in client.ask({"type": "names", "id": 3, "kind": "hypernetworks"})["names"]] == ["net"]
+            for number in range(3000):
+                Path(own, "loras", f"{number:04}{'n' * 100}.safetensors").write_bytes(b"")
+            many = client.ask({"type": "names", "id": 4, "kind": "loras"})["names"]
+            assert 100 < len(many) <= 2000, len(many)
+            for kind in ("", "models", 7, None, ["loras"]):
+                wrong = client.ask({"type": "names", "id": 5, "kind": kind})
+                assert wrong["type"] == "error" and wrong["code"] == "input", wrong
+        del os.environ["XDG_DATA_HOME"], os.environ["XDG_CONFIG_HOME"]
+
+
 def test_preprocess(program):
     """A control picture of the blobs that were sent for it, which are used up then."""
     with Engine(program) as engine:

@@ -122,7 +122,7 @@ check_gradient (Sample *s, const PmtPacked *packed, PmtPrecision precision)
   for (int64_t i = 0; i < n; i++)
     top = MAX (top, fabs (plain[i]));
   for (int64_t i = 0; i < n; i++) {
-    g_assert_cmpfloat (fabs (plain[i] - got[i]), <=, (precision == PMT_PRECISION_INT8 ? 2e-3 : 3e-6) * top); /* int8 goes back in bf16 */
+    g_assert_cmpfloat (fabs (plain[i] - got[i]), <=, (precision == PMT_PRECISION_INT8 ? 6e-3 : 3e-6) * top); /* int8 goes back in bf16 */
     g_assert_cmpfloat (got[i], ==, again[i]);
   }
   g_free (plain);

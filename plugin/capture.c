@@ -8,6 +8,11 @@
 
 #include "plugin/error.h"
 
+/* Pixels of a canvas from which on it matters that only a part of it is needed. */
+#define LARGE 4e6
+/* By how much a value may lie outside of 0..1 unseen; conversion of colours does as much by rounding. */
+#define UNSEEN 0.01f
+
 GimpLayer *
 pmt_capture_active_layer (GimpImage *image, GimpDrawable **drawables)
 {
@@ -155,19 +160,57 @@ hide_all (GimpItem **items, gboolean (*hidden) (GimpItem *item, gpointer user), 
   }
 }
 
+static void
+fail_visible (GError **error)
+{
+  g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the visible picture: take the active layer as source instead."));
+}
+
 /* The projection, by way of a layer that is never inserted. */
 static gboolean
-read_visible (GimpImage *image, const PmtRect *box, float *pixels, GError **error)
+read_projection (GimpImage *image, const PmtRect *box, float *pixels, GError **error)
 {
   GimpLayer *seen = gimp_layer_new_from_visible (image, image, NULL);
 
   if (!seen) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the visible picture: take the active layer as source instead."));
+    fail_visible (error);
     return FALSE;
   }
   read_drawable (GIMP_DRAWABLE (seen), 0, 0, box, "R'G'B'A float", pixels);
   gimp_item_delete (GIMP_ITEM (seen));
   return TRUE;
+}
+
+/* GIMP puts the whole canvas together for the layer above, a gigabyte at 10000×10000. A copy of the image, which shares the layers'
+ * memory, with a canvas of the box's size costs the box. Takes the copy. */
+static gboolean
+read_part (GimpImage *copy, const PmtRect *box, float *pixels, GError **error)
+{
+  const PmtRect all = { 0, 0, box->width, box->height };
+  gboolean good = gimp_image_resize (copy, box->width, box->height, -box->x, -box->y);
+
+  if (good)
+    good = read_projection (copy, &all, pixels, error);
+  else
+    fail_visible (error);
+  gimp_image_delete (copy);
+  return good;
+}
+
+static gboolean
+read_visible (GimpImage *image, const PmtRect *box, float *pixels, GError **error)
+{
+  const double canvas = (double) gimp_image_get_width (image) * gimp_image_get_height (image);
+  GimpImage *copy;
+
+  if (canvas < LARGE || canvas < 4.0 * box->width * box->height)
+    return read_projection (image, box, pixels, error);
+  copy = gimp_image_duplicate (image);
+  if (!copy) {
+    fail_visible (error);
+    return FALSE;
+  }
+  return read_part (copy, box, pixels, error);
 }
 
 GBytes *
@@ -178,7 +221,7 @@ pmt_capture_without (GimpImage *image, gboolean (*hidden) (GimpItem *item, gpoin
   GBytes *picture;
 
   if (!copy) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the visible picture: take the active layer as source instead."));
+    fail_visible (error);
     return NULL;
   }
   hide_all ((GimpItem **) layers, hidden, user);
@@ -187,18 +230,62 @@ pmt_capture_without (GimpImage *image, gboolean (*hidden) (GimpItem *item, gpoin
   return picture;
 }
 
+/* As GIMP has them, values outside 0..1 too; malloc. NULL + error. */
+static float *
+read_picture (GimpImage *image, GimpLayer *layer, const PmtRect *box, GError **error)
+{
+  float *pixels = pixels_new (box, 4, error);
+
+  if (pixels && !(layer ? read_layer (layer, box, pixels, error) : read_visible (image, box, pixels, error))) {
+    free (pixels);
+    return NULL;
+  }
+  return pixels;
+}
+
+/* Integers end at white, and without a profile the colours are sRGB's. */
+static gboolean
+can_clip (GimpImage *image)
+{
+  g_autoptr (GimpColorProfile) profile = gimp_image_get_color_profile (image);
+
+  switch (gimp_image_get_precision (image)) {
+    case GIMP_PRECISION_HALF_LINEAR:
+    case GIMP_PRECISION_HALF_NON_LINEAR:
+    case GIMP_PRECISION_HALF_PERCEPTUAL:
+    case GIMP_PRECISION_FLOAT_LINEAR:
+    case GIMP_PRECISION_FLOAT_NON_LINEAR:
+    case GIMP_PRECISION_FLOAT_PERCEPTUAL:
+    case GIMP_PRECISION_DOUBLE_LINEAR:
+    case GIMP_PRECISION_DOUBLE_NON_LINEAR:
+    case GIMP_PRECISION_DOUBLE_PERCEPTUAL:
+      return TRUE;
+    default:
+      return profile != NULL;
+  }
+}
+
+gboolean
+pmt_capture_clips (GimpImage *image, GimpLayer *layer, const PmtRect *box)
+{
+  gsize n = (gsize) box->width * (gsize) box->height * 4;
+  float *pixels = can_clip (image) ? read_picture (image, layer, box, NULL) : NULL;
+  gboolean clips = FALSE;
+
+  for (gsize i = 0; pixels && i < n && !clips; i++)
+    clips = i % 4 != 3 && pixels[i - i % 4 + 3] > 0 && (pixels[i] > 1 + UNSEEN || pixels[i] < -UNSEEN);
+  free (pixels);
+  return clips;
+}
+
 GBytes *
 pmt_capture_picture (GimpImage *image, GimpLayer *layer, const PmtRect *box, GError **error)
 {
   gsize n = (gsize) box->width * (gsize) box->height * 4;
-  float *pixels = pixels_new (box, 4, error);
+  float *pixels = read_picture (image, layer, box, error);
 
   if (!pixels)
     return NULL;
-  if (!(layer ? read_layer (layer, box, pixels, error) : read_visible (image, box, pixels, error))) {
-    free (pixels);
-    return NULL;
-  }
   for (gsize i = 0; i < n; i++)
     pixels[i] = on_grid (clipped (pixels[i]));
   return pixels_done (pixels, box, 4);

@@ -94,13 +94,15 @@ insert_result (GimpImage *image, GimpLayer *layer, const PmtResult *result, Gimp
 
 /* The group of variants, in the picture and empty. Its content is mixed in as if the group were not there. */
 static GimpLayer *
-insert_group (GimpImage *image, GPtrArray *results, GimpLayer *parent, int position)
+insert_group (GimpImage *image, GPtrArray *results, GimpLayer *parent, int position, GimpLayerColorSpace space)
 {
   const PmtResult *first = g_ptr_array_index (results, 0);
   g_autofree char *name = pmt_recipe_layer_name (first->recipe, -1);
   GimpGroupLayer *group = gimp_group_layer_new (image, name);
 
+  /* GIMP mixes once more for the group itself */
   if (!group || !gimp_layer_set_mode (GIMP_LAYER (group), GIMP_LAYER_MODE_PASS_THROUGH) ||
+      !gimp_layer_set_composite_space (GIMP_LAYER (group), space) ||
       !gimp_image_insert_layer (image, GIMP_LAYER (group), parent, position))
     return NULL;
   return GIMP_LAYER (group);
@@ -114,7 +116,7 @@ insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *i
   GimpLayerColorSpace space = pmt_blend_space_choose (image, parent, above);
 
   if (results->len > 1) {
-    parent = insert_group (image, results, parent, position);
+    parent = insert_group (image, results, parent, position, space);
     position = 0;
     if (!parent)
       return FALSE;

@@ -191,6 +191,9 @@ capture_picture (PmtJob *job, GError **error)
                        : pmt_capture_picture (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area, error);
   inputs->signed_picture = picture != NULL;
   inputs->sign = picture ? pmt_capture_sign (picture) : 0;
+  if (picture && pmt_capture_clips (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area))
+    g_ptr_array_add (job->notes, g_strdup (_("The picture has values brighter than white or colours more vivid than sRGB: the model saw them "
+                                             "clipped, and the new layer has none.")));
   return picture;
 }
 

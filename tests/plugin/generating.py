@@ -131,8 +131,7 @@ def case_pixels(tap):
 
 
 def case_selection(tap):
-    image = new_image("u16")
-    user = new_layer(image, "user's", 97, 71, alpha=False)
+    image, user = picture("u16")
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 40, 20)
     Gimp.Selection.feather(image, 7)
     _, _, x1, y1, x2, y2 = Gimp.Selection.bounds(image)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures of every kind for the plug-in's tests, and exact ways of looking at them. Runs inside GIMP's Python."""
 
+import hashlib
+import struct
+
 import gi
 
 gi.require_version("Gimp", "3.0")
@@ -22,7 +25,52 @@ KINDS = {
     "float": (RGB, P.FLOAT_NON_LINEAR), "float linear": (RGB, P.FLOAT_LINEAR), "double": (RGB, P.DOUBLE_NON_LINEAR),
     "gray u8": (GRAY, P.U8_NON_LINEAR), "gray u8 linear": (GRAY, P.U8_LINEAR), "gray u16": (GRAY, P.U16_NON_LINEAR),
     "gray float": (GRAY, P.FLOAT_NON_LINEAR),
+    "u16 perceptual": (RGB, P.U16_PERCEPTUAL), "u32 linear": (RGB, P.U32_LINEAR), "u32 perceptual": (RGB, P.U32_PERCEPTUAL),
+    "half perceptual": (RGB, P.HALF_PERCEPTUAL), "float perceptual": (RGB, P.FLOAT_PERCEPTUAL), "double linear": (RGB, P.DOUBLE_LINEAR),
+    "gray u32": (GRAY, P.U32_NON_LINEAR), "gray half": (GRAY, P.HALF_NON_LINEAR), "gray double linear": (GRAY, P.DOUBLE_LINEAR),
+    "display-p3 u8": (RGB, P.U8_NON_LINEAR), "display-p3 float": (RGB, P.FLOAT_NON_LINEAR), "adobe u16": (RGB, P.U16_NON_LINEAR),
+    "gray profile u8": (GRAY, P.U8_NON_LINEAR), "gray profile float": (GRAY, P.FLOAT_NON_LINEAR),
 }
+# GIMP mixes layers as 24-bit floats in RGB: any layer above these, whatever its mask, costs them their last bits on the screen.
+MORE_THAN_FLOATS = ("u32", "double", "gray u32", "gray float", "gray double", "gray profile float")
+# GIMP's own conversion by these profiles' curves is not undone to the last bit, whatever a layer does.
+ROUGH_PROFILES = ("adobe u16", "gray profile float")
+
+
+def step(kind, on_screen):
+    """By how much GIMP itself may change a pixel of a picture of that kind when any layer is put above it; 0: not at all."""
+    if not kind.startswith(ROUGH_PROFILES) and not (on_screen and kind.startswith(MORE_THAN_FLOATS)):
+        return 0
+    if "u16" in kind:
+        return 1
+    return 4e-6 * 2 ** 32 if "u32" in kind else 1e-3 if kind == "gray profile float" else 4e-6  # that curve is steep in the dark
+
+
+def display_p3():
+    """A matrix profile with sRGB's curve, made of the primaries in the standard (adapted to D50)."""
+    def fixed(value):
+        return struct.pack(">i", round(value * 65536))
+
+    def xyz(*values):
+        return b"XYZ \0\0\0\0" + b"".join(map(fixed, values))
+
+    name = "Display P3".encode("utf-16-be")
+    text = b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(name), 28) + name
+    curve = b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + b"".join(map(fixed, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)))
+    tags = [(b"desc", text), (b"cprt", text), (b"wtpt", xyz(0.9642, 1, 0.8249)), (b"rXYZ", xyz(0.51512, 0.2412, -0.00105)),
+            (b"gXYZ", xyz(0.29198, 0.69225, 0.04189)), (b"bXYZ", xyz(0.1571, 0.06657, 0.78407)), (b"rTRC", curve), (b"gTRC", curve),
+            (b"bTRC", curve)]
+    table, data, at = b"", b"", 128 + 4 + 12 * len(tags)
+    for tag, content in tags:
+        content += b"\0" * (-len(content) % 4)
+        table += struct.pack(">4sII", tag, at + len(data), len(content))
+        data += content
+    body = struct.pack(">I", len(tags)) + table + data
+    head = struct.pack(">I4sI4s4s4s", 128 + len(body), b"\0\0\0\0", 0x04300000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    return Gimp.ColorProfile.new_from_icc_profile(list(head + xyz(0.9642, 1, 0.8249)[8:] + bytes(48) + body))
+
+
+PROFILES = {"display-p3": display_p3, "adobe": Gimp.ColorProfile.new_rgb_adobe, "gray profile": Gimp.ColorProfile.new_d50_gray_lab_trc}
 
 
 def native(image, alpha):
@@ -32,12 +80,16 @@ def native(image, alpha):
     mark = MARKS[precision % 100]
     letters = ("R", "G", "B") if image.get_base_type() == RGB else ("Y",)
     letters += ("A",) if alpha else ()
+    if image.get_base_type() == INDEXED:
+        return "R'G'B'A u8" if alpha else "R'G'B' u8", dtype, 1 + alpha
     return "".join(c if c == "A" else c + mark for c in letters) + " " + name, dtype, len(letters)
 
 
 def read(drawable, box=None, form=None):
-    """Pixels as (height, width, channels); form: (babl format, numpy type, channels), by default as stored."""
-    form = form or native(drawable.get_image(), drawable.has_alpha())
+    """Pixels as (height, width, channels); form: (babl format, numpy type, channels), by default the very bytes that are stored."""
+    if not form:
+        _, dtype, channels = native(drawable.get_image(), drawable.has_alpha())
+        form = (None, dtype, channels if drawable.is_layer() else 1)  # a channel or a mask is grey
     x, y, width, height = box or (0, 0, drawable.get_width(), drawable.get_height())
     data = drawable.get_buffer().get(Gegl.Rectangle.new(x, y, width, height), 1.0, form[0], Gegl.AbyssPolicy.NONE)
     return np.frombuffer(bytes(data), form[1]).reshape(height, width, form[2])
@@ -74,7 +126,11 @@ def new_layer(image, name, width, height, x=0, y=0, alpha=True, parent=None, pos
 
 def new_image(kind, width=97, height=71):
     base, precision = KINDS[kind]
-    return Gimp.Image.new_with_precision(width, height, base, precision)
+    image = Gimp.Image.new_with_precision(width, height, base, precision)
+    for name, profile in PROFILES.items():
+        if kind.startswith(name):
+            image.set_color_profile(profile())
+    return image
 
 
 def flattened(image):
@@ -119,17 +175,47 @@ def dilated(mask, distance):
     return result
 
 
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_ours(item):
+    """A layer that was painted, or a group of such alone."""
+    return item.get_parasite("pentimento-recipe") is not None or \
+        (item.is_group() and item.is_layer() and bool(item.get_children()) and all(map(is_ours, item.get_children())))
+
+
+def about(item):
+    """One layer, channel or path and what is below it, as a comparable value."""
+    lines = [item.get_name(), item.get_visible(), item.get_lock_content(), item.get_lock_position(), item.get_lock_visibility(),
+             item.get_color_tag().value_nick, sorted(item.get_parasite_list())]
+    if item.is_drawable():
+        lines += [None if item.is_group() else digest(read(item).tobytes()), list(item.get_offsets())[1:], item.get_width(), item.get_height(), item.has_alpha()]
+    if item.is_layer():
+        mask = item.get_mask()
+        lines += [item.get_opacity(), item.get_mode().value_nick, item.get_lock_alpha(), item.get_blend_space().value_nick,
+                  item.get_composite_space().value_nick, item.get_composite_mode().value_nick]
+        lines += [digest(read(mask).tobytes()), item.get_edit_mask(), item.get_show_mask(), item.get_apply_mask()] if mask else []
+        lines += [[f.get_name() for f in item.get_filters()]]
+    if item.is_group():
+        lines += [item.get_expanded(), [about(child) for child in item.get_children() if not is_ours(child)]]
+    return lines
+
+
 def state(image):
-    """All that a fill must leave alone, as a comparable value."""
-    def names(items):
-        return [(item.get_name(), item.get_visible(), names(item.get_children()) if item.is_group() else None)
-                for item in items if not item.get_name().startswith(("Fill", "Edit", "Generate"))]
+    """All that painting must leave alone, as a comparable value. What was painted is left out."""
+    profile = image.get_color_profile()
+    component = {RGB: Gimp.ChannelType.RED, GRAY: Gimp.ChannelType.GRAY, INDEXED: Gimp.ChannelType.INDEXED}[image.get_base_type()]
     return {
-        "layers": names(image.get_layers()), "channels": names(image.get_channels()), "paths": names(image.get_paths()),
+        "layers": [about(item) for item in image.get_layers() if not is_ours(item)], "channels": [about(item) for item in image.get_channels()],
+        "paths": [about(item) for item in image.get_paths()],
         "active": sorted(item.get_name() for item in image.get_selected_layers()),
         "active channels": [item.get_name() for item in image.get_selected_channels()],
         "active paths": [item.get_name() for item in image.get_selected_paths()],
-        "selection": selection(image).tobytes(), "size": (image.get_width(), image.get_height()),
+        "selection": digest(selection(image).tobytes()), "size": (image.get_width(), image.get_height()),
+        "resolution": tuple(image.get_resolution()), "parasites": sorted(image.get_parasite_list()),
+        "profile": digest(bytes(profile.get_icc_profile())) if profile else None, "precision": image.get_precision().value_nick,
+        "component": [image.get_component_active(channel) for channel in (component, Gimp.ChannelType.ALPHA)],
     }
 
 

@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/threads.h"
 #include "engine/cli/bench-ceiling.h"
+#include "engine/cli/bench-methods.h"
 #include "engine/cli/cli.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/packed.h"
@@ -371,15 +372,18 @@ measure (Bench *b, GError **error)
 static gboolean
 run (int argc, char **argv, GError **error)
 {
-  g_autofree char *model = NULL, *weights = NULL, *size = NULL, *precision = NULL, *networks = NULL;
-  int threads = 0, rows = 1, runs = 1;
-  gboolean json = FALSE, good;
+  g_autofree char *model = NULL, *weights = NULL, *size = NULL, *precision = NULL, *networks = NULL, *methods = NULL;
+  int threads = 0, rows = 1, runs = 1, steps = 2;
+  gboolean json = FALSE, computed = FALSE, good;
   const GOptionEntry entries[] = {
     { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Diffusers folder or single-file checkpoint (default: the bundled model)", "PATH" },
     { "weights", 0, 0, G_OPTION_ARG_FILENAME, &weights, "Random weights in place of a model: random:sd15, random:sd21 or random:sdxl", "W" },
     { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the picture (default: the model's own)", "WxH" },
     { "precision", 0, 0, G_OPTION_ARG_FILENAME, &precision, "f32, bf16, int8 (quicker and rougher) or auto (bf16 for large models where the processor has it)", "P" },
     { "networks", 0, 0, G_OPTION_ARG_FILENAME, &networks, "Which of them (default: unet,vae_decode,text; also unet_gradient, back to the latent)", "LIST" },
+    { "methods", 0, 0, G_OPTION_ARG_FILENAME, &methods, "In place of networks: methods beside plain sampling (all, gradient, or ids)", "LIST" },
+    { "steps", 0, 0, G_OPTION_ARG_INT, &steps, "Of the runs with methods (default: 2)", "N" },
+    { "computed", 0, 0, G_OPTION_ARG_NONE, &computed, "Memory and work of methods as computed in advance, without running them", NULL },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "Processor cores to use (default: all)", "N" },
@@ -391,16 +395,18 @@ run (int argc, char **argv, GError **error)
                       "before and after: an hour later the same figures may be others, their ratio (\"of best\") should not.",
                       entries, argc, argv, NULL, 0, error))
     return FALSE;
-  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--threads takes 0 (all cores) to 1024, --rows 1 to 64 and --runs 1 to 100.");
+  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100 || steps < 1 || steps > 1000) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--threads takes 0 (all cores) to 1024, --rows 1 to 64, --runs 1 to 100 and --steps 1 to 1000.");
     return FALSE;
   }
   pmt_threads_set (threads);
   Bench b = { .rows = rows, .runs = runs };
   b.model = open_model (model, weights, error);
-  good = b.model && set_precision (b.model, precision, error) && set_size (&b, size, error) && set_networks (&b, networks, error) &&
-         measure (&b, error);
-  if (good && json)
+  good = b.model && set_precision (b.model, precision, error) && set_size (&b, size, error) && set_networks (&b, networks, error);
+  const PmtMethodBench beside = { .list = methods, .width = b.width, .height = b.height, .steps = steps, .timed = !computed };
+  if (good && methods)
+    good = pmt_bench_methods (b.model, &beside, json, pmt_cli_cancel (), error);
+  else if ((good = good && measure (&b, error)) && json)
     print_json (&b);
   else if (good)
     print_text (&b);

@@ -115,6 +115,25 @@ check (const State *state, const PmtRun *run, GError **error)
   return FALSE;
 }
 
+/* Methods that know the words of the whole picture see none of them in a window. */
+static gboolean
+check_others (const State *state, const PmtRun *run, GError **error)
+{
+  static const char *const whole[] = { "structured", "word-maps" };
+  if (run->latent_height <= state->size && run->latent_width <= state->size)
+    return TRUE;
+  for (int i = 0; i < run->n_methods; i++)
+    for (size_t k = 0; k < G_N_ELEMENTS (whole); k++)
+      if (strcmp (run->methods[i]->id, whole[k]) == 0) {
+        g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                     _("The method %s needs the picture as a whole and multidiffusion makes it in windows of %d cells; take a smaller picture or a larger window, or leave "
+                       "one of the methods out."),
+                     whole[k], state->size);
+        return FALSE;
+      }
+  return TRUE;
+}
+
 static void *
 state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
@@ -126,7 +145,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   state->wrap = pmt_param_number (values, "wrap") != 0;
   state->bootstrap = pmt_param_number (values, "bootstrap");
   state->colours = (int) pmt_param_number (values, "colours");
-  if (!check (state, run, error)) {
+  if (!check (state, run, error) || !check_others (state, run, error)) {
     state_free (state);
     return NULL;
   }
@@ -370,8 +389,10 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   return TRUE;
 }
 
-/* Networks beside the UNet see the whole picture. */
-static const char *const conflicts[] = { "controlnet", "t2i-adapter", "gligen", NULL };
+/* Networks beside the UNet see the whole picture; the others lead, or look at, a picture that is evaluated as a whole, and would do nothing at
+ * all here. */
+static const char *const conflicts[] = { "controlnet", "t2i-adapter", "gligen", "attend-and-excite", "layout-backward", "attention-refocusing",
+                                         "paint-with-words", "layout-forward", NULL };
 
 const PmtMethod pmt_method_multidiffusion = {
   .id = "multidiffusion",

@@ -142,7 +142,8 @@ pmt_model_open (const char *path, GError **error)
 static char *
 resolve (const char *path, GError **error)
 {
-  return pmt_library_is_name (path) ? pmt_library_find (path, error) : g_strdup (path);
+  const bool named = pmt_library_is_name (path) && !g_str_has_prefix (path, "random:"); /* that is no file at all */
+  return named ? pmt_library_find (path, error) : g_strdup (path);
 }
 
 PmtModel *

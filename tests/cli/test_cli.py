@@ -449,6 +449,25 @@ def test_bench(cli):
     cli.bad("bench", "--model", TINY, "--networks", "unet,paint", say=["paint", "vae_decode"])
     cli.bad("bench", "--model", TINY, "--precision", "int4", say=["int4", "bf16"])
     cli.bad("bench", "--model", TINY, "--runs", "0", say=["--runs"])
+    back = cli.json("bench", "--model", TINY, "--size", "64x48", "--networks", "unet,unet_gradient", "--threads", "1")["networks"]
+    assert 2 * back["unet"]["gflop"] < back["unet_gradient"]["gflop"] < 4 * back["unet"]["gflop"]
+
+
+def test_bench_methods(cli):
+    timed = cli.json("bench", "--model", TINY, "--size", "64x48", "--methods", "gradient", "--steps", "2")
+    computed = cli.json("bench", "--model", TINY, "--size", "64x48", "--methods", "all", "--computed")
+    assert list(timed["methods"])[0] == "plain" and timed["methods"]["plain"]["work_of_plain"] == 1 and timed["steps"] == 2
+    assert set(timed["methods"]) == {"plain", "attend-and-excite", "layout-backward", "attention-refocusing", "self-guidance", "pix2pix-zero", "universal-guidance",
+                                     "null-text"} < set(computed["methods"])
+    for name, row in timed["methods"].items():
+        assert "refused" not in row and row["seconds_per_step"] > 0 and row["activation_bytes"] > 0, name
+        assert name == "plain" or row["work_of_plain"] > 1.1, (name, row)
+        assert row["gflop_per_step"] == computed["methods"][name]["gflop_per_step"] and "seconds_per_step" not in computed["methods"][name]
+    assert all("refused" not in row for row in computed["methods"].values()), computed["methods"]
+    text = cli.good("bench", "--model", TINY, "--size", "64x48", "--methods", "edict", "--computed").stdout.decode()
+    assert "\nedict " in text and "x plain" in text and "excite" not in text
+    cli.bad("bench", "--model", TINY, "--methods", "edict,magic", say=["magic", "gradient"])
+    cli.bad("bench", "--model", TINY, "--methods", "all", "--steps", "0", say=["--steps"])
 
 
 def test_schedule(cli):

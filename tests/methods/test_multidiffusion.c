@@ -288,6 +288,28 @@ test_errors (void)
   pmt_param_values_clear (&use.values);
 }
 
+/* What would do nothing in windows, or on a canvas that is not evaluated itself, is refused. */
+static void
+test_others (void)
+{
+  static const char *const ids[] = { "attend-and-excite", "self-guidance", "universal-guidance", "structured", "word-maps" };
+  for (size_t i = 0; i < G_N_ELEMENTS (ids); i++) {
+    PmtMethodUse uses[2] = { runs_use ("multidiffusion"), runs_use (ids[i]) };
+    GError *error = NULL;
+    pmt_param_values_set_text (&uses[0].values, "window", "4", "test", &error);
+    pmt_param_values_set_text (&uses[0].values, "stride", "4", "test", &error);
+    if (i < 2)
+      pmt_param_values_set_text (&uses[1].values, "words", "circle", "test", &error);
+    g_assert_no_error (error);
+    PmtRequest q = runs_request (&runs, model);
+    q.methods = uses;
+    q.n_methods = 2;
+    runs_refused (&q, PMT_ERROR_INPUT, ids[i]);
+    for (int k = 0; k < 2; k++)
+      pmt_param_values_clear (&uses[k].values);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -303,6 +325,7 @@ main (int argc, char **argv)
   g_test_add_func ("/multidiffusion/canvas", test_canvas);
   g_test_add_func ("/multidiffusion/reference", test_reference);
   g_test_add_func ("/multidiffusion/errors", test_errors);
+  g_test_add_func ("/multidiffusion/others", test_others);
   int status = g_test_run ();
   pmt_model_unref (model);
   runs_close (&runs);

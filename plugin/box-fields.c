@@ -91,7 +91,7 @@ pmt_boxes_fields_new (GObject *config, GimpImage *image, gboolean *open)
                       FALSE, FALSE, 0);
   pmt_form_add (form, _("Boxe_s act by"), method,
                 _("Automatic: a box network where one is given, else the attention on the prompt's words"));
-  pmt_form_add (form, _("_Box network"), pmt_network_chooser_new (config, "boxes-model", _("The model's own")),
+  pmt_form_add (form, _("_Box network"), pmt_network_chooser_new (config, "boxes-model", _("The model's own"), "gligen"),
                 _("GLIGEN's layers, where the model does not have them itself"));
   pmt_form_add (form, _("_Until"), pmt_percent_new (config, "boxes-until", 0), _("Part of the run in which a box network acts"));
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);

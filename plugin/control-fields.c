@@ -158,7 +158,7 @@ page_new (GObject *config, GimpImage *image, int n, GtkWidget **preprocess)
   pmt_choice_add (*preprocess, "", _("It is a control picture already"));
   pmt_form_add (form, _("Picture"), picture_new (config, image, n), _("A layer or group, hidden or not, the visible picture, or the open paths"));
   pmt_form_add (form, _("Shows"), type_new (config, n), _("What the control picture shows"));
-  pmt_form_add (form, _("Network"), pmt_network_chooser_new (config, model, _("None")), _("A ControlNet, T2I-Adapter or IP-Adapter that fits the model"));
+  pmt_form_add (form, _("Network"), pmt_network_chooser_new (config, model, _("None"), "controlnet t2i-adapter ip-adapter"), _("A ControlNet, T2I-Adapter or IP-Adapter that fits the model"));
   pmt_form_add (form, _("Made by"), *preprocess, _("Makes the control picture out of an ordinary one"));
   pmt_form_add (form, _("Strength"), pmt_number_new (config, strength, 0, 10, 0.05, 2, NULL), _("How strongly the control picture steers"));
   pmt_form_add (form, _("Acts from"), span_new (config, n), _("Parts of the run, 0 its beginning and 1 its end"));

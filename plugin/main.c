@@ -7,6 +7,7 @@
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/models.h"
 #include "plugin/rerun.h"
 
 typedef struct PmtProcedure {
@@ -19,6 +20,7 @@ static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_EDIT, pmt_edit_procedure_new },
   { PMT_PROCEDURE_GENERATE, pmt_generate_procedure_new },
   { PMT_PROCEDURE_RERUN, pmt_rerun_procedure_new },
+  { PMT_PROCEDURE_MODELS, pmt_models_procedure_new },
 };
 
 typedef struct _PmtPlugIn {

@@ -9,6 +9,7 @@
 #include "plugin/error.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
+#include "plugin/model-search.h"
 #include "plugin/prompt-help.h"
 #include "ui/fields.h"
 #include "ui/form.h"
@@ -23,6 +24,7 @@ struct PmtPaintDialog {
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
   PmtEngineList *samplers, *preprocessors;
+  PmtModelSearch *models;
   PmtPromptHelp *help;
   PmtLastSettings *last;
   GimpProcedureConfig *config;
@@ -280,6 +282,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
+  self.models = pmt_model_search_start ();
   content = gtk_dialog_get_content_area (self.dialog);
   gtk_box_pack_start (GTK_BOX (content), pmt_scroll_new (self.settings, BELOW_SETTINGS), TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (content), self.bar, FALSE, FALSE, 0);
@@ -294,6 +297,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   g_clear_pointer (&self.last, pmt_last_settings_free);
   pmt_last_settings_forget (config);
   g_clear_pointer (&self.help, pmt_prompt_help_free);
+  g_clear_pointer (&self.models, pmt_model_search_free);
   g_clear_pointer (&self.samplers, pmt_engine_list_free);
   g_clear_pointer (&self.preprocessors, pmt_engine_list_free);
   gtk_widget_destroy (dialog);

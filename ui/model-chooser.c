@@ -2,6 +2,9 @@
 #include "ui/model-chooser.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
+
+#include "ui/model-offers.h"
 
 /* Ids of the rows that open a dialog; no path begins like this. */
 #define PICK_FILE "//file"
@@ -10,21 +13,40 @@
 typedef struct Chooser {
   GObject *object;
   char *property;
-  char *none; /* what "" stands for */
+  char *none;  /* what "" stands for */
+  char *kinds; /* of the models on offer; "" none */
   GtkComboBoxText *combo;
   gboolean busy; /* the list is being rewritten */
 } Chooser;
+
+typedef struct Filling {
+  Chooser *chooser;
+  const char *path; /* the value */
+  gboolean there;
+} Filling;
+
+static void
+add_offer (const char *path, const char *label, gpointer user)
+{
+  Filling *filling = user;
+
+  gtk_combo_box_text_append (filling->chooser->combo, path, label);
+  filling->there |= g_strcmp0 (path, filling->path) == 0;
+}
 
 static void
 show_value (Chooser *chooser)
 {
   g_autofree char *path = NULL;
+  Filling filling = { chooser };
 
   g_object_get (chooser->object, chooser->property, &path, NULL);
   chooser->busy = TRUE;
   gtk_combo_box_text_remove_all (chooser->combo);
   gtk_combo_box_text_append (chooser->combo, "", chooser->none);
-  if (path && path[0]) {
+  filling.path = path;
+  pmt_model_offers_visit (chooser->kinds, add_offer, &filling);
+  if (path && path[0] && !filling.there) {
     g_autofree char *name = g_filename_display_basename (path);
     gtk_combo_box_text_append (chooser->combo, path, name);
   }
@@ -83,23 +105,41 @@ on_notify (GObject *object, GParamSpec *spec, Chooser *chooser)
 }
 
 static void
+on_offers (gpointer user)
+{
+  show_value (user);
+}
+
+static void
 on_destroy (GtkWidget *combo, Chooser *chooser)
 {
+  pmt_model_offers_unwatch (chooser);
   g_signal_handlers_disconnect_by_data (chooser->object, chooser);
   g_object_unref (chooser->object);
   g_free (chooser->property);
   g_free (chooser->none);
+  g_free (chooser->kinds);
   g_free (chooser);
+}
+
+/* Names of models are long, and a dialog must not grow with them. */
+static void
+shorten (GtkWidget *combo)
+{
+  g_autoptr (GList) cells = gtk_cell_layout_get_cells (GTK_CELL_LAYOUT (combo));
+
+  for (GList *cell = cells; cell; cell = cell->next)
+    g_object_set (cell->data, "ellipsize", PANGO_ELLIPSIZE_MIDDLE, "width-chars", 24, NULL);
 }
 
 GtkWidget *
 pmt_model_chooser_new (GObject *object, const char *property)
 {
-  return pmt_network_chooser_new (object, property, _("Sketch (comes with Pentimento)"));
+  return pmt_network_chooser_new (object, property, _("Sketch (comes with Pentimento)"), "checkpoint diffusers-folder");
 }
 
 GtkWidget *
-pmt_network_chooser_new (GObject *object, const char *property, const char *none)
+pmt_network_chooser_new (GObject *object, const char *property, const char *none, const char *kinds)
 {
   Chooser *chooser = g_new0 (Chooser, 1);
   GtkWidget *combo = gtk_combo_box_text_new ();
@@ -108,8 +148,11 @@ pmt_network_chooser_new (GObject *object, const char *property, const char *none
   chooser->object = g_object_ref (object);
   chooser->property = g_strdup (property);
   chooser->none = g_strdup (none);
+  chooser->kinds = g_strdup (kinds);
   chooser->combo = GTK_COMBO_BOX_TEXT (combo);
   show_value (chooser);
+  shorten (combo);
+  pmt_model_offers_watch (on_offers, chooser);
   g_signal_connect (combo, "changed", G_CALLBACK (on_changed), chooser);
   g_signal_connect (combo, "destroy", G_CALLBACK (on_destroy), chooser);
   g_signal_connect (object, signal, G_CALLBACK (on_notify), chooser);

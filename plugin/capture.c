@@ -200,10 +200,12 @@ read_part (GimpImage *copy, const PmtRect *box, float *pixels, GError **error)
 static gboolean
 read_visible (GimpImage *image, const PmtRect *box, float *pixels, GError **error)
 {
-  const double canvas = (double) gimp_image_get_width (image) * gimp_image_get_height (image);
+  const PmtRect canvas = { 0, 0, gimp_image_get_width (image), gimp_image_get_height (image) };
+  const double size = (double) canvas.width * canvas.height;
   GimpImage *copy;
 
-  if (canvas < LARGE || canvas < 4.0 * box->width * box->height)
+  /* beyond the canvas layers have pixels that are seen once it is larger */
+  if (pmt_rect_holds (&canvas, box) && (size < LARGE || size < 4.0 * box->width * box->height))
     return read_projection (image, box, pixels, error);
   copy = gimp_image_duplicate (image);
   if (!copy) {

@@ -18,8 +18,8 @@ gboolean pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean
 void pmt_capture_bounds (GimpImage *image, PmtRect *canvas, PmtRect *selection);
 
 /* The pixels of box as RGBA f32, sRGB-encoded, straight alpha, clipped to 0..1: of one layer (with its mask, at its offset; transparent
- * beyond its edges), or, with layer NULL, of the picture as it is seen. Of a large picture only the box is put together.
- * PMT_ERROR_MEMORY names the size. */
+ * beyond its edges), or, with layer NULL, of the picture as it is seen, or would be if the canvas reached as far as box. Of a large picture
+ * only the box is put together. PMT_ERROR_MEMORY names the size. */
 GBytes *pmt_capture_picture (GimpImage *image, GimpLayer *layer, const PmtRect *box, GError **error);
 
 /* Whether clipping costs the box anything that can be seen: values brighter than white, or colours more vivid than sRGB has. Layer as

@@ -167,12 +167,21 @@ remove_all (GimpImage *image, GimpLayer **layers, guint n)
     gimp_image_remove_layer (image, group);
 }
 
+/* Further results of the same job find the canvas grown. */
+static gboolean
+grows_canvas (GimpImage *image, const PmtInputs *inputs)
+{
+  const PmtRect *before = &inputs->before;
+
+  return before->width && gimp_image_get_width (image) == before->width && gimp_image_get_height (image) == before->height;
+}
+
 GimpLayer **
 pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *inputs, gboolean convert_indexed, GError **error)
 {
   Selected selected = { 0 };
   GimpLayer **layers;
-  gboolean good;
+  gboolean good, grown;
 
   if (!gimp_image_is_valid (image)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
@@ -188,9 +197,13 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *
   gimp_image_undo_group_start (image);
   if (gimp_image_get_base_type (image) == GIMP_INDEXED)
     gimp_image_convert_rgb (image);
-  good = insert_all (image, above, results, inputs, layers);
+  grown = grows_canvas (image, inputs);
+  good = (!grown || gimp_image_resize (image, inputs->canvas.width, inputs->canvas.height, inputs->before.x, inputs->before.y)) &&
+         insert_all (image, above, results, inputs, layers);
   if (!good)
     remove_all (image, layers, results->len);
+  if (!good && grown)
+    gimp_image_resize (image, inputs->before.width, inputs->before.height, -inputs->before.x, -inputs->before.y);
   selected_restore (&selected, image);
   gimp_image_undo_group_end (image);
   selected_clear (&selected);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Results into the picture: the only place that edits the image, in one undo step.
  *
+ * A canvas that is to grow (inputs.h: before) grows first; what lies on it moves with it.
+ *
  * Each result becomes a layer directly above the user's, under the same parent, with its blend mask as layer mask (none where the
  * result has none) and with recipe and inputs as parasites; several variants go into one group with only the first visible. Where the mask is 0 the flattened picture stays the same
  * to the bit. Selection, paths and selected items are as they were. */

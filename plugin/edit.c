@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/procedure.h"
+#include "plugin/region-fields.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/model-chooser.h"
@@ -12,7 +13,7 @@ static GtkWidget *
 settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 {
   GObject *config = pmt_paint_dialog_config (dialog);
-  GtkWidget *form = pmt_form_new (), *advanced = pmt_form_new ();
+  GtkWidget *form = pmt_form_new (), *advanced = pmt_form_new (), *region, *box;
 
   *prompt = pmt_prompt_new (config, "instruction", _("_Instruction"), 3);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
@@ -22,10 +23,13 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_form_add (form, _("Image g_uidance"), pmt_number_new (config, "image-guidance", 1, 50, 0.1, 1, NULL),
                 _("How closely to keep to the picture: more changes less"));
   pmt_paint_dialog_add_seed (dialog, form);
-  pmt_paint_dialog_add_region (dialog, advanced);
   pmt_paint_dialog_add_steps (dialog, advanced);
   pmt_paint_dialog_add_sampling (dialog, advanced);
-  return pmt_paint_dialog_box (dialog, *prompt, form, advanced);
+  box = pmt_paint_dialog_box (dialog, *prompt, form, advanced);
+  region = pmt_region_fold_new (config, pmt_paint_dialog_image (dialog));
+  gtk_box_pack_start (GTK_BOX (box), region, FALSE, FALSE, 0);
+  gtk_box_reorder_child (GTK_BOX (box), region, 3);
+  return box;
 }
 
 static const PmtPaintForm form = { N_("Edit by Instruction"), settings };
@@ -51,7 +55,7 @@ pmt_edit_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       _("How closely to keep to the picture: more changes less"), 1, 50, 1.5, G_PARAM_READWRITE);
   pmt_procedure_add_steps (procedure);
   pmt_procedure_add_sampling (procedure);
-  pmt_procedure_add_region (procedure);
+  pmt_region_add_arguments (procedure);
   pmt_procedure_add_result (procedure);
   return procedure;
 }

@@ -21,6 +21,7 @@ typedef struct PmtInputs {
   char *layer_name;
   GPtrArray *controls; /* PmtControl */
   PmtRect canvas, area;
+  PmtRect before;     /* the canvas as it is now, in the one that it becomes when results are delivered; width 0: it stays */
   GBytes *mask;       /* of area's size, f32; NULL: everything */
   gboolean signed_picture; /* a picture was sent, with this sign (capture.h) */
   double sign;

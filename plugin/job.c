@@ -10,6 +10,8 @@
 #include "plugin/controls.h"
 #include "plugin/engine-client.h"
 #include "plugin/error.h"
+#include "plugin/modes.h"
+#include "plugin/place.h"
 #include "plugin/recipe.h"
 #include "plugin/resample.h"
 
@@ -27,6 +29,8 @@ struct PmtJob {
   gboolean generate; /* a picture of its own, not a part of what is there */
   PmtBoxes *boxes;   /* NULL: none */
   gboolean again;    /* the recipe says all */
+  PmtPlace place;    /* of a job that is not a recipe's */
+  gboolean slim;     /* hardly any soft edge */
   PmtInputs *inputs;
   gboolean sized;            /* the engine was told a size */
   int want_width, want_height; /* 0: as it comes */
@@ -114,6 +118,8 @@ static gboolean
 describe_place (PmtJob *job, GError **error)
 {
   if (!job->generate) {
+    if (job->slim)
+      pmt_recipe_limit_feather (job->recipe, hypot (job->selection.width, job->selection.height) / 100);
     pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, NULL);
     return TRUE;
   }
@@ -134,8 +140,7 @@ ask_estimate (PmtJob *job)
     finish_with (job, PMT_ERROR_INPUT, _("The selection kept changing while the job began: start it again."));
     return;
   }
-  pmt_capture_bounds (job->image, &job->inputs->canvas, &job->selection);
-  if (describe_place (job, &error))
+  if (pmt_place_bounds (&job->place, job->image, &job->inputs->canvas, &job->selection, &error) && describe_place (job, &error))
     estimate_with (job);
   else
     finish (job, error);
@@ -183,12 +188,13 @@ static GBytes *
 capture_picture (PmtJob *job, GError **error)
 {
   PmtInputs *inputs = job->inputs;
+  const PmtRect area = pmt_place_in_image (&job->place, &inputs->area);
   GBytes *picture;
 
   if (inputs->source == PMT_SOURCE_NONE)
     return NULL;
   picture = job->again ? capture_again (job, error)
-                       : pmt_capture_picture (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area, error);
+                       : pmt_capture_picture (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &area, error);
   inputs->signed_picture = picture != NULL;
   inputs->sign = picture ? pmt_capture_sign (picture) : 0;
   if (picture && pmt_capture_clips (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area))
@@ -202,13 +208,14 @@ static GBytes *
 capture_mask (PmtJob *job, GError **error)
 {
   PmtInputs *inputs = job->inputs;
+  gboolean everything;
   GBytes *mask;
 
   if (job->again)
     return inputs->mask ? g_bytes_ref (inputs->mask) : pmt_capture_everything (&inputs->area, error);
-  mask = pmt_capture_mask (job->image, &inputs->area, error);
+  mask = pmt_place_mask (&job->place, job->image, &inputs->area, &everything, error);
   g_clear_pointer (&inputs->mask, g_bytes_unref);
-  if (mask && !gimp_selection_is_empty (job->image))
+  if (mask && !everything)
     inputs->mask = g_bytes_ref (mask);
   return mask;
 }
@@ -327,22 +334,40 @@ on_size (PmtJob *job, JsonObject *message)
   }
 }
 
+/* What is to be captured: the engine's choice, or the bounds of the path that the user chose. */
+static gboolean
+read_area (PmtJob *job, JsonObject *message)
+{
+  JsonNode *node = json_object_get_member (message, "region");
+  JsonObject *region = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  PmtRect box, context;
+
+  if (!region || !pmt_recipe_get_rect (region, "context", &job->inputs->area) || !pmt_rect_holds (&job->inputs->canvas, &job->inputs->area))
+    return FALSE;
+  if (!job->place.context)
+    return TRUE;
+  if (!pmt_recipe_get_rect (region, "box", &box) || !pmt_rect_holds (&job->inputs->canvas, &box))
+    return FALSE;
+  if (pmt_place_context (&job->place, &job->inputs->canvas, &box, &context))
+    job->inputs->area = context;
+  return TRUE;
+}
+
 static void
 on_estimate (PmtJob *job, JsonObject *message)
 {
-  JsonNode *node = json_object_get_member (message, "region");
+  g_autoptr (GError) error = NULL;
   PmtRect canvas, selection;
 
-  if (!job->generate && (!node || !JSON_NODE_HOLDS_OBJECT (node) ||
-                         !pmt_recipe_get_rect (json_node_get_object (node), "context", &job->inputs->area) ||
-                         !pmt_rect_holds (&job->inputs->canvas, &job->inputs->area))) {
+  if (!job->generate && !read_area (job, message)) {
     finish_confused (job, _("a region that is not in the picture"));
     return;
   }
   if (!image_is_there (job) || !source_is_there (job))
     return;
-  pmt_capture_bounds (job->image, &canvas, &selection);
-  if (!pmt_rect_equal (&canvas, &job->inputs->canvas) || !pmt_rect_equal (&selection, &job->selection))
+  if (!pmt_place_bounds (&job->place, job->image, &canvas, &selection, &error))
+    finish (job, error);
+  else if (!pmt_rect_equal (&canvas, &job->inputs->canvas) || !pmt_rect_equal (&selection, &job->selection))
     ask_estimate (job);
   else if (job->generate)
     on_size (job, message);
@@ -610,6 +635,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   gboolean generate = g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes-from-paths") != NULL;
   GPtrArray *controls = NULL;
   PmtBoxes *boxes = NULL;
+  PmtPlace place;
   JsonObject *recipe;
   PmtInputs *inputs;
   PmtSource source;
@@ -619,11 +645,17 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   source = pmt_source_from_name (source_name);
   if (!pmt_capture_check (image, drawables, source == PMT_SOURCE_LAYER, error))
     return NULL;
-  recipe = pmt_recipe_from_config (config, error);
-  if (!recipe)
+  if (!pmt_place_from_config (&place, config, image, drawables, source == PMT_SOURCE_LAYER ? pmt_capture_active_layer (image, drawables) : NULL,
+                              error))
     return NULL;
+  recipe = pmt_recipe_from_config (config, error);
+  if (!recipe) {
+    pmt_place_clear (&place);
+    return NULL;
+  }
   if (generate && (!pmt_boxes_read (config, &boxes, error) || !(controls = pmt_controls_from_config (config, image, recipe, error)))) {
     pmt_boxes_free (boxes);
+    pmt_place_clear (&place);
     json_object_unref (recipe);
     return NULL;
   }
@@ -640,6 +672,9 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   }
   job = job_new (image, pmt_capture_active_layer (image, drawables), recipe, inputs, handlers, user);
   job->boxes = boxes;
+  job->place = place;
+  job->slim = pmt_mode_of (config) && pmt_mode_of (config)->slim;
+  inputs->before = pmt_place_before (&place, image);
   if (generate)
     g_object_get (config, "width", &job->want_width, "height", &job->want_height, NULL);
   return job;
@@ -706,6 +741,7 @@ pmt_job_free (PmtJob *job)
   g_ptr_array_unref (job->notes);
   json_object_unref (job->recipe);
   pmt_boxes_free (job->boxes);
+  pmt_place_clear (&job->place);
   pmt_inputs_free (job->inputs);
   g_clear_object (&job->layer);
   g_object_unref (job->image);

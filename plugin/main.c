@@ -17,6 +17,11 @@ typedef struct PmtProcedure {
 
 static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_FILL, pmt_fill_procedure_new },
+  { "plug-in-pentimento-expand", pmt_fill_procedure_new },
+  { "plug-in-pentimento-add", pmt_fill_procedure_new },
+  { "plug-in-pentimento-remove", pmt_fill_procedure_new },
+  { "plug-in-pentimento-replace-background", pmt_fill_procedure_new },
+  { "plug-in-pentimento-refine", pmt_fill_procedure_new },
   { PMT_PROCEDURE_EDIT, pmt_edit_procedure_new },
   { PMT_PROCEDURE_GENERATE, pmt_generate_procedure_new },
   { PMT_PROCEDURE_RERUN, pmt_rerun_procedure_new },

@@ -147,16 +147,6 @@ on_delete (GtkWidget *widget, GdkEvent *event, PmtPaintDialog *self)
   return stay ? GDK_EVENT_STOP : GDK_EVENT_PROPAGATE;
 }
 
-static GtkWidget *
-choice_field (GObject *config, const char *property, const char *const (*rows)[2], gsize n)
-{
-  GtkWidget *field = pmt_choice_new (config, property);
-
-  for (gsize i = 0; i < n; i++)
-    pmt_choice_add (field, rows[i][0], rows[i][1]);
-  return field;
-}
-
 GObject *
 pmt_paint_dialog_config (PmtPaintDialog *self)
 {
@@ -173,24 +163,6 @@ void
 pmt_paint_dialog_list_preprocessors (PmtPaintDialog *self, GtkWidget *const *choices, int n)
 {
   self->preprocessors = pmt_engine_list_fill ("preprocessors", choices, n);
-}
-
-void
-pmt_paint_dialog_add_region (PmtPaintDialog *self, GtkWidget *form)
-{
-  GObject *config = G_OBJECT (self->config);
-  const char *const sources[][2] = { { "visible", _("The visible picture") }, { "layer", _("The active layer") } };
-  const char *const contexts[][2] = { { "auto", _("Automatic") }, { "selection", _("The selection only") }, { "whole", _("The whole picture") } };
-  const char *automatic = _("automatic");
-
-  pmt_form_add (form, _("S_ource"), choice_field (config, "source", sources, G_N_ELEMENTS (sources)),
-                _("What is continued: the picture as it is seen, or the active layer alone"));
-  pmt_form_add (form, _("Conte_xt"), choice_field (config, "context", contexts, G_N_ELEMENTS (contexts)),
-                _("How much of the picture around the selection the model sees"));
-  pmt_form_add (form, _("Gro_w"), pmt_number_new (config, "grow", -1, 4096, 1, 0, automatic),
-                _("Pixels by which the selection is enlarged before it is painted"));
-  pmt_form_add (form, _("_Feather"), pmt_number_new (config, "feather", -1, 4096, 1, 0, automatic),
-                _("Pixels over which the edge is blended"));
 }
 
 void

@@ -23,7 +23,6 @@ GObject *pmt_paint_dialog_config (PmtPaintDialog *dialog);
 GimpImage *pmt_paint_dialog_image (PmtPaintDialog *dialog);
 void pmt_paint_dialog_list_preprocessors (PmtPaintDialog *dialog, GtkWidget *const *choices, int n); /* once */
 void pmt_paint_dialog_add_seed (PmtPaintDialog *dialog, GtkWidget *form);     /* seed, variants */
-void pmt_paint_dialog_add_region (PmtPaintDialog *dialog, GtkWidget *form);   /* source, context, grow, feather */
 void pmt_paint_dialog_add_steps (PmtPaintDialog *dialog, GtkWidget *form);
 void pmt_paint_dialog_add_sampling (PmtPaintDialog *dialog, GtkWidget *form); /* sampler, methods; once */
 GtkWidget *pmt_paint_dialog_box (PmtPaintDialog *dialog, GtkWidget *prompt, GtkWidget *form, GtkWidget *advanced);

@@ -196,3 +196,86 @@ pmt_paths_strokes (GimpImage *image, const PmtRect *area, GError **error)
   cairo_surface_destroy (surface);
   return pixels;
 }
+
+/* ---- one path ---- */
+
+/* FALSE when the path has no closed stroke. */
+static gboolean
+add_closed (GimpPath *path, cairo_t *cairo, const PmtRect *box)
+{
+  gsize n_strokes = 0;
+  g_autofree int *strokes = gimp_path_get_strokes (path, &n_strokes);
+  gboolean any = FALSE;
+
+  for (gsize i = 0; i < n_strokes; i++) {
+    gsize n = 0;
+    g_autofree double *points = stroke_points (path, strokes[i], TRUE, &n);
+    for (gsize k = 0; points && k + 1 < n; k += 2) {
+      if (k == 0)
+        cairo_move_to (cairo, points[k] - box->x, points[k + 1] - box->y);
+      else
+        cairo_line_to (cairo, points[k] - box->x, points[k + 1] - box->y);
+    }
+    if (points)
+      cairo_close_path (cairo);
+    any |= points != NULL;
+  }
+  return any;
+}
+
+gboolean
+pmt_path_fill (GimpPath *path, const PmtRect *box, float *values, GError **error)
+{
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_A8, box->width, box->height);
+  cairo_t *cairo = cairo_create (surface);
+  gboolean good = FALSE;
+
+  cairo_set_fill_rule (cairo, CAIRO_FILL_RULE_EVEN_ODD);
+  if (!add_closed (path, cairo, box)) {
+    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (path));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The path “%s” has no closed line: close one around what is meant, or choose another mask."),
+                 name);
+  } else {
+    cairo_fill (cairo);
+    cairo_surface_flush (surface);
+    good = cairo_status (cairo) == CAIRO_STATUS_SUCCESS;
+    if (!good)
+      g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("The lines of the paths cannot be drawn (%s): select a smaller region."),
+                   cairo_status_to_string (cairo_status (cairo)));
+  }
+  for (int y = 0; good && y < box->height; y++) {
+    const guint8 *row = cairo_image_surface_get_data (surface) + (gsize) y * (gsize) cairo_image_surface_get_stride (surface);
+    for (int x = 0; x < box->width; x++)
+      values[(gsize) y * (gsize) box->width + (gsize) x] = (float) row[x] / 255;
+  }
+  cairo_destroy (cairo);
+  cairo_surface_destroy (surface);
+  return good;
+}
+
+gboolean
+pmt_path_bounds (GimpPath *path, PmtRect *bounds)
+{
+  gsize n_strokes = 0;
+  g_autofree int *strokes = gimp_path_get_strokes (path, &n_strokes);
+  Bounds all = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+
+  for (gsize i = 0; i < n_strokes; i++) {
+    gsize n = 0;
+    gboolean closed;
+    g_autofree double *points = gimp_path_stroke_interpolate (path, strokes[i], PRECISION, &n, &closed);
+    for (gsize k = 0; points && k + 1 < n; k += 2) {
+      all.x0 = fmin (all.x0, points[k]);
+      all.y0 = fmin (all.y0, points[k + 1]);
+      all.x1 = fmax (all.x1, points[k]);
+      all.y1 = fmax (all.y1, points[k + 1]);
+    }
+  }
+  if (!(all.x1 >= all.x0) || all.x1 - all.x0 > GIMP_MAX_IMAGE_SIZE || all.y1 - all.y0 > GIMP_MAX_IMAGE_SIZE)
+    return FALSE;
+  bounds->x = (int) floor (all.x0);
+  bounds->y = (int) floor (all.y0);
+  bounds->width = (int) ceil (all.x1) - bounds->x;
+  bounds->height = (int) ceil (all.y1) - bounds->y;
+  return TRUE;
+}

@@ -151,26 +151,6 @@ pmt_procedure_add_sampling (GimpProcedure *procedure)
 }
 
 void
-pmt_procedure_add_region (GimpProcedure *procedure)
-{
-  gimp_procedure_add_choice_argument (
-      procedure, "context", _("Conte_xt"), _("How much of the picture around the selection the model sees"),
-      gimp_choice_new_with_values ("auto", 0, _("Automatic"), NULL, "selection", 1, _("The selection only"), NULL, "whole", 2,
-                                   _("The whole picture"), NULL, NULL),
-      "auto", G_PARAM_READWRITE);
-  /* What is painted fits what the user sees around the selection, whichever layers that comes from; and a second job sees the first's
-   * result, which is a layer of its own while the user's layer stays the active one. Hence the visible picture as default. */
-  gimp_procedure_add_choice_argument (
-      procedure, "source", _("S_ource"), _("What is continued: the picture as it is seen, or the active layer alone"),
-      gimp_choice_new_with_values ("visible", 0, _("The visible picture"), NULL, "layer", 1, _("The active layer"), NULL, NULL), "visible",
-      G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "grow", _("Gro_w"), _("Pixels by which the selection is enlarged; -1: automatic"), -1, 4096, -1,
-                                      G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "feather", _("_Feather"), _("Pixels over which the edge is blended; -1: automatic"), -1, 4096, -1,
-                                      G_PARAM_READWRITE);
-}
-
-void
 pmt_procedure_add_layers (GimpProcedure *procedure)
 {
   gimp_procedure_add_core_object_array_return_value (procedure, "layers", _("Layers"), _("The new layers, one per variant"), GIMP_TYPE_LAYER,

@@ -15,7 +15,6 @@ GimpProcedure *pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const c
 void pmt_procedure_add_model (GimpProcedure *procedure);
 void pmt_procedure_add_steps (GimpProcedure *procedure);
 void pmt_procedure_add_sampling (GimpProcedure *procedure); /* sampler, seed, variants */
-void pmt_procedure_add_region (GimpProcedure *procedure);   /* context, source, grow, feather */
 void pmt_procedure_add_result (GimpProcedure *procedure);   /* methods, convert-indexed; and the return value, the new layers */
 void pmt_procedure_add_layers (GimpProcedure *procedure);   /* the return value alone */
 

@@ -7,6 +7,7 @@
 #include "pentimento/protocol.h"
 #include "plugin/embeddings.h"
 #include "plugin/error.h"
+#include "plugin/modes.h"
 
 /* Longest part of the prompt in a layer's name, in characters. */
 #define NAME_LENGTH 60
@@ -98,14 +99,34 @@ pmt_recipe_parse_methods (const char *text, GError **error)
   return methods;
 }
 
+/* A choice that stands at its first value is left to the engine. */
+static void
+copy_choice (JsonObject *recipe, GimpProcedureConfig *config, const char *name, const char *first)
+{
+  g_autofree char *value = NULL;
+
+  g_object_get (config, name, &value, NULL);
+  if (value && strcmp (value, first) != 0)
+    json_object_set_string_member (recipe, name, value);
+}
+
 static void
 describe_fill (JsonObject *recipe, GimpProcedureConfig *config)
 {
+  const PmtMode *mode = pmt_mode_of (config);
   double guidance = -1, strength = 1;
+  gboolean match = TRUE;
 
-  g_object_get (config, "guidance", &guidance, "strength", &strength, NULL);
+  g_object_get (config, "guidance", &guidance, "strength", &strength, "colour-match", &match, NULL);
   json_object_set_string_member (recipe, "task", "fill");
   copy_string (recipe, config, "prompt", TRUE);
+  if (mode->prompt && !json_object_get_string_member (recipe, "prompt")[0])
+    json_object_set_string_member (recipe, "prompt", mode->prompt);
+  json_object_set_string_member (recipe, "mode", mode->id);
+  copy_choice (recipe, config, "prefill", "auto");
+  copy_choice (recipe, config, "seam", "feather");
+  if (!match)
+    json_object_set_boolean_member (recipe, "colour-match", FALSE);
   json_object_set_double_member (recipe, "strength", strength);
   if (guidance >= 0)
     json_object_set_double_member (recipe, "guidance", guidance);
@@ -134,7 +155,8 @@ region_from_config (GimpProcedureConfig *config)
   double grow = -1, feather = -1;
 
   g_object_get (config, "context", &mode, "grow", &grow, "feather", &feather, NULL);
-  json_object_set_string_member (region, "mode", mode ? mode : "auto");
+  /* a path's bounds are told as the context itself */
+  json_object_set_string_member (region, "mode", mode && strcmp (mode, "path") != 0 ? mode : "auto");
   json_object_set_double_member (region, "grow", grow);
   json_object_set_double_member (region, "feather", feather);
   return region;
@@ -239,6 +261,15 @@ pmt_recipe_set_region (JsonObject *recipe, const PmtRect *canvas, const PmtRect 
 }
 
 void
+pmt_recipe_limit_feather (JsonObject *recipe, double most)
+{
+  JsonObject *region = json_object_get_object_member (recipe, "region");
+
+  if (json_object_get_double_member (region, "feather") < 0)
+    json_object_set_double_member (region, "feather", most);
+}
+
+void
 pmt_recipe_set_size (JsonObject *recipe, int width, int height)
 {
   json_object_set_array_member (recipe, "size", size_to_json (width, height));
@@ -305,6 +336,8 @@ pmt_recipe_layer_name (JsonObject *recipe, gint64 seed)
   for (gsize i = 0; i < G_N_ELEMENTS (tasks); i++)
     if (g_strcmp0 (task, tasks[i][0]) == 0)
       title = _(tasks[i][1]);
+  if (pmt_mode_find (json_object_get_string_member_with_default (recipe, "mode", "")))
+    title = _(pmt_mode_find (json_object_get_string_member (recipe, "mode"))->label);
   if (!line[0])
     return seed < 0 ? g_strdup (title) : g_strdup_printf (_("%s (%s)"), title, number);
   return seed < 0 ? g_strdup_printf (_("%s: %s"), title, shown) : g_strdup_printf (_("%s: %s (%s)"), title, shown, number);

@@ -15,6 +15,9 @@ JsonObject *pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
 /* Completes the region of a fill or edit. context NULL: the engine chooses (estimate). */
 void pmt_recipe_set_region (JsonObject *recipe, const PmtRect *canvas, const PmtRect *selection, const PmtRect *context);
 
+/* No more than that, where the user left it to the engine. */
+void pmt_recipe_limit_feather (JsonObject *recipe, double most);
+
 /* The size of the run; FALSE if there is none, or none that can be. */
 void pmt_recipe_set_size (JsonObject *recipe, int width, int height);
 gboolean pmt_recipe_get_size (JsonObject *object, int *width, int *height);

@@ -101,8 +101,12 @@ add_column (Table *table, int i)
   g_object_set (text, "xalign", column->right ? 1.0 : 0.0, "ellipsize", i == 0 && !column->width ? PANGO_ELLIPSIZE_MIDDLE : PANGO_ELLIPSIZE_END, NULL);
   if (column->width)
     g_object_set (text, "width-chars", column->width, NULL);
-  else
+  else {
+    /* its own wish, the longest text, would push the others out of sight */
+    gtk_tree_view_column_set_sizing (shown, GTK_TREE_VIEW_COLUMN_FIXED);
+    gtk_tree_view_column_set_fixed_width (shown, 160);
     gtk_tree_view_column_set_expand (shown, TRUE);
+  }
   gtk_tree_view_column_set_resizable (shown, TRUE);
   gtk_tree_view_column_set_sort_column_id (shown, FIRST + 2 * i);
   gtk_tree_view_append_column (GTK_TREE_VIEW (table->view), shown);

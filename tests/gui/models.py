@@ -20,7 +20,7 @@ for folder in ("plugin", "cli", "download"):
 
 import lists  # noqa: E402
 from fill import picture  # noqa: E402
-from gui import Gimp, wait_for  # noqa: E402
+from gui import Gimp, run, wait_for  # noqa: E402
 from server import Site  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -207,8 +207,7 @@ def case_consent(s, tap):
 
 
 def case_import(s, tap):
-    """A file and something that is none are dropped (as a file manager would, through the clipboard of drags: xdotool cannot, so the same by
-    the chooser's own door is tried elsewhere); here the file chooser."""
+    """By the file chooser, as a link."""
     source = HOME / "downloads/ink.safetensors"
     source.parent.mkdir(exist_ok=True)
     lists.write(source, ROWS["lora-kohya-sd1"])
@@ -228,8 +227,45 @@ def case_import(s, tap):
     s.gimp.keys(question, "alt+l")
     wait_for("link", (OWN / "loras/ink.safetensors").is_symlink, 20)
     time.sleep(1.5)
-    s.gimp.shot("models-imported", dialog)
+    s.gimp.shot("models-imported")
     tap.check("the file is linked where LoRAs belong", (OWN / "loras/ink.safetensors").resolve() == source.resolve())
+    s.close(dialog)
+
+
+def case_drop(s, tap):
+    """Files are dragged in from another program, with the mouse: a model is copied, a text refused with a sentence."""
+    source = HOME / "downloads/pencil.safetensors"
+    text = HOME / "downloads/notes.txt"
+    lists.write(source, ROWS["lora-kohya-sd1"])
+    text.write_text("no model")
+    dialog = s.open()
+    for path, name in ((source, "pencil"), (text, "notes")):
+        with subprocess.Popen([sys.executable, HERE / "drag-source.py", path], stdout=subprocess.PIPE, text=True) as other:
+            try:
+                other.stdout.readline()  # its window is there
+                window = s.gimp.window("^Drag source$")
+                time.sleep(0.7)
+                run("xdotool", "windowmove", "--sync", window, "20", "20")
+                run("xdotool", "windowmove", "--sync", dialog, "300", "200")
+                time.sleep(0.5)
+                run("xdotool", "mousemove", "60", "80", "mousedown", "1")
+                for x, y in ((70, 90), (120, 120), (300, 300), (500, 400), (600, 420), (610, 430)):
+                    run("xdotool", "mousemove", str(x), str(y))
+                    time.sleep(0.15)
+                s.gimp.shot(f"models-drag-{name}")
+                run("xdotool", "mouseup", "1")
+                question = s.gimp.window("^Import Models$")
+                time.sleep(0.5)
+                s.gimp.keys(question, "alt+o")
+            finally:
+                other.kill()
+        if path is source:
+            wait_for("copy", (OWN / "loras/pencil.safetensors").exists, 20)
+            time.sleep(1)
+    tap.check("a model that is dropped is copied where it belongs", (OWN / "loras/pencil.safetensors").stat().st_size == source.stat().st_size)
+    time.sleep(1)
+    s.gimp.shot("models-dropped", dialog)
+    tap.check("a text is not", not list(OWN.rglob("notes*")))
     s.close(dialog)
 
 
@@ -237,9 +273,7 @@ def main():
     tap = Tap()
     folder = Path(os.environ["PMT_GIMP_TMP"])
     put_files()
-    lists.write(folder / "data.safetensors", ROWS["ti-diffusers-sd1"])
-    data = (folder / "data.safetensors").read_bytes() + b""
-    data = data if len(data) > 400_000 else lora_bytes(folder)
+    data = lora_bytes(folder)
     site = Site()
     put_catalogue(site, data)
     with Gimp(picture(folder), sys.argv[1]) as gimp:
@@ -247,15 +281,15 @@ def main():
         for case in (case_list, case_default, case_folders):
             tap.run(case, session)
         tap.run(lambda s, t: case_download(s, t, data), session)
-        for case in (case_consent, case_import):
+        for case in (case_consent, case_import, case_drop):
             tap.run(case, session)
     site.close()
     tap.end()
 
 
 def lora_bytes(folder):
-    """A small LoRA: every tensor of its kind with few ranks would be megabytes, so one layer's pair."""
-    rows = [row for row in ROWS["lora-kohya-sd1"]][:3]
+    """A megabyte of a LoRA: a few of its tensors."""
+    rows = ROWS["lora-kohya-sd1"][:3]
     path = folder / "small.safetensors"
     lists.write(path, rows + [("lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "F32", [400, 320, 1, 1]),
                               ("lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight", "F32", [320, 400, 1, 1])])

@@ -19,6 +19,7 @@ XGETTEXT = ["--from-code=UTF-8", "--add-comments=Translators", "--add-location=f
             "--keyword=ngettext:1,2", "--flag=_:1:pass-c-format", "--flag=N_:1:pass-c-format", "--flag=ngettext:1:pass-c-format",
             "--flag=g_dngettext:2:pass-c-format", "--flag=g_strdup_printf:1:c-format", "--flag=g_set_error:4:c-format",
             "--flag=g_string_append_printf:2:c-format"]
+METAINFO = "data/metainfo/org.gimp.GIMP.Plugin.Pentimento.metainfo.xml.in"
 
 
 def tracked(root):
@@ -31,10 +32,10 @@ def tracked(root):
 
 
 def sources(root):
-    """Files that strings are taken from: those of POTFILES.in, and the engine as a whole without its command line."""
+    """Files that strings are taken from: those of POTFILES.in, the engine as a whole without its command line, and the metainfo."""
     listed = [line.split("#")[0].strip() for line in (root / "po/POTFILES.in").read_text(encoding="utf-8").splitlines()]
     engine = [name for name in tracked(root) if re.fullmatch(r"engine/(?!cli/).*\.c", name)]
-    return [name for name in listed if name] + engine
+    return [name for name in listed if name] + engine + [METAINFO]
 
 
 def run(*command):

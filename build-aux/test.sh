@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ./dev test [SUITE…]: builds, runs the suites, counts. Sourced by dev; the counting is in test.py.
 #
+# "package" tries the Debian package out in a tree of its own (package-test.sh).
 # "reference" stands for the suites that compare with torch and diffusers, run on freshly made outputs of theirs.
 
 . "$root/build-aux/build.sh"
@@ -9,17 +10,22 @@
 reference_suites="base weights text nets sample methods image preprocessors"
 
 job_test() {
-  local suites="" suite reference=no slow=no
+  local suites="" suite reference=no slow=no package=no
   job_build
   for suite; do
     case $suite in
       reference) reference=yes ;;
+      package) package=yes ;;
       slow) slow=yes suites="$suites slow" ;;
       -*) die "test takes names of suites, not '$suite'." ;;
       *) suites="$suites $suite" ;;
     esac
   done
-  if [ "$reference" = yes ]; then
+  if [ "$package" = yes ]; then
+    [ -z "$suites" ] && [ "$reference" = no ] || die "'package' runs alone."
+    . "$root/build-aux/package-test.sh"
+    job_test_package
+  elif [ "$reference" = yes ]; then
     [ -z "$suites" ] || die "'reference' runs alone: its counts are of other data than those of$suites."
     test_reference
   elif [ "$slow" = yes ]; then

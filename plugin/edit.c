@@ -43,7 +43,7 @@ pmt_edit_procedure_new (GimpPlugIn *plug_in, const char *name)
                                     _("A diffusion model on this computer that was trained to follow instructions (InstructPix2Pix) sees the "
                                       "picture and changes it. The result is a new layer with a mask above the active layer; everything "
                                       "else stays as it is."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_string_argument (procedure, "instruction", _("_Instruction"), _("What is to be changed, as in: make it winter"), "",
                                       G_PARAM_READWRITE);
   gimp_procedure_add_string_argument (procedure, "negative-prompt", _("_Negative prompt"), _("What the picture should not show"), "",

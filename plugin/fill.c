@@ -107,7 +107,7 @@ pmt_fill_procedure_new (GimpPlugIn *plug_in, const char *name)
   const gboolean open = g_str_equal (name, PMT_PROCEDURE_FILL);
   GimpProcedure *procedure = pmt_procedure_new (plug_in, name, _(mode->menu), &forms[mode - pmt_modes]);
 
-  gimp_procedure_set_documentation (procedure, _(mode->summary), _(mode->help), NULL);
+  gimp_procedure_set_documentation (procedure, _(mode->summary), _(mode->help), name);
   gimp_procedure_add_string_argument (procedure, "prompt", _("_Prompt"), _(mode->prompt_tip), "", G_PARAM_READWRITE);
   gimp_procedure_add_string_argument (procedure, "negative-prompt", _("_Negative prompt"), _("What the picture should not show"), "",
                                       G_PARAM_READWRITE);

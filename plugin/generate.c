@@ -104,7 +104,7 @@ pmt_generate_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       "alone, or from what is there. Layers, groups and open paths can steer it as control pictures, and closed "
                                       "paths as boxes whose name says what goes there. The result is a new layer above the active layer; "
                                       "everything else stays as it is."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_string_argument (procedure, "prompt", _("_Prompt"), _("What to paint"), "", G_PARAM_READWRITE);
   gimp_procedure_add_string_argument (procedure, "negative-prompt", _("_Negative prompt"), _("What the picture should not show"), "",
                                       G_PARAM_READWRITE);

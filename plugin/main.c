@@ -7,6 +7,7 @@
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/help.h"
 #include "plugin/models.h"
 #include "plugin/rerun.h"
 
@@ -44,6 +45,7 @@ query_procedures (GimpPlugIn *plug_in)
 {
   GList *names = NULL;
 
+  pmt_help_register (plug_in);
   for (gsize i = 0; i < G_N_ELEMENTS (procedures); i++)
     names = g_list_append (names, g_strdup (procedures[i].name));
   return names;

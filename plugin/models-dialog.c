@@ -8,6 +8,7 @@
 #include "plugin/catalogue-page.h"
 #include "plugin/engine-command.h"
 #include "plugin/folders-page.h"
+#include "plugin/help.h"
 #include "plugin/models-import.h"
 #include "plugin/models-page.h"
 #include "plugin/models.h"
@@ -242,6 +243,7 @@ pmt_models_dialog_run (void)
   self.models = g_ptr_array_new_with_free_func ((GDestroyNotify) json_object_unref);
   self.window = gimp_dialog_new (_("Models"), "pentimento-models", NULL, 0, gimp_standard_help_func, PMT_PROCEDURE_MODELS, _("_Close"),
                                  GTK_RESPONSE_CLOSE, NULL);
+  pmt_help_free_letter (GTK_DIALOG (self.window));
   self.list = pmt_models_page_new (&self);
   self.catalogue = pmt_catalogue_page_new (&self);
   self.folders = pmt_folders_page_new (&self);

@@ -83,7 +83,7 @@ pmt_models_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_set_documentation (procedure, _("Shows the models that there are, and where to get more"),
                                     _("Lists the files in Pentimento's own folder, in yours and in those of other programs: what each is, and whether it "
                                       "works. Models can be imported and downloaded here. Without a window it returns the paths of all that work."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_string_array_return_value (procedure, "models", _("Models"), _("Paths of all models that work"), G_PARAM_READWRITE);
   return procedure;
 }

@@ -7,6 +7,7 @@
 #include "plugin/deliver.h"
 #include "plugin/engine-list.h"
 #include "plugin/error.h"
+#include "plugin/help.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
 #include "plugin/model-search.h"
@@ -251,6 +252,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   dialog = gimp_procedure_dialog_new (procedure, config, _(form->title));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Generate"));
   self.dialog = GTK_DIALOG (dialog);
+  pmt_help_free_letter (self.dialog);
   self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();

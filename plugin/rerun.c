@@ -48,7 +48,7 @@ pmt_rerun_procedure_new (GimpPlugIn *plug_in, const char *name)
                                     _("A layer that Pentimento painted carries its recipe: prompt, model, seed and all numbers, the selection as it "
                                       "was, and where its pictures came from. This runs it again on the same parts of the picture, seen without "
                                       "what the recipe made before, and adds the result as a new layer."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_int_argument (procedure, "seed", _("See_d"), _("Another seed gives another picture; -1: the recipe's own"), -1, G_MAXINT, -1,
                                    G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,

@@ -129,7 +129,7 @@ pmt_colour_match_lab (float *result, const float *original, const float *denoise
 
   *match = (PmtLabMatch) { { 1, 1, 1 }, { 0, 0, 0 }, 0 };
   if (!squared) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is no memory to match colours (%zu MB); close other programs.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to match colours (%zu MB); close other programs."),
                  (n * sizeof (gint32)) >> 20);
     return FALSE;
   }

@@ -37,7 +37,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   if (!pmt_start_check_inversion (run, "null-text", error))
     return NULL;
   if (run->request->mask) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "The method null-text takes whole pictures to noise and back; leave the mask out.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method null-text takes whole pictures to noise and back; leave the mask out."));
     return NULL;
   }
   State *state = g_new0 (State, 1);

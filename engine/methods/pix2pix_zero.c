@@ -57,7 +57,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   const char *from = pmt_param_text (values, "from"), *to = pmt_param_text (values, "to");
   const bool words = *from && *to;
   if (!words || q->mask) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " WHERE ", %s.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE,
                  words ? "whole pictures are changed; leave the mask out" : "from and to are needed, as in from=cat,to=dog");
     return NULL;
   }

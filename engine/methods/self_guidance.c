@@ -81,7 +81,7 @@ check (const State *state, const PmtRun *run, GError **error)
   else if (run->request->mask || run->request->edit)
     wrong = "whole pictures are made; leave the mask or the instruction out";
   if (wrong)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " WHERE ", %s.", wrong);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE, wrong);
   return !wrong;
 }
 

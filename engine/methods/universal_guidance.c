@@ -80,7 +80,7 @@ read_colours (State *state, const char *text, GError **error)
   state->task.n_colours = words.n;
   pmt_words_clear (&words);
   if (!good)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " WHERE ", colours=%s is no list of 1 to %d colours; write them as in colours=#cc2020; #f0e0c0.", text,
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, colours=%s is no list of 1 to %d colours; write them as in colours=#cc2020; #f0e0c0."), WHERE, text,
                  (int) G_N_ELEMENTS (state->task.colours));
   return good;
 }
@@ -101,7 +101,7 @@ check (const State *state, const PmtRun *run, GError **error)
   else if (state->start >= state->end)
     wrong = "nothing is led, since start is not before end; change one of them";
   if (wrong)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "In " WHERE ", %s.", wrong);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE, wrong);
   return !wrong;
 }
 

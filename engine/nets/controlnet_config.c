@@ -106,20 +106,20 @@ static gboolean
 derive_levels (PmtWeights *weights, PmtUnetConfig *unet, GError **error)
 {
   unet->n_levels = unet->layers_per_block = unet->cross_attention_dim = 0;
-  while (dim (weights, 0, _("down_blocks.0.resnets.%d.conv1.weight"), unet->layers_per_block) && unet->layers_per_block < 16)
+  while (dim (weights, 0, "down_blocks.0.resnets.%d.conv1.weight", unet->layers_per_block) && unet->layers_per_block < 16)
     unet->layers_per_block++;
   for (int i = 0; i < PMT_UNET_MAX_LEVELS; i++) {
-    const int width = dim (weights, 0, _("down_blocks.%d.resnets.0.conv1.weight"), i);
+    const int width = dim (weights, 0, "down_blocks.%d.resnets.0.conv1.weight", i);
     if (!width)
       break;
     unet->block_out_channels[i] = width;
-    unet->down_has_attention[i] = dim (weights, 0, _("down_blocks.%d.attentions.0.norm.weight"), i) > 0;
+    unet->down_has_attention[i] = dim (weights, 0, "down_blocks.%d.attentions.0.norm.weight", i) > 0;
     int depth = 0;
-    while (depth < 64 && dim (weights, 0, _("down_blocks.%d.attentions.0.transformer_blocks.%d.norm1.weight"), i, depth))
+    while (depth < 64 && dim (weights, 0, "down_blocks.%d.attentions.0.transformer_blocks.%d.norm1.weight", i, depth))
       depth++;
     unet->transformer_layers[i] = depth;
     if (depth)
-      unet->cross_attention_dim = dim (weights, 1, _("down_blocks.%d.attentions.0.transformer_blocks.0.attn2.to_k.weight"), i);
+      unet->cross_attention_dim = dim (weights, 1, "down_blocks.%d.attentions.0.transformer_blocks.0.attn2.to_k.weight", i);
     unet->n_levels++;
   }
   return unet->n_levels > 0 || refuse (weights, "no tensor down_blocks.0.resnets.0.conv1.weight", error);
@@ -129,15 +129,15 @@ static void
 derive_mid (PmtWeights *weights, const PmtUnetConfig *base, PmtUnetConfig *unet)
 {
   const int last = unet->n_levels - 1;
-  unet->mid_plain = !dim (weights, 0, _("mid_block.attentions.0.norm.weight"));
+  unet->mid_plain = !dim (weights, 0, "mid_block.attentions.0.norm.weight");
   if (!unet->down_has_attention[last]) { /* the middle's own depth then stands for the level's */
     int depth = 0;
-    while (depth < 64 && dim (weights, 0, _("mid_block.attentions.0.transformer_blocks.%d.norm1.weight"), depth))
+    while (depth < 64 && dim (weights, 0, "mid_block.attentions.0.transformer_blocks.%d.norm1.weight", depth))
       depth++;
     unet->transformer_layers[last] = depth;
   }
   if (!unet->cross_attention_dim)
-    unet->cross_attention_dim = dim (weights, 1, _("mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"));
+    unet->cross_attention_dim = dim (weights, 1, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight");
   if (!unet->cross_attention_dim) /* without any attention no text is looked at */
     unet->cross_attention_dim = base->cross_attention_dim;
 }
@@ -163,8 +163,8 @@ pmt_controlnet_config_derive (PmtWeights *weights, const PmtUnetConfig *base, Pm
   memset (config, 0, sizeof *config);
   *unet = *base;
   unet->time_cond_proj_dim = 0;
-  unet->in_channels = dim (weights, 1, _("conv_in.weight"));
-  unet->added_dim = dim (weights, 1, _("add_embedding.linear_1.weight"));
+  unet->in_channels = dim (weights, 1, "conv_in.weight");
+  unet->added_dim = dim (weights, 1, "add_embedding.linear_1.weight");
   if (!unet->in_channels)
     return refuse (weights, "no tensor conv_in.weight", error);
   if (unet->added_dim && !unet->time_id_dim)
@@ -174,13 +174,13 @@ pmt_controlnet_config_derive (PmtWeights *weights, const PmtUnetConfig *base, Pm
   derive_mid (weights, base, unet);
 
   const char *prefix = "controlnet_cond_embedding";
-  config->hint_channels = dim (weights, 1, _("%s.conv_in.weight"), prefix);
-  config->hint_widths[0] = dim (weights, 0, _("%s.conv_in.weight"), prefix);
+  config->hint_channels = dim (weights, 1, "%s.conv_in.weight", prefix);
+  config->hint_widths[0] = dim (weights, 0, "%s.conv_in.weight", prefix);
   if (!config->hint_channels)
     return refuse (weights, "no tensor controlnet_cond_embedding.conv_in.weight", error);
   config->n_hint_widths = 1;
   while (config->n_hint_widths < PMT_CONTROLNET_MAX_HINTS) {
-    const int width = dim (weights, 0, _("%s.blocks.%d.weight"), prefix, 2 * config->n_hint_widths - 1);
+    const int width = dim (weights, 0, "%s.blocks.%d.weight", prefix, 2 * config->n_hint_widths - 1);
     if (!width)
       break;
     config->hint_widths[config->n_hint_widths++] = width;

@@ -84,7 +84,7 @@ static int
 count (PmtWeights *weights, const char *before, const char *after)
 {
   int n = 0;
-  while (n < 256 && dim (weights, 0, _("%s%d%s"), before, n, after))
+  while (n < 256 && dim (weights, 0, "%s%d%s", before, n, after))
     n++;
   return n;
 }
@@ -107,8 +107,8 @@ derive_light (PmtWeights *weights, const char *top, PmtT2iConfig *config)
   config->n_blocks = count (weights, body, ".out_conv.weight");
   config->n_resnets = count (weights, first, ".block1.weight");
   for (int i = 0; i < MIN (config->n_blocks, PMT_T2I_MAX_BLOCKS); i++)
-    config->channels[i] = dim (weights, 0, _("%sbody.%d.out_conv.weight"), top, i);
-  return derive_start (dim (weights, 1, _("%sbody.0.in_conv.weight"), top), config);
+    config->channels[i] = dim (weights, 0, "%sbody.%d.out_conv.weight", top, i);
+  return derive_start (dim (weights, 1, "%sbody.0.in_conv.weight", top), config);
 }
 
 static gboolean
@@ -124,9 +124,9 @@ derive_full (PmtWeights *weights, const char *top, PmtT2iConfig *config)
     config->n_resnets = count (weights, first, ".block1.weight");
   }
   for (int i = 0; i < MIN (config->n_blocks, PMT_T2I_MAX_BLOCKS); i++)
-    config->channels[i] = config->original ? dim (weights, 0, _("%sbody.%d.block1.weight"), top, i * config->n_resnets)
-                                           : dim (weights, 0, _("%sbody.%d.resnets.0.block1.weight"), top, i);
-  const gboolean known = derive_start (dim (weights, 1, _("%sconv_in.weight"), top), config);
+    config->channels[i] = config->original ? dim (weights, 0, "%sbody.%d.block1.weight", top, i * config->n_resnets)
+                                           : dim (weights, 0, "%sbody.%d.resnets.0.block1.weight", top, i);
+  const gboolean known = derive_start (dim (weights, 1, "%sconv_in.weight", top), config);
   config->type = config->downscale == 16 ? PMT_T2I_FULL_XL : PMT_T2I_FULL;
   return known;
 }
@@ -137,7 +137,7 @@ pmt_t2i_config_derive (PmtWeights *weights, PmtT2iConfig *config, GError **error
   memset (config, 0, sizeof *config);
   config->original = !pmt_weights_has (weights, "adapter.body.0.resnets.0.block1.weight");
   const char *top = config->original ? "" : "adapter.";
-  const gboolean light = dim (weights, 0, _("%sbody.0.out_conv.weight"), top) > 0;
+  const gboolean light = dim (weights, 0, "%sbody.0.out_conv.weight", top) > 0;
   const gboolean known = light ? derive_light (weights, top, config) : derive_full (weights, top, config);
   if (known && config->n_blocks >= 1 && config->n_blocks <= PMT_T2I_MAX_BLOCKS && config->n_resnets >= 1)
     return check_numbers (config, pmt_weights_label (weights), error);

@@ -32,13 +32,13 @@ unet_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 {
   int layers = 1, levels = 0;
 
-  if (stored (file, prefix, _("conv_in.weight")))
+  if (stored (file, prefix, "conv_in.weight"))
     return TRUE;
-  if (!stored (file, prefix, _("input_blocks.0.0.weight")))
+  if (!stored (file, prefix, "input_blocks.0.0.weight"))
     return FALSE;
-  while (layers < MAX_BLOCKS && stored (file, prefix, _("input_blocks.%d.0.in_layers.0.weight"), layers + 1))
+  while (layers < MAX_BLOCKS && stored (file, prefix, "input_blocks.%d.0.in_layers.0.weight", layers + 1))
     layers++;
-  for (int block = 1; levels < MAX_LEVELS && stored (file, prefix, _("input_blocks.%d.0.in_layers.0.weight"), block); block += layers + 1)
+  for (int block = 1; levels < MAX_LEVELS && stored (file, prefix, "input_blocks.%d.0.in_layers.0.weight", block); block += layers + 1)
     levels++;
   s->ldm = TRUE;
   s->layers_per_block = layers;
@@ -49,12 +49,12 @@ unet_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 static gboolean
 vae_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 {
-  if (!stored (file, prefix, _("decoder.conv_in.weight")))
+  if (!stored (file, prefix, "decoder.conv_in.weight"))
     return FALSE;
-  if (stored (file, prefix, _("decoder.mid_block.resnets.0.conv1.weight")))
+  if (stored (file, prefix, "decoder.mid_block.resnets.0.conv1.weight"))
     return TRUE;
   s->ldm = TRUE;
-  while (s->levels < MAX_LEVELS && stored (file, prefix, _("decoder.up.%d.block.0.conv1.weight"), s->levels))
+  while (s->levels < MAX_LEVELS && stored (file, prefix, "decoder.up.%d.block.0.conv1.weight", s->levels))
     s->levels++;
   return TRUE;
 }
@@ -62,11 +62,11 @@ vae_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 static gboolean
 text_spelling (const PmtSafetensors *file, const char *prefix, PmtSpelling *s)
 {
-  if (stored (file, prefix, _("text_model.embeddings.token_embedding.weight"))
-      || stored (file, prefix, _("embeddings.token_embedding.weight")))
+  if (stored (file, prefix, "text_model.embeddings.token_embedding.weight")
+      || stored (file, prefix, "embeddings.token_embedding.weight"))
     return TRUE;
   s->names = PMT_NAMES_OPEN_CLIP;
-  return stored (file, prefix, _("token_embedding.weight"));
+  return stored (file, prefix, "token_embedding.weight");
 }
 
 gboolean
@@ -150,7 +150,7 @@ static int
 dim_of (PmtWeights *weights, const char *name, int axis)
 {
   PmtWeightInfo info;
-  return get (weights, &info, _("%s"), name) ? dim (&info, axis) : 0;
+  return get (weights, &info, "%s", name) ? dim (&info, axis) : 0;
 }
 
 /* Width of the text context, from the first cross-attention anywhere. */
@@ -159,7 +159,7 @@ context_width (PmtWeights *unet)
 {
   PmtWeightInfo info;
   for (int i = 0; i < MAX_LEVELS; i++)
-    if (get (unet, &info, _("down_blocks.%d.attentions.0.transformer_blocks.0.attn2.to_k.weight"), i))
+    if (get (unet, &info, "down_blocks.%d.attentions.0.transformer_blocks.0.attn2.to_k.weight", i))
       return dim (&info, 1);
   return dim_of (unet, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight", 1);
 }
@@ -169,7 +169,7 @@ pmt_derive_traits (PmtWeights *unet, PmtUnetTraits *traits)
 {
   PmtWeightInfo first;
 
-  if (!get (unet, &first, _("conv_in.weight")))
+  if (!get (unet, &first, "conv_in.weight"))
     return FALSE;
   *traits = (PmtUnetTraits) {
     .in_channels = dim (&first, 1),
@@ -196,7 +196,7 @@ count_layers (PmtWeights *weights, const char *before, int block, const char *be
 {
   PmtWeightInfo info;
   int n = 0;
-  while (n < 1000 && get (weights, &info, _("%s%d%s%d%s"), before, block, between, n, after))
+  while (n < 1000 && get (weights, &info, "%s%d%s%d%s", before, block, between, n, after))
     n++;
   return n;
 }
@@ -209,9 +209,9 @@ derive_down (PmtWeights *weights, JsonObject *config, gboolean *attends, int *le
   JsonArray *down = json_array_new ();
   PmtWeightInfo info;
 
-  for (; n < MAX_LEVELS && get (weights, &info, _("down_blocks.%d.resnets.0.conv2.weight"), n); n++) {
+  for (; n < MAX_LEVELS && get (weights, &info, "down_blocks.%d.resnets.0.conv2.weight", n); n++) {
     widths[n] = dim (&info, 0);
-    attends[n] = get (weights, &info, _("down_blocks.%d.attentions.0.norm.weight"), n);
+    attends[n] = get (weights, &info, "down_blocks.%d.attentions.0.norm.weight", n);
     depths[n] = count_layers (weights, "down_blocks.", n, ".attentions.0.transformer_blocks.", ".norm1.weight");
     if (!attends[n])
       depths[n] = 1; /* a number that nothing uses */
@@ -225,14 +225,14 @@ derive_down (PmtWeights *weights, JsonObject *config, gboolean *attends, int *le
   json_object_set_int_member (config, "layers_per_block", count_layers (weights, "down_blocks.", 0, ".resnets.", ".norm1.weight"));
   set_ints (config, "block_out_channels", widths, n);
   set_ints (config, "transformer_layers_per_block", depths, n);
-  if (!get (weights, &info, _("mid_block.attentions.0.proj_in.weight")))
+  if (!get (weights, &info, "mid_block.attentions.0.proj_in.weight"))
     for (int i = 0; i < n; i++)
-      if (get (weights, &info, _("down_blocks.%d.attentions.0.proj_in.weight"), i))
+      if (get (weights, &info, "down_blocks.%d.attentions.0.proj_in.weight", i))
         break;
   json_object_set_boolean_member (config, "use_linear_projection", info.rank == 2);
   if (context_width (weights) > 0)
     json_object_set_int_member (config, "cross_attention_dim", context_width (weights));
-  if (get (weights, &info, _("add_embedding.linear_1.weight"))) {
+  if (get (weights, &info, "add_embedding.linear_1.weight")) {
     json_object_set_string_member (config, "addition_embed_type", "text_time");
     json_object_set_int_member (config, "addition_time_embed_dim", 256);
     json_object_set_int_member (config, "projection_class_embeddings_input_dim", dim (&info, 1));
@@ -254,7 +254,7 @@ pmt_derive_unet (PmtWeights *unet, const PmtFamily *family)
     json_array_add_string_element (up, attends[i] ? "CrossAttnUpBlock2D" : "UpBlock2D");
   json_object_set_array_member (config, "up_block_types", up);
   json_object_set_int_member (config, "out_channels", dim_of (unet, "conv_out.weight", 0));
-  if (get (unet, &info, _("time_embedding.cond_proj.weight")))
+  if (get (unet, &info, "time_embedding.cond_proj.weight"))
     json_object_set_int_member (config, "time_cond_proj_dim", dim (&info, 1));
   if (pmt_weights_has (unet, "mid_block.attentions.0.transformer_blocks.0.fuser.alpha_attn"))
     json_object_set_string_member (config, "attention_type", "gated");
@@ -276,12 +276,12 @@ pmt_derive_controlnet (PmtWeights *net, const PmtFamily *family)
   derive_down (net, config, attends, &levels);
   json_object_set_string_member (config, "mid_block_type",
                                  pmt_weights_has (net, "mid_block.attentions.0.norm.weight") ? "UNetMidBlock2DCrossAttn" : "UNetMidBlock2D");
-  if (get (net, &info, _("controlnet_cond_embedding.conv_in.weight"))) {
+  if (get (net, &info, "controlnet_cond_embedding.conv_in.weight")) {
     json_object_set_int_member (config, "conditioning_channels", dim (&info, 1));
     widths[n++] = dim (&info, 0);
   }
   /* pairs: one keeps the width, the next widens */
-  for (int i = 1; n <= MAX_LEVELS && get (net, &info, _("controlnet_cond_embedding.blocks.%d.weight"), i); i += 2)
+  for (int i = 1; n <= MAX_LEVELS && get (net, &info, "controlnet_cond_embedding.blocks.%d.weight", i); i += 2)
     widths[n++] = dim (&info, 0);
   set_ints (config, "conditioning_embedding_out_channels", widths, n);
   return config;
@@ -294,7 +294,7 @@ pmt_derive_vae (PmtWeights *vae, const PmtFamily *family)
   int widths[MAX_LEVELS], levels = 0;
   PmtWeightInfo info;
 
-  for (; levels < MAX_LEVELS && get (vae, &info, _("encoder.down_blocks.%d.resnets.0.conv2.weight"), levels); levels++)
+  for (; levels < MAX_LEVELS && get (vae, &info, "encoder.down_blocks.%d.resnets.0.conv2.weight", levels); levels++)
     widths[levels] = dim (&info, 0);
   set_ints (config, "block_out_channels", widths, levels);
   json_object_set_int_member (config, "layers_per_block", count_layers (vae, "encoder.down_blocks.", 0, ".resnets.", ".conv1.weight"));
@@ -313,9 +313,9 @@ pmt_derive_text (PmtWeights *text, const char *base, gboolean drop_last)
   PmtWeightInfo info;
   int n = 0;
 
-  while (n < 1000 && get (text, &info, _("%s%d.layer_norm1.weight"), layers, n))
+  while (n < 1000 && get (text, &info, "%s%d.layer_norm1.weight", layers, n))
     n++;
-  if (get (text, &info, _("text_model.embeddings.token_embedding.weight"))) {
+  if (get (text, &info, "text_model.embeddings.token_embedding.weight")) {
     json_object_set_int_member (config, "vocab_size", dim (&info, 0));
     json_object_set_int_member (config, "hidden_size", dim (&info, 1));
     json_object_set_int_member (config, "num_attention_heads", MAX (dim (&info, 1) / 64, 1)); /* CLIP's head width */
@@ -323,7 +323,7 @@ pmt_derive_text (PmtWeights *text, const char *base, gboolean drop_last)
   json_object_set_int_member (config, "num_hidden_layers", drop_last ? MAX (n - 1, 1) : n);
   json_object_set_int_member (config, "intermediate_size", dim_of (text, "text_model.encoder.layers.0.mlp.fc1.weight", 0));
   json_object_set_int_member (config, "max_position_embeddings", dim_of (text, "text_model.embeddings.position_embedding.weight", 0));
-  if (json_object_has_member (config, "projection_dim") && get (text, &info, _("text_projection.weight")))
+  if (json_object_has_member (config, "projection_dim") && get (text, &info, "text_projection.weight"))
     json_object_set_int_member (config, "projection_dim", dim (&info, 0));
   return config;
 }

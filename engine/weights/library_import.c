@@ -193,7 +193,7 @@ place_of (const char *path, JsonObject *report, GError **error)
 
   /* of a text or a picture nobody wants to know what its header would be */
   if (json_array_get_length (problems) > 0 && (by_name || strcmp (kind, "unknown") != 0)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("%s"), json_array_get_string_element (problems, 0));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, "%s", json_array_get_string_element (problems, 0));
     return NULL;
   }
   if (!place)

@@ -83,7 +83,7 @@ check_frame (PmtSafetensors *file, GError **error)
     return refuse (file, error, _("it has only %zu bytes"), file->size);
   const char *what = looks_like (file->bytes, file->size);
   if (what)
-    return refuse (file, error, _("%s"), what);
+    return refuse (file, error, "%s", what);
   memcpy (&header_size, file->bytes, 8);
   if (header_size > PMT_SAFETENSORS_MAX_HEADER)
     return refuse (file, error, _("its header would be %" PRIu64 " bytes long, more than the format allows"), header_size);
@@ -205,7 +205,7 @@ check_all (PmtSafetensors *file, GError **error)
   if (!check_frame (file, error))
     goto fail;
   if (!pmt_header_parse (&file->header, (const char *) file->bytes + 8, file->header_size, &why)) {
-    refuse (file, error, _("%s"), why);
+    refuse (file, error, "%s", why);
     g_free (why);
     goto fail;
   }

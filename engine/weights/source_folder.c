@@ -31,23 +31,23 @@ find_variant (const char *folder, const char *stem, const char *variant, gboolea
 
   *is_index = FALSE;
   if (!*variant) {
-    path = existing (folder, _("%s.safetensors"), stem);
+    path = existing (folder, "%s.safetensors", stem);
     if (!path) {
       *is_index = TRUE;
-      path = existing (folder, _("%s.safetensors.index.json"), stem);
+      path = existing (folder, "%s.safetensors.index.json", stem);
     }
     return path;
   }
-  path = existing (folder, _("%s.%s.safetensors"), stem, variant);
+  path = existing (folder, "%s.%s.safetensors", stem, variant);
   if (path)
     return path;
   /* diffusers has written the index's name in several ways */
   *is_index = TRUE;
-  path = existing (folder, _("%s.%s.safetensors.index.json"), stem, variant);
+  path = existing (folder, "%s.%s.safetensors.index.json", stem, variant);
   if (!path)
-    path = existing (folder, _("%s.safetensors.index.%s.json"), stem, variant);
+    path = existing (folder, "%s.safetensors.index.%s.json", stem, variant);
   if (!path)
-    path = existing (folder, _("%s.safetensors.%s.index.json"), stem, variant);
+    path = existing (folder, "%s.safetensors.%s.index.json", stem, variant);
   return path;
 }
 

@@ -82,7 +82,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 system=$(pkg-config --variable=gimplibdir gimp-3.0 2>/dev/null || echo /usr/lib/gimp/3.0)/plug-ins
-for name in script-fu script-fu-server python-eval file-png file-jpeg file-tiff; do
+for name in script-fu script-fu-server python-eval file-png file-jpeg file-tiff help web-browser; do
   [ ! -d "$system/$name" ] || ln -s "$system/$name" "$tmp/stage/$name"
 done
 if [ "${PMT_PLUGIN:-yes}" = yes ]; then

@@ -1,0 +1,17 @@
+; SPDX-License-Identifier: GPL-3.0-or-later
+; A small picture, a selection, a fill with the bundled model: FOLDER/filled.png, and the number of layers in FOLDER/result.
+(define (filled folder)
+  (let* ((image (car (gimp-image-new 192 192 RGB)))
+         (layer (car (gimp-layer-new image "meadow" 192 192 RGB-IMAGE 100 LAYER-MODE-NORMAL))))
+    (gimp-image-insert-layer image layer 0 0)
+    (gimp-context-set-foreground '(90 160 70))
+    (gimp-drawable-fill layer FILL-FOREGROUND)
+    (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 48 48 96 96)
+    (plug-in-pentimento-fill #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (vector layer)
+                             #:prompt "a red mushroom" #:steps 4 #:seed 7)
+    (let ((result (open-output-file (string-append folder "/result"))))
+      (display "layers " result)
+      (display (vector-length (car (gimp-image-get-layers image))) result)
+      (newline result)
+      (close-output-port result))
+    (gimp-file-save RUN-NONINTERACTIVE image (string-append folder "/filled.png") -1)))

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/language.h"
 #include "engine/cli/cli.h"
 #include "engine/weights/library.h"
 
@@ -116,6 +117,8 @@ run (int argc, char **argv, GError **error)
 
   if (!pmt_cli_parse (&pmt_command_models, NULL, NULL, entries, argc, argv, NULL, 0, error))
     return FALSE;
+  if (json)
+    pmt_language_use (); /* a dialog shows it */
   const struct {
     const char *path;
     PmtLibraryChange change;
@@ -161,6 +164,8 @@ run_import (int argc, char **argv, GError **error)
 
   if (!pmt_cli_parse (&pmt_command_import, "PATH", NULL, entries, argc, argv, &path, 1, error))
     return FALSE;
+  if (json)
+    pmt_language_use ();
   how.cancel = pmt_cli_cancel ();
   how.progress = json ? on_progress : NULL;
   how.user = &shown;

@@ -62,17 +62,17 @@ read_config (GError **error)
   if (!json_parser_load_from_data (parser, text, -1, &problem))
     return config_bad (path, problem->message, error);
   if (!json_parser_get_root (parser) || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)))
-    return config_bad (path, "it holds no JSON object", error);
+    return config_bad (path, _("it holds no JSON object"), error);
   config = json_node_get_object (json_parser_get_root (parser));
   list = json_object_get_member (config, FOLDERS);
   if (list && !JSON_NODE_HOLDS_ARRAY (list))
-    return config_bad (path, "\"folders\" is no list", error);
+    return config_bad (path, _("\"folders\" is no list"), error);
   for (guint i = 0; list && i < json_array_get_length (json_node_get_array (list)); i++) {
     JsonNode *entry = json_array_get_element (json_node_get_array (list), i);
     JsonNode *where = JSON_NODE_HOLDS_OBJECT (entry) ? json_object_get_member (json_node_get_object (entry), "path") : NULL;
     JsonNode *use = JSON_NODE_HOLDS_OBJECT (entry) ? json_object_get_member (json_node_get_object (entry), "use") : NULL;
     if (!where || json_node_get_value_type (where) != G_TYPE_STRING || (use && json_node_get_value_type (use) != G_TYPE_BOOLEAN))
-      return config_bad (path, "an entry of \"folders\" is not of the form {\"path\": \"…\", \"use\": true}", error);
+      return config_bad (path, _("an entry of \"folders\" is not of the form {\"path\": \"…\", \"use\": true}"), error);
   }
   return json_object_ref (config);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <locale.h>
 #include <string.h>
 
 #include "engine/weights/library.h"
@@ -7,6 +8,7 @@
 
 struct PmtLibraryCache {
   char *path;
+  char *version; /* of what is remembered: the build, since another may see more in the same file, and the language of its sentences */
   JsonObject *known; /* by path: {bytes, changed, report} */
   JsonObject *asked; /* the same, of what was asked for */
   int inspected;
@@ -17,15 +19,16 @@ pmt_library_cache_new (void)
 {
   PmtLibraryCache *cache = g_new0 (PmtLibraryCache, 1);
   g_autoptr (JsonParser) parser = json_parser_new ();
+  const char *language = setlocale (LC_MESSAGES, NULL); /* "C" unless pmt_language_use was called */
   JsonNode *root, *files;
 
   cache->path = g_build_filename (g_get_user_cache_dir (), "pentimento", "models.json", NULL);
+  cache->version = g_strconcat (PMT_BUILD_ID, " ", strcmp (language, "C") == 0 ? language : g_get_language_names ()[0], NULL);
   cache->asked = json_object_new ();
   root = json_parser_load_from_file (parser, cache->path, NULL) ? json_parser_get_root (parser) : NULL;
   files = root && JSON_NODE_HOLDS_OBJECT (root) ? json_object_get_member (json_node_get_object (root), "files") : NULL;
-  /* another build may see more in the same file */
   if (files && JSON_NODE_HOLDS_OBJECT (files) &&
-      g_strcmp0 (json_object_get_string_member_with_default (json_node_get_object (root), "build", NULL), PMT_BUILD_ID) == 0)
+      g_strcmp0 (json_object_get_string_member_with_default (json_node_get_object (root), "version", NULL), cache->version) == 0)
     cache->known = json_object_ref (json_node_get_object (files));
   else
     cache->known = json_object_new ();
@@ -140,7 +143,7 @@ pmt_library_cache_save (PmtLibraryCache *cache, gboolean complete)
       if (!json_object_has_member (cache->asked, path))
         json_object_set_member (cache->asked, path, json_node_copy (entry));
   }
-  json_object_set_string_member (whole, "build", PMT_BUILD_ID);
+  json_object_set_string_member (whole, "version", cache->version);
   json_object_set_object_member (whole, "files", json_object_ref (cache->asked));
   json_node_set_object (node, whole);
   text = json_to_string (node, FALSE);
@@ -156,5 +159,6 @@ pmt_library_cache_free (PmtLibraryCache *cache)
   json_object_unref (cache->known);
   json_object_unref (cache->asked);
   g_free (cache->path);
+  g_free (cache->version);
   g_free (cache);
 }

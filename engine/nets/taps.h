@@ -53,15 +53,16 @@ typedef enum {
   PMT_RESID_SKIP, /* skip number `index` (0 = conv_in's, in pushing order) as it is popped (ControlNet) */
   PMT_RESID_MID,  /* output of the mid block */
   PMT_RESID_UP,   /* output of up block `level`, after its upsampler */
+  PMT_RESID_JOIN, /* the stream that skip number `index` is about to join, in an up layer of up block `level` */
   PMT_RESID_DOWNSAMPLED /* output of down block `level`'s downsampler, before it is stored as a skip (T2I-Adapter, where the block has no
                            attention); the last level has none */
 } PmtResidKind;
-#define PMT_N_RESID_KINDS 5
+#define PMT_N_RESID_KINDS 6
 
 typedef struct PmtResidSite {
   PmtResidKind kind;
-  int level; /* of the down or up block; SKIP: of the up block that takes it; 0 for mid */
-  int index; /* SKIP: which skip; otherwise 0 */
+  int level; /* of the down or up block; SKIP, JOIN: of the up block that takes it; 0 for mid */
+  int index; /* SKIP, JOIN: which skip; otherwise 0 */
 } PmtResidSite;
 
 typedef struct PmtTaps {

@@ -98,12 +98,20 @@ pmt_unet_weight_bytes (const PmtUnet *unet)
 
 /* One evaluation */
 
+int
+pmt_unet_n_skips (const PmtUnetConfig *config)
+{
+  return config->n_levels * (config->layers_per_block + 1);
+}
+
+/* first: the layer that x enters. */
 static PmtTensor
-run_up (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
+run_up (PmtUnetPass *pass, const PmtUnetLevel *level, int i, int first, PmtTensor x)
 {
   PmtContext *ctx = pass->ctx;
-  for (int j = 0; j < level->n_layers && !pass->stopped; j++) {
+  for (int j = first; j < level->n_layers && !pass->stopped; j++) {
     PmtUnetSkip skip = pass->skips[--pass->n_skips];
+    x = pmt_unet_tap (pass, x, PMT_RESID_JOIN, i, pass->n_skips);
     skip.x = pmt_unet_tap (pass, skip.x, PMT_RESID_SKIP, i, pass->n_skips);
     x = pmt_unet_run_layer (pass, &level->layers[j], pmt_concat (ctx, x, skip.x));
     if (j + 1 == level->n_layers && !pass->stopped) {
@@ -131,8 +139,13 @@ pmt_unet_forward (PmtContext *ctx, PmtUnet *unet, const PmtUnetInput *input, con
 
   PmtFrame whole = pmt_frame_open (ctx);
   PmtTensor x = pmt_unet_encode (&pass, &unet->encoder, input, PMT_NO_TENSOR);
-  for (int i = 0; i < config->n_levels && !pass.stopped; i++)
-    x = run_up (&pass, &unet->up[i], i, x);
+  const int layers = config->layers_per_block + 1, passed = pmt_unet_n_skips (config) - pass.n_skips;
+  if (input->shallow) {
+    g_assert (input->shallow > 0 && passed > 0 && input->stream.shape.dim[0] == input->sample.shape.dim[0]);
+    x = input->stream;
+  }
+  for (int i = passed / layers; i < config->n_levels && !pass.stopped; i++)
+    x = run_up (&pass, &unet->up[i], i, i == passed / layers ? passed % layers : 0, x);
   if (pass.stopped)
     return pmt_frame_close (ctx, whole, PMT_NO_TENSOR);
   g_assert (pass.n_skips == 0);

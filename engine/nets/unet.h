@@ -54,7 +54,14 @@ typedef struct PmtUnetInput {
   PmtTensor timestep_cond; /* [N, time_cond_proj_dim], pmt_guidance_embedding; may be absent */
   PmtTensor text_embeds;  /* [N, P] pooled text and */
   PmtTensor time_ids;     /* [N, n] plain numbers, where the configuration has added conditions: P + n time_id_dim = added_dim */
+  /* A short evaluation (Ma, Fang & Wang 2023, DeepCache): shallow > 0 makes the first `shallow` skips alone and begins the way up at the
+   * layer that takes the last of them, with `stream` as what PMT_RESID_JOIN showed there in a whole evaluation. */
+  int shallow;
+  PmtTensor stream;
 } PmtUnetInput;
+
+/* Skips of a whole evaluation; PmtUnetInput.shallow is less. */
+int pmt_unet_n_skips (const PmtUnetConfig *config);
 
 /* The model's raw output [N, h, w, out_channels] (epsilon, v or x0: the schedule knows), or PMT_NO_TENSOR where taps->seen stopped it.
  * taps may be NULL. */

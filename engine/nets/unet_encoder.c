@@ -133,6 +133,12 @@ pmt_unet_ask (PmtUnetPass *pass)
   pass->stopped = pass->stopped || (taps && taps->seen && !pmt_context_failed (pass->ctx) && taps->seen (taps->user));
 }
 
+static bool
+deep_enough (const PmtUnetPass *pass)
+{
+  return pass->stopped || (pass->most_skips > 0 && pass->n_skips >= pass->most_skips);
+}
+
 static void
 push_skip (PmtUnetPass *pass, PmtTensor x, PmtFrame frame)
 {
@@ -153,7 +159,7 @@ pmt_unet_run_layer (PmtUnetPass *pass, const PmtUnetLayer *layer, PmtTensor x)
 static PmtTensor
 run_down (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
 {
-  for (int j = 0; j < level->n_layers && !pass->stopped; j++) {
+  for (int j = 0; j < level->n_layers && !deep_enough (pass); j++) {
     PmtFrame frame = pmt_frame_open (pass->ctx);
     x = pmt_unet_run_layer (pass, &level->layers[j], x);
     if (j + 1 == level->n_layers)
@@ -161,7 +167,7 @@ run_down (PmtUnetPass *pass, const PmtUnetLevel *level, int i, PmtTensor x)
     x = pmt_frame_close (pass->ctx, frame, x);
     push_skip (pass, x, frame);
   }
-  if (level->has_sampler && !pass->stopped) {
+  if (level->has_sampler && !deep_enough (pass)) {
     PmtFrame frame = pmt_frame_open (pass->ctx);
     x = pmt_conv_run (pass->ctx, pass->pool, &level->sampler, x);
     x = pmt_frame_close (pass->ctx, frame, pmt_unet_tap (pass, x, PMT_RESID_DOWNSAMPLED, i, 0));
@@ -220,7 +226,8 @@ pmt_unet_encode (PmtUnetPass *pass, const PmtUnetEncoder *encoder, const PmtUnet
     x = pmt_add (ctx, x, hint);
   x = pmt_frame_close (ctx, first, x);
   push_skip (pass, x, first);
-  for (int i = 0; i < pass->config->n_levels && !pass->stopped; i++)
+  pass->most_skips = input->shallow;
+  for (int i = 0; i < pass->config->n_levels && !deep_enough (pass); i++)
     x = run_down (pass, &encoder->down[i], i, x);
-  return pass->stopped ? x : run_mid (pass, encoder, x);
+  return deep_enough (pass) ? x : run_mid (pass, encoder, x);
 }

@@ -57,7 +57,7 @@ typedef struct PmtUnetPass {
   PmtTensor context;   /* text */
   PmtTensor time_silu; /* [N, 4 C0] */
   PmtUnetSkip skips[PMT_UNET_MAX_SKIPS];
-  int n_skips;
+  int n_skips, most_skips; /* the way down ends when it has made so many; 0: at its end */
   bool stopped;        /* taps->seen said so: nothing more is run */
 } PmtUnetPass;
 

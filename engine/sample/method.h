@@ -83,7 +83,7 @@ typedef struct PmtStep {
   const int *call_row;
   int n_call_rows;
   /* In call: those rows as the UNet is about to be given them, batched, and their latents without the further channels. */
-  const struct PmtUnetInput *input;
+  struct PmtUnetInput *input; /* methods may make it a short evaluation (unet.h) */
   PmtTensor call_latent;
 } PmtStep;
 

@@ -171,7 +171,7 @@ call_network (PmtRun *run, PmtStep *step, GError **error)
   step->call_latent = sample;
   if (extra.data)
     sample = pmt_concat (ctx, sample, extra);
-  const PmtUnetInput input = { .sample = sample, .timesteps = timesteps, .context = stack (ctx, step, offsetof (PmtRow, context)),
+  PmtUnetInput input = { .sample = sample, .timesteps = timesteps, .context = stack (ctx, step, offsetof (PmtRow, context)),
                                .timestep_cond = embed_guidance (run, step), .text_embeds = stack (ctx, step, offsetof (PmtRow, pooled)),
                                .time_ids = stack (ctx, step, offsetof (PmtRow, time_ids)) };
   if (!pmt_runner_check (run, error))

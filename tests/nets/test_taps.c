@@ -117,6 +117,10 @@ log_resid (void *user, PmtContext *ctx, const PmtResidSite *site, PmtTensor *x)
       g_assert_cmpint (site->level, ==, log->downsampled++);
       g_assert_cmpint (log->downsampled, ==, log->down);
       break;
+    case PMT_RESID_JOIN:
+      g_assert_cmpint (site->index, ==, 11 - log->skip);
+      g_assert_cmpint (site->level, ==, log->up);
+      break;
     case PMT_RESID_MID:
       g_assert_cmpint (log->mid++, ==, 0);
       g_assert_cmpint (log->down, ==, 4);

@@ -39,6 +39,10 @@ CASES = [
     {"name": "masactrl-both", "method": "masactrl", "params": {"source": "a blue house", "from": 0.0, "first-block": 1, "both": True}},
     {"name": "blended", "method": "blended-latent", "steps": 8, "params": {}},
     {"name": "blended-thin", "method": "blended-latent", "steps": 6, "params": {"start": 0.5, "dilate": 3}},
+    {"name": "deepcache", "method": "deepcache", "steps": 7, "params": {"interval": 3, "skips": 2}},
+    {"name": "deepcache-shallow", "method": "deepcache", "steps": 5, "guidance": 1.0, "params": {"interval": 2, "skips": 1}},
+    {"name": "deepcache-deep", "method": "deepcache", "steps": 5, "params": {"interval": 4, "skips": 3}},
+    {"name": "guidance-interval", "method": "guidance-interval", "steps": 8, "params": {"start": 0.2, "end": 0.7}},
     {"name": "masactrl-photo", "method": "masactrl", "photo": True, "params": {"from": 0.0}},
 ]
 
@@ -270,7 +274,65 @@ def blended(m, c):
     return z
 
 
-METHODS = {"blended-latent": blended, "composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
+def forward(net, z, t, context, skips=0, stream=None):
+    """The network part by part: its output, and what enters each up layer by the number of its skip. With skips, only so many are made,
+    and the way up begins with the stream."""
+    emb = net.time_embedding(net.time_proj(t.reshape(1).expand(len(z))))
+    layer = lambda block, k, x: [x := block.resnets[k](x, emb)] and (
+        block.attentions[k](x, encoder_hidden_states=context, return_dict=False)[0] if hasattr(block, "attentions") else x)
+    x = net.conv_in(z)
+    made = [x]
+    for block in net.down_blocks:
+        for k in range(len(block.resnets)):
+            x = layer(block, k, x)
+            made.append(x)
+        if block.downsamplers:
+            x = block.downsamplers[0](x)
+            made.append(x)
+    x = net.mid_block(x, emb, encoder_hidden_states=context)
+    made, joins = made[:skips] if skips else made, {}
+    at = sum(len(block.resnets) for block in net.up_blocks)
+    for block in net.up_blocks:
+        for k in range(len(block.resnets)):
+            at -= 1
+            if skips and at >= skips:
+                continue
+            x = stream if skips and at == skips - 1 else x
+            joins[at] = x
+            x = layer(block, k, torch.cat([x, made.pop()], 1))
+        if block.upsamplers and not (skips and at >= skips):
+            x = block.upsamplers[0](x)
+    assert not made
+    return net.conv_out(net.conv_act(net.conv_norm_out(x))), joins
+
+
+def deepcache(m, c):
+    p, g = c["params"], c["guidance"]
+    s, z, stream = m.scheduler(DDIMScheduler, c["steps"]), noise(c["seed"]), None
+    contexts = [m.says(c["prompt"])] + ([m.says(c["negative"])] if g != 1 else [])
+    for i, t in enumerate(s.timesteps):
+        seen = (z.repeat(len(contexts), 1, 1, 1), t, torch.cat(contexts))
+        if i % p["interval"] == 0:
+            e, joins = forward(m.net, *seen)
+            assert torch.allclose(e, m.net(*seen).sample, atol=1e-5)
+            stream = joins[p["skips"] - 1]
+        else:
+            e, _ = forward(m.net, *seen, p["skips"], stream)
+        e = e.chunk(len(contexts))
+        z = s.step(e[1] + g * (e[0] - e[1]) if g != 1 else e[0], t, z).prev_sample
+    return z
+
+
+def guidance_interval(m, c):
+    p, n, g = c["params"], c["steps"], c["guidance"]
+    s, z, target, negative = m.scheduler(DDIMScheduler, n), noise(c["seed"]), m.says(c["prompt"]), m.says(c["negative"])
+    for i, t in enumerate(s.timesteps):
+        inside = p["start"] <= i / n < p["end"]
+        z = s.step(m.guided(z, t, negative, target, g) if inside else m.eps(z, t, target)[0], t, z).prev_sample
+    return z
+
+
+METHODS = {"deepcache": deepcache, "guidance-interval": guidance_interval, "blended-latent": blended, "composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
 
 
 def main():

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/methods/attention.h"
+#include "tests/methods/composed.h"
+
+static Runs runs;
+static PmtModel *model;
+
+static PmtRequest
+guided (void)
+{
+  PmtRequest q = runs_request (&runs, model);
+  q.negative = "blurry";
+  q.guidance = 4;
+  q.steps = 5;
+  return q;
+}
+
+static int
+evaluations (PmtRequest q, PmtMethodUse *use)
+{
+  PmtCost cost;
+  GError *error = NULL;
+  q.methods = use;
+  q.n_methods = 1;
+  g_assert_true (pmt_run_cost (&q, &cost, &error));
+  g_assert_no_error (error);
+  return cost.evaluations;
+}
+
+/* In all steps it is the plain run, in none the run without guidance, to the bit. */
+static void
+test_ends (void)
+{
+  PmtMethodUse use = runs_use ("guidance-interval");
+  PmtRequest q = guided (), bare = guided ();
+  bare.guidance = 1;
+  attention_set (&use, "end", "1");
+  PmtResult all = attention_do (q, &use, 1), plain = attention_do (q, NULL, 0);
+  runs_assert_equal (&all, &plain);
+  g_assert_cmpint (evaluations (q, &use), ==, 10);
+  attention_set (&use, "end", "0");
+  PmtResult none = attention_do (q, &use, 1), unguided = attention_do (bare, NULL, 0);
+  runs_assert_equal (&none, &unguided);
+  g_assert_cmpint (evaluations (q, &use), ==, 5);
+  attention_set (&use, "end", "0.6");
+  PmtResult part = attention_do (q, &use, 1);
+  runs_assert_differ (&part, &plain);
+  runs_assert_differ (&part, &unguided);
+  g_assert_cmpint (evaluations (q, &use), ==, 8);
+  pmt_result_clear (&all);
+  pmt_result_clear (&plain);
+  pmt_result_clear (&none);
+  pmt_result_clear (&unguided);
+  pmt_result_clear (&part);
+  pmt_param_values_clear (&use.values);
+}
+
+static void
+test_errors (void)
+{
+  PmtMethodUse uses[2] = { runs_use ("guidance-interval"), runs_use ("composable") };
+  attention_set (&uses[0], "start", "0.5");
+  attention_set (&uses[0], "end", "0.4");
+  attention_refused (guided (), uses, 1, "ends at 0.4, before it starts at 0.5");
+  attention_set (&uses[0], "end", "0.6");
+  attention_refused (guided (), uses, 2, "guidance-interval and composable cannot be used together");
+  pmt_param_values_clear (&uses[0].values);
+  pmt_param_values_clear (&uses[1].values);
+}
+
+static void
+test_parity (void)
+{
+  g_assert_cmpint (composed_check (&runs, "guidance-interval", model, NULL), ==, 1);
+}
+
+int
+main (int argc, char **argv)
+{
+  PmtCpuLevel level;
+  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
+  g_test_init (&argc, &argv, NULL);
+  runs_open (&runs);
+  model = runs_model ("tiny");
+  g_test_add_func ("/guidance-interval/ends", test_ends);
+  g_test_add_func ("/guidance-interval/errors", test_errors);
+  g_test_add_func ("/guidance-interval/parity", test_parity);
+  const int failed = g_test_run ();
+  pmt_model_unref (model);
+  runs_close (&runs);
+  return failed;
+}

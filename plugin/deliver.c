@@ -6,8 +6,6 @@
 
 #include "plugin/blend-space.h"
 #include "plugin/error.h"
-#include "plugin/inputs.h"
-#include "plugin/job.h"
 #include "plugin/recipe.h"
 
 /* Which layers or channels the user has selected; a new layer takes their place. (Paths keep their own selection.) */
@@ -94,10 +92,11 @@ insert_result (GimpImage *image, GimpLayer *layer, const PmtResult *result, Gimp
 
 /* The group of variants, in the picture and empty. Its content is mixed in as if the group were not there. */
 static GimpLayer *
-insert_group (GimpImage *image, GPtrArray *results, GimpLayer *parent, int position, GimpLayerColorSpace space)
+insert_group (GimpImage *image, GimpLayer *parent, int position, GimpLayerColorSpace space)
 {
-  const PmtResult *first = g_ptr_array_index (results, 0);
-  g_autofree char *name = pmt_recipe_layer_name (first->recipe, -1);
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *day = g_date_time_format (now, "%Y-%m-%d %H:%M");
+  g_autofree char *name = g_strdup_printf (_("Pentimento %s"), day);
   GimpGroupLayer *group = gimp_group_layer_new (image, name);
 
   /* GIMP mixes once more for the group itself */
@@ -109,14 +108,14 @@ insert_group (GimpImage *image, GPtrArray *results, GimpLayer *parent, int posit
 }
 
 static gboolean
-insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *inputs, GimpLayer **layers)
+insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **layers)
 {
   GimpLayer *parent = above ? GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (above))) : NULL;
   int position = above ? gimp_image_get_item_position (image, GIMP_ITEM (above)) : 0;
   GimpLayerColorSpace space = pmt_blend_space_choose (image, parent, above);
 
   if (results->len > 1) {
-    parent = insert_group (image, results, parent, position, space);
+    parent = insert_group (image, parent, position, space);
     position = 0;
     if (!parent)
       return FALSE;
@@ -132,7 +131,7 @@ insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *i
     if (!insert_result (image, layers[i], result, parent, position + (results->len > 1 ? (int) i : 0)))
       return FALSE;
     pmt_recipe_attach (result->recipe, GIMP_ITEM (layers[i]));
-    pmt_inputs_attach (inputs, GIMP_ITEM (layers[i]));
+    pmt_inputs_attach (result->inputs, GIMP_ITEM (layers[i]));
   }
   return TRUE;
 }
@@ -167,18 +166,10 @@ remove_all (GimpImage *image, GimpLayer **layers, guint n)
     gimp_image_remove_layer (image, group);
 }
 
-/* Further results of the same job find the canvas grown. */
-static gboolean
-grows_canvas (GimpImage *image, const PmtInputs *inputs)
-{
-  const PmtRect *before = &inputs->before;
-
-  return before->width && gimp_image_get_width (image) == before->width && gimp_image_get_height (image) == before->height;
-}
-
 GimpLayer **
-pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *inputs, gboolean convert_indexed, GError **error)
+pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error)
 {
+  const PmtInputs *inputs = ((const PmtResult *) g_ptr_array_index (results, 0))->inputs;
   Selected selected = { 0 };
   GimpLayer **layers;
   gboolean good, grown;
@@ -197,9 +188,9 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *
   gimp_image_undo_group_start (image);
   if (gimp_image_get_base_type (image) == GIMP_INDEXED)
     gimp_image_convert_rgb (image);
-  grown = grows_canvas (image, inputs);
+  grown = pmt_inputs_grow (inputs, image);
   good = (!grown || gimp_image_resize (image, inputs->canvas.width, inputs->canvas.height, inputs->before.x, inputs->before.y)) &&
-         insert_all (image, above, results, inputs, layers);
+         insert_all (image, above, results, layers);
   if (!good)
     remove_all (image, layers, results->len);
   if (!good && grown)

@@ -4,18 +4,18 @@
  * A canvas that is to grow (inputs.h: before) grows first; what lies on it moves with it.
  *
  * Each result becomes a layer directly above the user's, under the same parent, with its blend mask as layer mask (none where the
- * result has none) and with recipe and inputs as parasites; several variants go into one group with only the first visible. Where the mask is 0 the flattened picture stays the same
- * to the bit. Selection, paths and selected items are as they were. */
+ * result has none) and with recipe and inputs as parasites; several go into one group, named after the day, with only the first visible.
+ * Where the mask is 0 the flattened picture stays the same to the bit. Selection, paths and selected items are as they were. */
 #pragma once
 
 #include <libgimp/gimp.h>
 
-#include "plugin/inputs.h"
+#include "plugin/result.h"
 
-/* results: PmtResult (job.h). above: the user's layer, NULL or removed since: on top. An indexed image is converted to RGB when
+/* results: PmtResult, at least one. above: the user's layer, NULL or removed since: on top. An indexed image is converted to RGB when
  * convert_indexed is TRUE, else refused. Returns a NULL-terminated array of the new layers (free with g_free; GIMP owns the layers),
  * or NULL + error with the image as it was. */
-GimpLayer **pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, PmtInputs *inputs, gboolean convert_indexed, GError **error);
+GimpLayer **pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error);
 
 /* FALSE + PMT_ERROR_INPUT when the image's type would make pmt_deliver refuse. */
 gboolean pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error);

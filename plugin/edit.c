@@ -32,7 +32,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   return box;
 }
 
-static const PmtPaintForm form = { N_("Edit by Instruction"), settings };
+static const PmtPaintForm form = { .title = N_("Edit by Instruction"), .settings = settings };
 
 GimpProcedure *
 pmt_edit_procedure_new (GimpPlugIn *plug_in, const char *name)

@@ -96,8 +96,12 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 
 /* A form is its title; in the order of pmt_modes. */
 static const PmtPaintForm forms[] = {
-  { N_("Fill Selection"), settings }, { N_("Expand Canvas"), settings },      { N_("Add Something"), settings },
-  { N_("Remove Something"), settings }, { N_("Replace Background"), settings }, { N_("Refine Selection"), settings },
+  { .title = N_("Fill Selection"), .settings = settings },
+  { .title = N_("Expand Canvas"), .settings = settings },
+  { .title = N_("Add Something"), .settings = settings },
+  { .title = N_("Remove Something"), .settings = settings },
+  { .title = N_("Replace Background"), .settings = settings },
+  { .title = N_("Refine Selection"), .settings = settings },
 };
 
 GimpProcedure *

@@ -74,7 +74,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   return box;
 }
 
-static const PmtPaintForm form = { N_("Generate"), settings };
+static const PmtPaintForm form = { .title = N_("Generate"), .settings = settings };
 
 static void
 add_start_arguments (GimpProcedure *procedure)

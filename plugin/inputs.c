@@ -20,14 +20,35 @@ pmt_inputs_new (void)
   PmtInputs *inputs = g_new0 (PmtInputs, 1);
 
   inputs->source = PMT_SOURCE_VISIBLE;
+  inputs->references = 1;
   inputs->controls = g_ptr_array_new_with_free_func ((GDestroyNotify) pmt_control_free);
   return inputs;
+}
+
+PmtInputs *
+pmt_inputs_ref (PmtInputs *inputs)
+{
+  inputs->references++;
+  return inputs;
+}
+
+PmtInputs *
+pmt_inputs_copy (const PmtInputs *inputs)
+{
+  PmtInputs *copy = g_memdup2 (inputs, sizeof *inputs);
+
+  copy->references = 1;
+  copy->layer = inputs->layer ? g_object_ref (inputs->layer) : NULL;
+  copy->layer_name = g_strdup (inputs->layer_name);
+  copy->controls = g_ptr_array_ref (inputs->controls);
+  copy->mask = inputs->mask ? g_bytes_ref (inputs->mask) : NULL;
+  return copy;
 }
 
 void
 pmt_inputs_free (PmtInputs *inputs)
 {
-  if (!inputs)
+  if (!inputs || --inputs->references > 0)
     return;
   g_clear_object (&inputs->layer);
   g_free (inputs->layer_name);
@@ -107,28 +128,45 @@ controls_to_json (GPtrArray *controls)
   return array;
 }
 
-void
-pmt_inputs_attach (PmtInputs *inputs, GimpItem *item)
+gboolean
+pmt_inputs_grow (const PmtInputs *inputs, GimpImage *image)
 {
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  const PmtRect *before = &inputs->before;
+
+  return before->width && gimp_image_get_width (image) == before->width && gimp_image_get_height (image) == before->height;
+}
+
+JsonObject *
+pmt_inputs_to_json (PmtInputs *inputs)
+{
   g_autofree char *mask = inputs->mask ? pack (inputs->mask) : NULL;
-  const PmtRect *area = &inputs->area;
+  const PmtRect *area = &inputs->area, *before = &inputs->before;
   JsonObject *object = json_object_new ();
 
-  if (!inputs->origin)
-    inputs->origin = gimp_item_get_tattoo (item);
   json_object_set_string_member (object, "source", sources[inputs->source]);
   if (inputs->source == PMT_SOURCE_LAYER)
     set_layer (object, inputs->layer, inputs->layer_name);
   set_ints (object, "canvas", (int[]) { inputs->canvas.width, inputs->canvas.height }, 2);
   set_ints (object, "area", (int[]) { area->x, area->y, area->width, area->height }, 4);
+  if (before->width)
+    set_ints (object, "before", (int[]) { before->x, before->y, before->width, before->height }, 4);
   if (mask)
     json_object_set_string_member (object, "mask", mask);
   if (inputs->signed_picture)
     json_object_set_double_member (object, "sign", inputs->sign);
   json_object_set_int_member (object, "origin", inputs->origin);
   json_object_set_array_member (object, "controls", controls_to_json (inputs->controls));
-  json_node_take_object (node, object);
+  return object;
+}
+
+void
+pmt_inputs_attach (PmtInputs *inputs, GimpItem *item)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+
+  if (!inputs->origin)
+    inputs->origin = gimp_item_get_tattoo (item);
+  json_node_take_object (node, pmt_inputs_to_json (inputs));
   pmt_recipe_attach_json (node, PMT_INPUTS_PARASITE, item);
 }
 
@@ -196,13 +234,20 @@ parse (GimpItem *item)
   return node;
 }
 
+static guint
+read_origin (JsonObject *object)
+{
+  gint64 origin = json_object_get_int_member_with_default (object, "origin", 0);
+
+  return origin > 0 && origin <= G_MAXUINT32 ? (guint) origin : 0;
+}
+
 guint
 pmt_inputs_origin (GimpItem *item)
 {
   g_autoptr (JsonNode) node = parse (item);
-  gint64 origin = node ? json_object_get_int_member_with_default (json_node_get_object (node), "origin", 0) : 0;
 
-  return origin > 0 && origin <= G_MAXUINT32 ? (guint) origin : 0;
+  return node ? read_origin (json_node_get_object (node)) : 0;
 }
 
 /* The canvas's origin is 0, 0. */
@@ -218,36 +263,52 @@ read_canvas (JsonObject *object, PmtRect *canvas)
   return canvas->width > 0 && canvas->height > 0 && canvas->width <= GIMP_MAX_IMAGE_SIZE && canvas->height <= GIMP_MAX_IMAGE_SIZE;
 }
 
-PmtInputs *
-pmt_inputs_read (GimpLayer *layer, GError **error)
+static void
+set_unknown (const char *name, GError **error)
 {
-  g_autoptr (JsonNode) node = parse (GIMP_ITEM (layer));
-  JsonObject *object = node ? json_node_get_object (node) : NULL;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+               _("The layer “%s” does not say which parts of the picture its recipe worked on: make it anew with the same prompt and seed."), name);
+}
+
+PmtInputs *
+pmt_inputs_from_json (JsonObject *object, GimpImage *image, const char *name, GError **error)
+{
   PmtInputs *inputs = pmt_inputs_new ();
   const char *mask;
 
-  if (!object || !read_canvas (object, &inputs->canvas) || !pmt_recipe_get_rect (object, "area", &inputs->area) ||
+  if (!read_canvas (object, &inputs->canvas) || !pmt_recipe_get_rect (object, "area", &inputs->area) ||
       !pmt_rect_holds (&inputs->canvas, &inputs->area)) {
-    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 _("The layer “%s” does not say which parts of the picture its recipe worked on: make it anew with the same prompt and seed."), name);
+    set_unknown (name, error);
     pmt_inputs_free (inputs);
     return NULL;
   }
+  if (!pmt_recipe_get_rect (object, "before", &inputs->before) || !pmt_rect_holds (&inputs->canvas, &inputs->before))
+    inputs->before = (PmtRect) { 0 };
   inputs->source = pmt_source_from_name (json_object_get_string_member_with_default (object, "source", ""));
   if (inputs->source == PMT_SOURCE_LAYER)
-    inputs->layer = find_layer (object, gimp_item_get_image (GIMP_ITEM (layer)), &inputs->layer_name);
+    inputs->layer = find_layer (object, image, &inputs->layer_name);
   inputs->signed_picture = json_object_has_member (object, "sign");
   inputs->sign = json_object_get_double_member_with_default (object, "sign", 0);
-  inputs->origin = pmt_inputs_origin (GIMP_ITEM (layer));
-  read_controls (inputs, object, gimp_item_get_image (GIMP_ITEM (layer)));
+  inputs->origin = read_origin (object);
+  read_controls (inputs, object, image);
   mask = json_object_get_string_member_with_default (object, "mask", NULL);
   inputs->mask = mask ? unpack (mask, &inputs->area) : NULL;
   if (mask && !inputs->mask) {
-    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The selection kept with the layer “%s” is damaged: select the place and make the job anew."),
                  name);
     g_clear_pointer (&inputs, pmt_inputs_free);
   }
   return inputs;
+}
+
+PmtInputs *
+pmt_inputs_read (GimpLayer *layer, GError **error)
+{
+  g_autoptr (JsonNode) node = parse (GIMP_ITEM (layer));
+  g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
+
+  if (node)
+    return pmt_inputs_from_json (json_node_get_object (node), gimp_item_get_image (GIMP_ITEM (layer)), name, error);
+  set_unknown (name, error);
+  return NULL;
 }

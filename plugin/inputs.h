@@ -3,10 +3,11 @@
  * recipe, says where in the image they are found again: which layers, which place, and the selection as it was.
  *
  * Parasite "pentimento-inputs", a JSON object: {source: "none"|"visible"|"layer", layer: {tattoo, name}, canvas: [w, h], area: [x, y, w, h],
- * mask: base64 of the deflated f32 (absent: everything), sign: number, origin: tattoo of the first layer made of these inputs,
+ * before: [x, y, w, h] (absent: the canvas did not grow), mask: base64 of the deflated f32 (absent: everything), sign: number, origin: tattoo of the first layer made of these inputs,
  * controls: [{image, source: "layer"|"visible"|"strokes", layer}]}. */
 #pragma once
 
+#include <json-glib/json-glib.h>
 #include <libgimp/gimp.h>
 
 #include "plugin/rect.h"
@@ -21,21 +22,33 @@ typedef struct PmtInputs {
   char *layer_name;
   GPtrArray *controls; /* PmtControl */
   PmtRect canvas, area;
-  PmtRect before;     /* the canvas as it is now, in the one that it becomes when results are delivered; width 0: it stays */
+  PmtRect before;     /* the canvas as it was at the start, in the one that it becomes when results are delivered; width 0: it stays */
   GBytes *mask;       /* of area's size, f32; NULL: everything */
   gboolean signed_picture; /* a picture was sent, with this sign (capture.h) */
   double sign;
   guint origin; /* 0: the layer that these inputs are attached to first */
+  int references;
 } PmtInputs;
 
 PmtInputs *pmt_inputs_new (void);
+PmtInputs *pmt_inputs_ref (PmtInputs *inputs);
+PmtInputs *pmt_inputs_copy (const PmtInputs *inputs);
+/* Gives up one reference; NULL is fine. */
 void pmt_inputs_free (PmtInputs *inputs);
+
+/* The canvas of the image is to become another with these inputs' results and has not done so yet. */
+gboolean pmt_inputs_grow (const PmtInputs *inputs, GimpImage *image);
 
 /* "none", "visible" or "layer"; anything else is the visible picture. */
 PmtSource pmt_source_from_name (const char *name);
 
 /* Keeps them with a layer of the image. The first call settles the origin. */
 void pmt_inputs_attach (PmtInputs *inputs, GimpItem *item);
+
+/* The parasite's object, for other places to keep them; and back again, with the layers looked for in the image. NULL + PMT_ERROR_INPUT,
+ * which calls the carrier by `name`. */
+JsonObject *pmt_inputs_to_json (PmtInputs *inputs);
+PmtInputs *pmt_inputs_from_json (JsonObject *object, GimpImage *image, const char *name, GError **error);
 
 /* NULL + PMT_ERROR_INPUT when the layer has none or damaged ones. Layers that are gone are no error here. */
 PmtInputs *pmt_inputs_read (GimpLayer *layer, GError **error);

@@ -29,8 +29,10 @@ struct PmtJob {
   gboolean generate; /* a picture of its own, not a part of what is there */
   PmtBoxes *boxes;   /* NULL: none */
   gboolean again;    /* the recipe says all */
-  PmtPlace place;    /* of a job that is not a recipe's */
+  PmtPlace place;    /* of a recipe's job: by how much the canvas is to grow on the left and above, and no more */
   gboolean slim;     /* hardly any soft edge */
+  guint hidden;      /* what came of these inputs (their origin) is not seen; 0: everything is */
+  guint seen;        /* but for the layer with this tattoo; 0: none */
   PmtInputs *inputs;
   gboolean sized;            /* the engine was told a size */
   int want_width, want_height; /* 0: as it comes */
@@ -47,17 +49,6 @@ struct PmtJob {
   PmtRect blend_size;        /* its width and height */
   GPtrArray *results, *notes;
 };
-
-static void
-result_free (gpointer data)
-{
-  PmtResult *result = data;
-
-  g_clear_pointer (&result->picture, g_bytes_unref);
-  g_clear_pointer (&result->blend, g_bytes_unref);
-  g_clear_pointer (&result->recipe, json_object_unref);
-  g_free (result);
-}
 
 static void
 finish (PmtJob *job, const GError *error)
@@ -160,27 +151,22 @@ send_blob (PmtJob *job, const char *name, int channels, GBytes *pixels)
 }
 
 static gboolean
-comes_of_the_same (GimpItem *item, gpointer inputs)
+comes_of_the_same (GimpItem *item, gpointer user) /* item: of a copy of the image, with the same tattoos */
 {
-  return pmt_inputs_origin (item) == ((const PmtInputs *) inputs)->origin;
+  const PmtJob *job = user;
+
+  return pmt_inputs_origin (item) == job->hidden && gimp_item_get_tattoo (item) != job->seen;
 }
 
-/* A recipe that runs again sees the picture without what it made before, and says when the rest has changed since. */
+/* A recipe that runs again sees the picture without what it made before. */
 static GBytes *
-capture_again (PmtJob *job, GError **error)
+capture_visible (PmtJob *job, GError **error)
 {
-  PmtInputs *inputs = job->inputs;
-  GBytes *picture;
+  const PmtRect area = pmt_place_in_image (&job->place, &job->inputs->area);
 
-  if (inputs->source == PMT_SOURCE_VISIBLE)
-    picture = pmt_capture_without (job->image, comes_of_the_same, inputs, &inputs->area, error);
-  else
-    picture = pmt_capture_picture (job->image, inputs->layer, &inputs->area, error);
-  if (!picture)
-    return NULL;
-  if (inputs->signed_picture && !pmt_capture_same_sign (picture, inputs->sign))
-    g_ptr_array_add (job->notes, g_strdup (_("The picture has changed since this recipe ran, so the result may differ.")));
-  return picture;
+  if (job->hidden)
+    return pmt_capture_without (job->image, comes_of_the_same, job, &area, error);
+  return pmt_capture_picture (job->image, NULL, &area, error);
 }
 
 /* NULL without error: the job has no picture. */
@@ -193,8 +179,9 @@ capture_picture (PmtJob *job, GError **error)
 
   if (inputs->source == PMT_SOURCE_NONE)
     return NULL;
-  picture = job->again ? capture_again (job, error)
-                       : pmt_capture_picture (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &area, error);
+  picture = inputs->source == PMT_SOURCE_LAYER ? pmt_capture_picture (job->image, inputs->layer, &area, error) : capture_visible (job, error);
+  if (picture && job->again && !job->seen && inputs->signed_picture && !pmt_capture_same_sign (picture, inputs->sign))
+    g_ptr_array_add (job->notes, g_strdup (_("The picture has changed since this recipe ran, so the result may differ.")));
   inputs->signed_picture = picture != NULL;
   inputs->sign = picture ? pmt_capture_sign (picture) : 0;
   if (picture && pmt_capture_clips (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area))
@@ -230,8 +217,8 @@ capture_controls (PmtJob *job, GError **error)
   for (guint i = 0; i < controls->len; i++) {
     const PmtControl *control = g_ptr_array_index (controls, i);
     GBytes *picture;
-    if (job->again && control->source == PMT_CONTROL_VISIBLE)
-      picture = pmt_capture_without (job->image, comes_of_the_same, job->inputs, &job->inputs->area, error);
+    if (control->source == PMT_CONTROL_VISIBLE)
+      picture = capture_visible (job, error);
     else
       picture = pmt_control_capture (control, job->image, &job->inputs->area, error);
     if (!picture)
@@ -512,7 +499,6 @@ on_result (PmtJob *job, JsonObject *message, GBytes *payload)
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) picture = NULL;
   PmtRect size, box;
-  PmtResult *result;
 
   if (!pixels_fit (message, payload, 4, &size) || !is_in_place (job, message, &size, &box) || !all_numbers (payload)) {
     finish_confused (job, _("a picture that does not fit its place"));
@@ -531,16 +517,10 @@ on_result (PmtJob *job, JsonObject *message, GBytes *payload)
     finish (job, error);
     return;
   }
-  result = g_new0 (PmtResult, 1);
-  result->box = box;
-  result->picture = g_steal_pointer (&picture);
-  if (!job->generate)
-    result->blend = g_steal_pointer (&job->blend);
-  else if (job->inputs->mask)
-    result->blend = g_bytes_ref (job->inputs->mask);
-  result->seed = json_object_get_int_member_with_default (message, "seed", 0);
-  result->recipe = json_node_dup_object (recipe);
-  g_ptr_array_add (job->results, result);
+  g_ptr_array_add (job->results,
+                   pmt_result_new (&box, picture, job->generate ? job->inputs->mask : job->blend,
+                                   json_object_get_int_member_with_default (message, "seed", 0), json_node_get_object (recipe), job->inputs));
+  g_clear_pointer (&job->blend, g_bytes_unref);
   collect_notes (job, message);
 }
 
@@ -621,7 +601,7 @@ job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inpu
   job->variants = (int) json_object_get_int_member (recipe, "variants");
   job->handlers = *handlers;
   job->user = user;
-  job->results = g_ptr_array_new_with_free_func (result_free);
+  job->results = pmt_results_new ();
   job->notes = g_ptr_array_new_with_free_func (g_free);
   job->client = pmt_engine_client_new (&engine_handlers, job);
   return job;
@@ -682,7 +662,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
 
 /* What a recipe needs of the image before it runs again. */
 static gboolean
-check_again (GimpImage *image, const PmtInputs *inputs, GError **error)
+check_again (GimpImage *image, const PmtInputs *inputs, const PmtAgain *how, GError **error)
 {
   PmtRect canvas, selection;
 
@@ -692,6 +672,8 @@ check_again (GimpImage *image, const PmtInputs *inputs, GError **error)
                  inputs->layer_name);
     return FALSE;
   }
+  if (how->here || pmt_inputs_grow (inputs, image))
+    return pmt_capture_check (image, NULL, FALSE, error);
   pmt_capture_bounds (image, &canvas, &selection);
   if (!pmt_rect_equal (&canvas, &inputs->canvas)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
@@ -702,31 +684,58 @@ check_again (GimpImage *image, const PmtInputs *inputs, GError **error)
   return TRUE;
 }
 
-PmtJob *
-pmt_job_start_again (GimpLayer *layer, gint64 seed, int variants, const PmtJobHandlers *handlers, gpointer user, GError **error)
+/* What belongs to the place where the recipe ran. */
+static void
+forget_place (JsonObject *recipe)
 {
-  GimpImage *image = gimp_item_get_image (GIMP_ITEM (layer));
-  JsonObject *recipe = pmt_recipe_of (GIMP_ITEM (layer));
-  PmtInputs *inputs;
+  static const char *const members[] = { "size", "image-hash", "mask-hash" };
+  JsonNode *region = json_object_get_member (recipe, "region");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
+    json_object_remove_member (recipe, members[i]);
+  if (!region || !JSON_NODE_HOLDS_OBJECT (region))
+    json_object_set_object_member (recipe, "region", json_object_new ());
+}
+
+PmtJob *
+pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, PmtInputs *inputs, const PmtAgain *how,
+                      const PmtJobHandlers *handlers, gpointer user, GError **error)
+{
   PmtJob *job;
 
-  if (!recipe) {
-    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer “%s” has no recipe: select a layer that Pentimento painted."), name);
-    return NULL;
-  }
-  inputs = pmt_inputs_read (layer, error);
-  if (!inputs || !check_again (image, inputs, error)) {
+  if (!check_again (image, inputs, how, error)) {
     pmt_inputs_free (inputs);
     json_object_unref (recipe);
     return NULL;
   }
-  if (seed >= 0)
-    json_object_set_int_member (recipe, "seed", seed);
-  json_object_set_int_member (recipe, "variants", variants);
-  job = job_new (image, layer, recipe, inputs, handlers, user);
-  job->again = TRUE;
+  if (how->seed >= 0)
+    json_object_set_int_member (recipe, "seed", how->seed);
+  json_object_set_int_member (recipe, "variants", how->variants);
+  if (how->here)
+    forget_place (recipe);
+  job = job_new (image, above, recipe, inputs, handlers, user);
+  job->again = !how->here;
+  if (job->again && pmt_inputs_grow (inputs, image)) {
+    job->place.left = inputs->before.x;
+    job->place.top = inputs->before.y;
+  }
+  job->hidden = inputs->origin;
+  job->seen = how->seen ? gimp_item_get_tattoo (GIMP_ITEM (how->seen)) : 0;
+  if (how->seen)
+    inputs->origin = 0; /* what is made now does not come of the same picture */
   return job;
+}
+
+PmtJob *
+pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers *handlers, gpointer user, GError **error)
+{
+  JsonObject *recipe = pmt_recipe_of_layer (layer, error);
+  PmtInputs *inputs = recipe ? pmt_inputs_read (layer, error) : NULL;
+
+  if (inputs)
+    return pmt_job_start_recipe (gimp_item_get_image (GIMP_ITEM (layer)), layer, recipe, inputs, how, handlers, user, error);
+  g_clear_pointer (&recipe, json_object_unref);
+  return NULL;
 }
 
 void
@@ -758,12 +767,6 @@ GPtrArray *
 pmt_job_notes (PmtJob *job)
 {
   return job->notes;
-}
-
-PmtInputs *
-pmt_job_inputs (PmtJob *job)
-{
-  return job->inputs;
 }
 
 GimpLayer *

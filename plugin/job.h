@@ -9,15 +9,7 @@
 
 #include "plugin/inputs.h"
 #include "plugin/rect.h"
-
-/* One variant. */
-typedef struct PmtResult {
-  PmtRect box;        /* where it goes, in canvas pixels */
-  GBytes *picture;    /* box-sized RGBA f32, sRGB-encoded, 0..1 */
-  GBytes *blend;      /* box-sized f32, 0..1: the layer's mask; NULL: none */
-  gint64 seed;
-  JsonObject *recipe; /* complete: makes this picture again */
-} PmtResult;
+#include "plugin/result.h"
 
 typedef struct PmtJob PmtJob;
 
@@ -32,9 +24,22 @@ typedef struct PmtJobHandlers {
  * NULL + error when the arguments or the picture do not allow a job. Both image and config are kept alive by the job. */
 PmtJob *pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                        GError **error);
-/* Makes the layer's recipe once more, of the same parts of the picture (seen without what came of it before); results go above the layer.
- * seed -1: the recipe's own. NULL + error when there is no recipe, or when what it needs is gone. */
-PmtJob *pmt_job_start_again (GimpLayer *layer, gint64 seed, int variants, const PmtJobHandlers *handlers, gpointer user, GError **error);
+
+/* How a recipe runs once more. */
+typedef struct PmtAgain {
+  gint64 seed;      /* -1: the recipe's own */
+  int variants;
+  gboolean here;    /* in the present selection; FALSE: where it ran before */
+  GimpLayer *seen;  /* NULL, or the layer that the result shall continue, seen although it came of the recipe */
+} PmtAgain;
+
+/* Makes a recipe once more, of the parts of the picture that the inputs name, seen without what came of the recipe before. Takes recipe
+ * and inputs (change a copy, not what results share: pmt_recipe_copy, pmt_inputs_copy). Results go above `above` (NULL: on top). NULL +
+ * error when what it needs is gone. */
+PmtJob *pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, PmtInputs *inputs, const PmtAgain *how,
+                              const PmtJobHandlers *handlers, gpointer user, GError **error);
+/* The same of what a layer carries; results go above it. */
+PmtJob *pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers *handlers, gpointer user, GError **error);
 /* Ends it, running or not: the engine drops the job as its client goes away. NULL is fine. No handler is called any more. */
 void pmt_job_free (PmtJob *job);
 
@@ -44,5 +49,3 @@ GPtrArray *pmt_job_results (PmtJob *job);
 GPtrArray *pmt_job_notes (PmtJob *job);
 /* The layer above which results go, as it was at the start; NULL when there was none. May have been removed since. */
 GimpLayer *pmt_job_layer (PmtJob *job);
-/* What it was given; the job's. */
-PmtInputs *pmt_job_inputs (PmtJob *job);

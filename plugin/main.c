@@ -4,12 +4,19 @@
 
 #include <glib/gi18n.h>
 
+#include "plugin/change-word.h"
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
 #include "plugin/help.h"
 #include "plugin/models.h"
+#include "plugin/history-dialog.h"
+#include "plugin/history.h"
+#include "plugin/recipe-show.h"
+#include "plugin/recipe-strip.h"
+#include "plugin/recipe-vary.h"
 #include "plugin/rerun.h"
+#include "plugin/session.h"
 
 typedef struct PmtProcedure {
   const char *name;
@@ -27,6 +34,12 @@ static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_GENERATE, pmt_generate_procedure_new },
   { PMT_PROCEDURE_RERUN, pmt_rerun_procedure_new },
   { PMT_PROCEDURE_MODELS, pmt_models_procedure_new },
+  { PMT_PROCEDURE_HERE, pmt_here_procedure_new },
+  { PMT_PROCEDURE_VARY, pmt_vary_procedure_new },
+  { PMT_PROCEDURE_HISTORY, pmt_history_procedure_new },
+  { PMT_PROCEDURE_CHANGE_WORD, pmt_change_word_procedure_new },
+  { PMT_PROCEDURE_SHOW, pmt_show_procedure_new },
+  { PMT_PROCEDURE_STRIP, pmt_strip_procedure_new },
 };
 
 typedef struct _PmtPlugIn {
@@ -83,4 +96,10 @@ pmt_plug_in_init (PmtPlugIn *plug_in)
 {
 }
 
-GIMP_MAIN (pmt_plug_in_get_type ())
+int
+main (int argc, char *argv[])
+{
+  if (pmt_session_is_watcher (argc, argv, pmt_history_clean))
+    return 0;
+  return gimp_main (pmt_plug_in_get_type (), argc, argv);
+}

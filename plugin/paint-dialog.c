@@ -8,10 +8,13 @@
 #include "plugin/engine-list.h"
 #include "plugin/error.h"
 #include "plugin/help.h"
+#include "plugin/history.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
 #include "plugin/model-search.h"
 #include "plugin/prompt-help.h"
+#include "plugin/recipe.h"
+#include "plugin/results-pane.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/job-bar.h"
@@ -19,11 +22,14 @@
 
 /* Pixels that title, job bar and buttons take at most. */
 #define BELOW_SETTINGS 260
+#define SETTINGS_WIDTH 436
 
 struct PmtPaintDialog {
+  const PmtPaintForm *form;
   GtkDialog *dialog;
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
+  GtkWidget *pane; /* results */
   PmtEngineList *samplers, *preprocessors;
   PmtModelSearch *models;
   PmtPromptHelp *help;
@@ -33,6 +39,7 @@ struct PmtPaintDialog {
   GimpDrawable **drawables;
   gboolean stay;      /* the delete event under way has stopped a job already */
   PmtJob *job;        /* running */
+  GimpLayer *above;   /* results go above it; NULL: on top */
   GimpLayer **layers; /* done */
 };
 
@@ -41,6 +48,7 @@ set_running (PmtPaintDialog *self, gboolean running)
 {
   gtk_widget_set_sensitive (self->settings, !running);
   gtk_dialog_set_response_sensitive (self->dialog, GTK_RESPONSE_OK, !running);
+  pmt_results_pane_set_running (self->pane, running);
 }
 
 static void
@@ -59,12 +67,29 @@ on_progress (gpointer user, double fraction, const char *text)
 }
 
 static gboolean
+has_argument (PmtPaintDialog *self, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (self->config), name) != NULL;
+}
+
+static gboolean
 wants_conversion (PmtPaintDialog *self)
 {
   gboolean convert = FALSE;
 
-  g_object_get (self->config, "convert-indexed", &convert, NULL);
+  if (has_argument (self, "convert-indexed"))
+    g_object_get (self->config, "convert-indexed", &convert, NULL);
   return convert;
+}
+
+/* The history would keep them in files. */
+static gboolean
+forgets_prompts (PmtPaintDialog *self)
+{
+  gboolean forgets = FALSE;
+
+  g_object_get (self->config, "forget-prompts", &forgets, NULL);
+  return forgets;
 }
 
 /* For the lock: the first picture's seed, which is the recipe's. */
@@ -73,8 +98,36 @@ keep_seed (PmtPaintDialog *self)
 {
   GPtrArray *results = pmt_job_results (self->job);
 
-  if (results->len > 0)
+  if (results->len > 0 && has_argument (self, "last-seed"))
     g_object_set (self->config, "last-seed", (int) ((const PmtResult *) g_ptr_array_index (results, 0))->seed, NULL);
+}
+
+/* Into the picture; then the dialog is done. */
+static void
+deliver (gpointer user, GPtrArray *results)
+{
+  PmtPaintDialog *self = user;
+  g_autoptr (GError) error = NULL;
+
+  self->layers = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
+  if (self->layers)
+    pmt_history_applied (results);
+  if (self->layers)
+    gtk_dialog_response (self->dialog, GTK_RESPONSE_OK);
+  else
+    pmt_job_bar_say (self->bar, error->message, TRUE);
+}
+
+/* One result has no rival, so it goes into the picture unless the user wants to look first; of several the user chooses. */
+static gboolean
+delivers_at_once (PmtPaintDialog *self, GPtrArray *results)
+{
+  g_autofree char *when_done = NULL;
+
+  g_object_get (self->config, "when-done", &when_done, NULL);
+  if (gtk_widget_get_visible (self->pane) || g_strcmp0 (when_done, "choose") == 0)
+    return FALSE;
+  return results->len == 1 || g_strcmp0 (when_done, "apply") == 0;
 }
 
 static void
@@ -83,11 +136,11 @@ on_finished (gpointer user, const GError *failure)
   PmtPaintDialog *self = user;
   g_autoptr (GError) error = failure ? g_error_copy (failure) : NULL;
   g_autoptr (GPtrArray) notes = g_ptr_array_ref (pmt_job_notes (self->job));
+  g_autoptr (GPtrArray) results = g_ptr_array_ref (pmt_job_results (self->job));
 
+  g_set_object (&self->above, pmt_job_layer (self->job));
   if (!error)
     keep_seed (self);
-  if (!error)
-    self->layers = pmt_deliver (self->image, pmt_job_layer (self->job), pmt_job_results (self->job), pmt_job_inputs (self->job), wants_conversion (self), &error);
   end_job (self);
   if (error) {
     pmt_job_bar_say (self->bar, error->message, TRUE);
@@ -95,25 +148,71 @@ on_finished (gpointer user, const GError *failure)
   }
   for (guint i = 0; i < notes->len; i++)
     gimp_message (g_ptr_array_index (notes, i));
-  gtk_dialog_response (self->dialog, GTK_RESPONSE_OK);
+  if (!forgets_prompts (self))
+    pmt_history_add (self->image, results);
+  if (delivers_at_once (self, results)) {
+    deliver (self, results);
+    return;
+  }
+  pmt_results_pane_add (self->pane, results);
+  pmt_job_bar_say (self->bar, _("Space ticks a result, Return adds what is ticked or shown to the picture."), FALSE);
 }
 
-static void
-start_job (PmtPaintDialog *self)
-{
-  const PmtJobHandlers handlers = { on_progress, on_finished };
-  g_autoptr (GError) error = NULL;
+static const PmtJobHandlers job_handlers = { on_progress, on_finished };
 
-  pmt_prompt_help_settle (self->help);
-  /* Before any work: a crash or Cancel must not cost the prompt. */
-  if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
-    self->job = pmt_job_start (self->image, self->drawables, self->config, &handlers, self, &error);
-  if (!self->job) {
+/* job NULL: error says why. */
+static void
+job_started (PmtPaintDialog *self, PmtJob *job, const GError *error)
+{
+  self->job = job;
+  if (!job) {
     pmt_job_bar_say (self->bar, error->message, TRUE);
     return;
   }
   set_running (self, TRUE);
   pmt_job_bar_progress (self->bar, 0, _("Starting the engine"));
+}
+
+static void
+start_job (PmtPaintDialog *self)
+{
+  g_autoptr (GError) error = NULL;
+  PmtJob *job = NULL;
+
+  if (self->help)
+    pmt_prompt_help_settle (self->help);
+  /* Before any work: a crash or Cancel must not cost the prompt. */
+  if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
+    job = (self->form->start ? self->form->start : pmt_job_start) (self->image, self->drawables, self->config, &job_handlers, self, &error);
+  job_started (self, job, error);
+}
+
+/* The last result's recipe of the same place, with the seeds that follow, whatever is in the fields by now. */
+static void
+on_more (gpointer user, PmtResult *last)
+{
+  PmtPaintDialog *self = user;
+  PmtAgain how = { last->seed + 1, 1, FALSE, NULL };
+  g_autoptr (GError) error = NULL;
+
+  if (has_argument (self, "variants"))
+    g_object_get (self->config, "variants", &how.variants, NULL);
+  job_started (self,
+               pmt_job_start_recipe (self->image, self->above, pmt_recipe_copy (last->recipe), pmt_inputs_copy (last->inputs), &how,
+                                     &job_handlers, self, &error),
+               error);
+}
+
+static void
+on_discard (gpointer user, GPtrArray *all)
+{
+  PmtPaintDialog *self = user;
+  GtkRequisition natural;
+
+  pmt_history_forget (all);
+  pmt_job_bar_say (self->bar, _("The results are gone. The picture is as it was."), FALSE);
+  gtk_widget_get_preferred_size (GTK_WIDGET (self->dialog), NULL, &natural);
+  gtk_window_resize (GTK_WINDOW (self->dialog), natural.width, natural.height);
 }
 
 static void
@@ -192,6 +291,20 @@ pmt_paint_dialog_add_seed (PmtPaintDialog *self, GtkWidget *form)
 
   pmt_form_add (form, _("See_d"), pmt_seed_row_new (config, "seed", "last-seed"), _("The same seed gives the same picture again"));
   pmt_form_add (form, _("_Variants"), pmt_number_new (config, "variants", 1, 64, 1, 0, NULL), _("How many pictures to paint"));
+  pmt_paint_dialog_add_when_done (self, form);
+}
+
+void
+pmt_paint_dialog_add_when_done (PmtPaintDialog *self, GtkWidget *form)
+{
+  GObject *config = G_OBJECT (self->config);
+  GtkWidget *choice = pmt_choice_new (config, "when-done");
+
+  pmt_choice_add (choice, "auto", _("Add one, choose among several"));
+  pmt_choice_add (choice, "choose", _("Choose first"));
+  pmt_choice_add (choice, "apply", _("Add all at once"));
+  pmt_form_add (form, _("When done"), choice,
+                _("Whether results go into the picture at once, or after a look at them"));
 }
 
 GtkWidget *
@@ -241,28 +354,39 @@ fill_in_strings (GimpProcedureConfig *config)
 }
 
 GimpLayer **
-pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables)
+pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables,
+                      GError **error)
 {
-  PmtPaintDialog self = { .config = config, .image = image, .drawables = drawables };
-  GtkWidget *dialog, *content, *prompt;
+  const PmtResultsHandlers results = { deliver, on_more, on_discard };
+  PmtPaintDialog self = { .form = form, .config = config, .image = image, .drawables = drawables };
+  GtkWidget *dialog, *content, *row, *prompt = NULL;
 
   pmt_last_settings_load (config);
+  if (form->prepare && !form->prepare (image, drawables, config, error))
+    return NULL;
   fill_in_strings (config);
   self.last = pmt_last_settings_watch (config);
   dialog = gimp_procedure_dialog_new (procedure, config, _(form->title));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Generate"));
   self.dialog = GTK_DIALOG (dialog);
   pmt_help_free_letter (self.dialog);
-  self.help = pmt_prompt_help_new (G_OBJECT (config));
+  if (has_argument (&self, "embeddings"))
+    self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
   self.models = pmt_model_search_start ();
+  self.pane = pmt_results_pane_new (image, &results, &self);
+  row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
+  gtk_box_pack_start (GTK_BOX (row), pmt_scroll_new (self.settings, BELOW_SETTINGS), TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (row), self.pane, FALSE, FALSE, 0);
+  gtk_widget_show (row);
+  gtk_widget_set_size_request (self.settings, SETTINGS_WIDTH, -1); /* also with results beside it */
   content = gtk_dialog_get_content_area (self.dialog);
-  gtk_box_pack_start (GTK_BOX (content), pmt_scroll_new (self.settings, BELOW_SETTINGS), TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (content), row, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (content), self.bar, FALSE, FALSE, 0);
-  gtk_window_set_default_size (GTK_WINDOW (dialog), 460, -1);
   gtk_dialog_set_default_response (self.dialog, GTK_RESPONSE_OK);
-  gtk_widget_grab_focus (pmt_prompt_text (prompt));
+  if (prompt)
+    gtk_widget_grab_focus (pmt_prompt_text (prompt));
   g_signal_connect (dialog, "response", G_CALLBACK (on_response), &self);
   g_signal_connect (dialog, "delete-event", G_CALLBACK (on_delete), &self);
 
@@ -274,6 +398,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   g_clear_pointer (&self.models, pmt_model_search_free);
   g_clear_pointer (&self.samplers, pmt_engine_list_free);
   g_clear_pointer (&self.preprocessors, pmt_engine_list_free);
+  g_clear_object (&self.above);
   gtk_widget_destroy (dialog);
   return self.layers;
 }

@@ -62,7 +62,7 @@ pmt_procedure_run_job (GimpImage *image, gboolean convert, PmtJobStarter *start,
   if (run.error) {
     g_propagate_error (error, run.error);
   } else {
-    layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), pmt_job_inputs (job), convert, error);
+    layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), convert, error);
     if (layers)
       tell_notes (job);
   }
@@ -87,6 +87,7 @@ pmt_procedure_return (GimpProcedure *procedure, GimpLayer **layers, GError *erro
 }
 
 typedef struct Call {
+  const PmtPaintForm *form;
   GimpImage *image;
   GimpDrawable **drawables;
   GimpProcedureConfig *config;
@@ -97,23 +98,24 @@ start_call (gpointer what, const PmtJobHandlers *handlers, gpointer user, GError
 {
   const Call *call = what;
 
-  return pmt_job_start (call->image, call->drawables, call->config, handlers, user, error);
+  return (call->form->start ? call->form->start : pmt_job_start) (call->image, call->drawables, call->config, handlers, user, error);
 }
 
 static GimpValueArray *
 run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
      gpointer form)
 {
-  Call call = { image, drawables, config };
+  Call call = { form, image, drawables, config };
   gboolean convert = FALSE;
   GimpLayer **layers;
   GError *error = NULL;
 
   gegl_init (NULL, NULL);
-  g_object_get (config, "convert-indexed", &convert, NULL);
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "convert-indexed"))
+    g_object_get (config, "convert-indexed", &convert, NULL);
   if (run_mode == GIMP_RUN_INTERACTIVE) {
     gimp_ui_init ("pentimento");
-    layers = pmt_paint_dialog_run (form, procedure, config, image, drawables);
+    layers = pmt_paint_dialog_run (form, procedure, config, image, drawables, &error);
   } else {
     /* with last values, and from scripts: no window */
     layers = pmt_procedure_run_job (image, convert, start_call, &call, &error);
@@ -158,6 +160,17 @@ pmt_procedure_add_layers (GimpProcedure *procedure)
 }
 
 void
+pmt_procedure_add_when_done (GimpProcedure *procedure)
+{
+  gimp_procedure_add_choice_aux_argument (
+      procedure, "when-done", _("When _done"), _("Whether results go into the picture at once, or after a look at them"),
+      gimp_choice_new_with_values ("auto", 0, _("Add one, choose among several"), NULL, "choose", 1, _("Choose first"), NULL, "apply", 2,
+                                   _("Add all at once"), NULL, NULL),
+      "auto", G_PARAM_READWRITE);
+  pmt_last_settings_add_argument (procedure);
+}
+
+void
 pmt_procedure_add_result (GimpProcedure *procedure)
 {
   gimp_procedure_add_string_argument (procedure, "methods", _("Met_hods"), _("Methods, as ID:key=value,key=value; ID:key=value"), "",
@@ -165,36 +178,53 @@ pmt_procedure_add_result (GimpProcedure *procedure)
   gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
   pmt_embeddings_add_argument (procedure);
-  pmt_last_settings_add_argument (procedure);
+  pmt_procedure_add_when_done (procedure);
   pmt_procedure_add_layers (procedure);
 }
 
-/* In Filters > Pentimento. */
 static void
-place (GimpProcedure *procedure, const char *menu_label)
+place (GimpProcedure *procedure, const char *menu_label, gboolean recipe)
 {
   gimp_procedure_set_image_types (procedure, "*");
   gimp_procedure_set_sensitivity_mask (procedure, GIMP_PROCEDURE_SENSITIVE_DRAWABLE | GIMP_PROCEDURE_SENSITIVE_DRAWABLES |
                                                       GIMP_PROCEDURE_SENSITIVE_NO_DRAWABLES);
   gimp_procedure_set_menu_label (procedure, menu_label); /* GIMP wants it before the path */
-  gimp_procedure_add_menu_path (procedure, "<Image>/Filters/Pentimento");
+  gimp_procedure_add_menu_path (procedure, recipe ? _("<Image>/Filters/Pentimento/R_ecipe") : "<Image>/Filters/Pentimento");
   gimp_procedure_set_attribution (procedure, "Pentimento", "Pentimento", "2026");
+}
+
+static GimpProcedure *
+new_with (GimpPlugIn *plug_in, const char *name, const char *menu_label, gboolean recipe, GimpRunImageFunc run_it, gpointer data)
+{
+  GimpProcedure *procedure = gimp_image_procedure_new (plug_in, name, GIMP_PDB_PROC_TYPE_PLUGIN, run_it, data, NULL);
+
+  place (procedure, menu_label, recipe);
+  return procedure;
 }
 
 GimpProcedure *
 pmt_procedure_new_with (GimpPlugIn *plug_in, const char *name, const char *menu_label, GimpRunImageFunc run_it)
 {
-  GimpProcedure *procedure = gimp_image_procedure_new (plug_in, name, GIMP_PDB_PROC_TYPE_PLUGIN, run_it, NULL, NULL);
+  return new_with (plug_in, name, menu_label, FALSE, run_it, NULL);
+}
 
-  place (procedure, menu_label);
-  return procedure;
+GimpProcedure *
+pmt_procedure_new_recipe (GimpPlugIn *plug_in, const char *name, const char *menu_label, GimpRunImageFunc run_it)
+{
+  return new_with (plug_in, name, menu_label, TRUE, run_it, NULL);
 }
 
 GimpProcedure *
 pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const char *menu_label, const PmtPaintForm *form)
 {
-  GimpProcedure *procedure = gimp_image_procedure_new (plug_in, name, GIMP_PDB_PROC_TYPE_PLUGIN, run, (gpointer) form, NULL);
+  GimpProcedure *procedure = new_with (plug_in, name, menu_label, form->recipe, run, (gpointer) form);
 
-  place (procedure, menu_label);
+  g_object_set_data (G_OBJECT (procedure), "pmt-form", (gpointer) form);
   return procedure;
+}
+
+GimpLayer **
+pmt_procedure_run_dialog (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables, GError **error)
+{
+  return pmt_paint_dialog_run (g_object_get_data (G_OBJECT (procedure), "pmt-form"), procedure, config, image, drawables, error);
 }

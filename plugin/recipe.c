@@ -316,11 +316,29 @@ pmt_recipe_get_rect (JsonObject *object, const char *member, PmtRect *rect)
   return TRUE;
 }
 
+const char *
+pmt_recipe_shown_prompt (JsonObject *recipe)
+{
+  const char *prompt = json_object_get_string_member_with_default (recipe, "prompt", "");
+  JsonNode *node = json_object_get_member (recipe, "methods");
+  JsonArray *methods = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+
+  for (guint i = 0; methods && i < json_array_get_length (methods); i++) {
+    JsonNode *element = json_array_get_element (methods, i);
+    JsonObject *method = JSON_NODE_HOLDS_OBJECT (element) ? json_node_get_object (element) : NULL;
+    const char *target = NULL;
+    if (method && g_strcmp0 (json_object_get_string_member_with_default (method, "id", ""), "prompt-to-prompt") == 0)
+      target = json_object_get_string_member_with_default (method, "target", NULL);
+    if (target && target[0])
+      return target;
+  }
+  return prompt ? prompt : "";
+}
+
 char *
 pmt_recipe_layer_name (JsonObject *recipe, gint64 seed)
 {
-  const char *prompt = json_object_get_string_member_with_default (recipe, "prompt", "");
-  g_autofree char *line = g_strstrip (g_strdelimit (g_strdup (prompt ? prompt : ""), "\r\n\t", ' '));
+  g_autofree char *line = g_strstrip (g_strdelimit (g_strdup (pmt_recipe_shown_prompt (recipe)), "\r\n\t", ' '));
   g_autofree char *cut = NULL;
   g_autofree char *number = g_strdup_printf ("%" G_GINT64_FORMAT, seed);
 
@@ -386,4 +404,40 @@ pmt_recipe_of (GimpItem *item)
   g_autoptr (JsonNode) node = text ? json_from_string (text, NULL) : NULL;
 
   return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_dup_object (node) : NULL;
+}
+
+void
+pmt_recipe_refuse (GimpLayer *layer, GError **error)
+{
+  g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
+
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer “%s” has no recipe: select a layer that Pentimento painted."), name);
+}
+
+JsonObject *
+pmt_recipe_of_layer (GimpLayer *layer, GError **error)
+{
+  JsonObject *recipe = pmt_recipe_of (GIMP_ITEM (layer));
+
+  if (!recipe)
+    pmt_recipe_refuse (layer, error);
+  return recipe;
+}
+
+char *
+pmt_recipe_to_text (JsonObject *recipe)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+
+  json_node_set_object (node, recipe);
+  return json_to_string (node, TRUE);
+}
+
+JsonObject *
+pmt_recipe_copy (JsonObject *recipe)
+{
+  g_autofree char *text = pmt_recipe_to_text (recipe);
+  g_autoptr (JsonNode) node = json_from_string (text, NULL);
+
+  return json_node_dup_object (node);
 }

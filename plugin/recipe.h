@@ -28,7 +28,10 @@ gboolean pmt_recipe_get_rect (JsonObject *object, const char *member, PmtRect *r
 /* "id:key=value,key=value; id2" or a JSON array, to the recipe's array. "" gives NULL without error. */
 JsonArray *pmt_recipe_parse_methods (const char *text, GError **error);
 
-/* "Fill: a red fox (42)": the name of a result's layer; with seed < 0 that of a group of variants. Newly allocated. */
+/* What the picture shows: the prompt, or what its words were changed to (method prompt-to-prompt). Lent. */
+const char *pmt_recipe_shown_prompt (JsonObject *recipe);
+
+/* "Fill: a red fox (42)": the name of a result's layer; with seed < 0 without the number. Newly allocated. */
 char *pmt_recipe_layer_name (JsonObject *recipe, gint64 seed);
 
 /* Keeps the recipe with the item: saved in XCF, removed by undo. */
@@ -38,3 +41,14 @@ void pmt_recipe_attach_json (JsonNode *node, const char *name, GimpItem *item);
 /* The recipe that an item carries (new reference), or the text of any parasite (newly allocated); NULL when it has none. */
 JsonObject *pmt_recipe_of (GimpItem *item);
 char *pmt_recipe_parasite_text (GimpItem *item, const char *name);
+
+/* The same of a layer; NULL + PMT_ERROR_INPUT, which names it, when it has none. */
+JsonObject *pmt_recipe_of_layer (GimpLayer *layer, GError **error);
+/* That error. */
+void pmt_recipe_refuse (GimpLayer *layer, GError **error);
+
+/* A deep copy. */
+JsonObject *pmt_recipe_copy (JsonObject *recipe);
+
+/* As lines that people can read. Newly allocated. */
+char *pmt_recipe_to_text (JsonObject *recipe);

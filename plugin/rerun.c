@@ -11,7 +11,7 @@
 
 typedef struct Again {
   GimpLayer *layer;
-  int seed, variants;
+  PmtAgain how;
 } Again;
 
 static PmtJob *
@@ -19,21 +19,23 @@ start_again (gpointer what, const PmtJobHandlers *handlers, gpointer user, GErro
 {
   const Again *again = what;
 
-  return pmt_job_start_again (again->layer, again->seed, again->variants, handlers, user, error);
+  return pmt_job_start_again (again->layer, &again->how, handlers, user, error);
 }
 
 /* There is nothing to ask, hence no window in any run mode. */
 static GimpValueArray *
 run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, gpointer unused)
 {
-  Again again = { NULL, -1, 1 };
+  Again again = { NULL, { -1, 1, FALSE, NULL } };
   GimpLayer **layers = NULL;
+  int seed = -1;
   GError *error = NULL;
 
   gegl_init (NULL, NULL);
   if (pmt_capture_check (image, drawables, TRUE, &error)) {
     again.layer = pmt_capture_active_layer (image, drawables);
-    g_object_get (config, "seed", &again.seed, "variants", &again.variants, NULL);
+    g_object_get (config, "seed", &seed, "variants", &again.how.variants, NULL);
+    again.how.seed = seed;
     layers = pmt_procedure_run_job (image, FALSE, start_again, &again, &error);
   }
   return pmt_procedure_return (procedure, layers, error);
@@ -42,7 +44,7 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
 GimpProcedure *
 pmt_rerun_procedure_new (GimpPlugIn *plug_in, const char *name)
 {
-  GimpProcedure *procedure = pmt_procedure_new_with (plug_in, name, _("_Run Recipe Again"), run);
+  GimpProcedure *procedure = pmt_procedure_new_recipe (plug_in, name, _("_Run Recipe Again"), run);
 
   gimp_procedure_set_documentation (procedure, _("Paints the active layer's recipe once more"),
                                     _("A layer that Pentimento painted carries its recipe: prompt, model, seed and all numbers, the selection as it "

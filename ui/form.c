@@ -70,6 +70,8 @@ pmt_fold_new (const char *label, GtkWidget *content, gboolean open)
   gtk_widget_set_margin_start (content, 12);
   gtk_container_add (GTK_CONTAINER (fold), content);
   gtk_expander_set_expanded (GTK_EXPANDER (fold), open);
+  /* GTK counts the mnemonics of what is folded away, and would then only move the focus there */
+  g_object_bind_property (fold, "expanded", content, "visible", G_BINDING_SYNC_CREATE);
   g_signal_connect (fold, "notify::expanded", G_CALLBACK (on_fold), NULL);
   gtk_widget_show (fold);
   return fold;

@@ -6,6 +6,7 @@ Runs inside tests/plugin/gimp-env.sh --gui.
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
-from gui import Gimp, wait_for  # noqa: E402
+from gui import Gimp, run, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
 IMAGE = "(vector-ref (car (gimp-get-images)) 0)"
@@ -62,6 +63,14 @@ class Session:
         before = self.layers()
         self.gimp.act("edit-undo")
         wait_for("undo", lambda: self.layers() != before, 10)
+
+    def done(self):
+        """How many jobs the engine has finished."""
+        log = self.fake / "done"
+        return len(log.read_text()) if log.exists() else 0
+
+    def width(self, window):
+        return int(re.search(r"Width: (\d+)", run("xwininfo", "-id", window))[1])
 
     def jobs(self):
         log = self.fake / "log"
@@ -123,17 +132,69 @@ def case_generate(s, tap):
     tap.check("redo and undo again", s.layers() == before, s.layers())
 
 
+def group_of(s):
+    """Names and visibility of the layers in the group of variants, from top to bottom."""
+    group = "(vector-ref (car (gimp-image-get-layers " + IMAGE + ")) 0)"
+    return s.gimp.scheme("(map (lambda (item) (list (car (gimp-item-get-name item)) (car (gimp-item-get-visible item))))"
+                         " (vector->list (car (gimp-item-get-children " + group + "))))")
+
+
 def case_variants(s, tap):
+    """Three results to look at: two are ticked by keyboard and go into one group."""
     before = s.layers()
     dialog = s.open()
     s.prompt(dialog, "three owls")
-    s.gimp.keys(dialog, "alt+v", "ctrl+a", "3", "Tab")
-    s.generate(dialog)
+    s.gimp.keys(dialog, "alt+d", "ctrl+a", *"100", "Tab", "alt+v", "ctrl+a", "3", "Tab")
+    done = s.done()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
+    time.sleep(1)
+    s.gimp.shot("fill-results", dialog)
+    tap.check("several results are shown, and the picture is as it was", s.layers() == before, s.layers())
+    s.gimp.keys(dialog, "space", "Right", "Right", "space")
+    s.gimp.keys(dialog, "alt+b")
+    time.sleep(1.5)
+    s.gimp.shot("fill-results-before", dialog)
+    s.gimp.keys(dialog, "alt+b", "alt+y")
+    s.gimp.gone(TITLE)
     after = s.layers()
     s.gimp.shot("fill-variants")
-    tap.check("three variants are in one group", after.count("Fill: three owls") == 4, after)
+    tap.check("the two that were ticked are in one group, and the first is visible",
+              group_of(s) == '(("Fill: three owls (100)" 1) ("Fill: three owls (102)" 0))' and '"Pentimento 20' in after, (group_of(s), after))
     s.undo()
-    tap.check("one undo takes all variants back", s.layers() == before, s.layers())
+    tap.check("one undo takes them back", s.layers() == before, s.layers())
+
+
+def case_more(s, tap):
+    """Further variants continue the seeds; Return applies the one that is shown."""
+    before = s.layers()
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+v", "ctrl+a", "2", "Tab")
+    done = s.done()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
+    s.gimp.keys(dialog, "alt+m")
+    wait_for("more results", lambda: s.done() > done + 1, 30)
+    time.sleep(1)
+    s.gimp.shot("fill-more", dialog)
+    s.gimp.keys(dialog, "Return")
+    s.gimp.gone(TITLE)
+    tap.check("the first of the new results is shown and applied, with the seed that follows", s.layers().count("(102)") == 1 and s.layers().count("Fill:") == 1, s.layers())
+    s.undo()
+    tap.check("one undo takes it back", s.layers() == before, s.layers())
+
+
+def case_discard(s, tap):
+    before = s.layers()
+    dialog = s.open()
+    width, done = s.width(dialog), s.done()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
+    s.gimp.keys(dialog, "alt+i")
+    wait_for("the dialog without results", lambda: s.width(dialog) == width, 10)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(TITLE)
+    tap.check("what is thrown away leaves nothing", s.layers() == before, s.layers())
 
 
 def case_failure(s, tap):
@@ -179,8 +240,9 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = Session(gimp, fake)
-        for case in (case_opens, case_stop, case_generate, case_variants, case_failure, case_indexed):
-            tap.run(case, session)
+        for case in (case_opens, case_stop, case_generate, case_variants, case_more, case_discard, case_failure, case_indexed):
+            if os.environ.get("CASE", "") in case.__name__:
+                tap.run(case, session)
     tap.end()
 
 

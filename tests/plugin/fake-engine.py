@@ -21,8 +21,8 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
   mute             accepts connections and never says anything
   quit             ends before it listens, with a word to its log
 
-It writes into that folder: "pid"; "log", every message that arrives, one JSON line each; NAME.f32, the last blob of that
-name.
+It writes into that folder: "pid"; "log", every message that arrives, one JSON line each; "done", a dot for each job that was painted;
+NAME.f32, the last blob of that name.
 """
 
 import json
@@ -147,6 +147,8 @@ class Client:
             for variant in range(recipe.get("variants", 1)):
                 self.paint(number, recipe, variant, how)
             self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
+            with open(FOLDER / "done", "a", encoding="utf-8") as done:
+                done.write(".")
 
     def paint_whole(self, number, recipe, variant, how):
         """A generated picture: the pattern in the run's own size."""

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The results of this GIMP session, whether they went into a picture or not: a call's program ends, and with it what it did not deliver.
+ *
+ * They are in pentimento/history/SESSION/ below the user's cache folder, which nobody else may enter, since prompts are private. At most
+ * 1000 MB (PENTIMENTO_HISTORY_MB) are kept, the oldest go first; a result that is larger than a quarter of that is not kept. When GIMP has
+ * ended, its folder goes, unless the user has asked for keeping (a file "keep" beside the sessions). */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <libgimp/gimp.h>
+
+#include "plugin/result.h"
+
+typedef struct PmtHistoryEntry {
+  char *folder;
+  char *id;          /* unique; sorts by time */
+  gint64 time;       /* seconds since 1970 */
+  gint64 seed;
+  JsonObject *recipe;
+  gboolean applied;  /* it went into a picture */
+  char *look;        /* a small PNG of how it looks in the picture; the file may be missing */
+} PmtHistoryEntry;
+
+/* Keeps the results, and notes in each where. What cannot be written is not kept: the picture is what counts. */
+void pmt_history_add (GimpImage *image, GPtrArray *results);
+/* Results that were kept: they went into a picture; they are not wanted any more. */
+void pmt_history_applied (GPtrArray *results);
+void pmt_history_forget (GPtrArray *results);
+
+/* The entries, the newest first, in an array that frees them. */
+GPtrArray *pmt_history_list (void);
+/* The result itself, to be delivered into the image. NULL + PMT_ERROR_INPUT when its files are gone or damaged. */
+PmtResult *pmt_history_load (const PmtHistoryEntry *entry, GimpImage *image, GError **error);
+void pmt_history_remove (const PmtHistoryEntry *entry);
+
+/* Whether results stay when GIMP ends. */
+gboolean pmt_history_keeps (void);
+void pmt_history_set_keeps (gboolean keeps);
+
+/* Removes what a session that is over has left; for the program that waits for its end. */
+void pmt_history_clean (const char *session);

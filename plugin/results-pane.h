@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Results to choose from, beside a dialog's settings; hidden while there are none. */
+#pragma once
+
+#include <gtk/gtk.h>
+#include <libgimp/gimp.h>
+
+#include "plugin/result.h"
+
+typedef struct PmtResultsHandlers {
+  /* The user's wish: chosen are PmtResults, lent. */
+  void (*apply) (gpointer user, GPtrArray *chosen);
+  /* Further variants of this one, which is the last. */
+  void (*more) (gpointer user, PmtResult *last);
+  /* What is shown is not wanted; the pane is empty after it. */
+  void (*discard) (gpointer user, GPtrArray *all);
+} PmtResultsHandlers;
+
+GtkWidget *pmt_results_pane_new (GimpImage *image, const PmtResultsHandlers *handlers, gpointer user);
+/* Keeps the results; shows the pane with the first of them. */
+void pmt_results_pane_add (GtkWidget *pane, GPtrArray *results);
+/* While a job runs there is nothing to choose. */
+void pmt_results_pane_set_running (GtkWidget *pane, gboolean running);

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""after.py SHOTS: what comes after a run, in a real GIMP with the fake engine behind it: recipes that are shown, varied, changed and stripped,
+also after saving and reopening, and the history of the session. TAP; screenshots go to the folder SHOTS.
+
+Runs inside tests/plugin/gimp-env.sh --gui.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "plugin"))
+
+from fill import IMAGE, Session, picture  # noqa: E402
+from gui import Gimp, wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+FILL = "^Fill Selection$"
+KEPT = Path(os.environ["XDG_CACHE_HOME"]) / "pentimento" / "history"
+LAYERS = f"(car (gimp-image-get-layers {IMAGE}))"
+
+
+class After(Session):
+    def dialog(self, action, title):
+        self.gimp.act(f"plug-in-pentimento-{action}")
+        window = self.gimp.window(title)
+        time.sleep(0.7)  # until it has the focus and its final size
+        return window
+
+    def sent(self):
+        messages = map(json.loads, (self.fake / "log").read_text().splitlines())
+        return [message["job"] for message in messages if message["type"] == "job"][-1]
+
+    def select_top(self):
+        self.gimp.scheme(f"(gimp-image-set-selected-layers {IMAGE} (vector (vector-ref {LAYERS} 0)))")
+
+    def fill_in(self, text, seed, variants=1):
+        """Opens the dialog and starts the job; the results are there when this returns."""
+        dialog = self.open()
+        self.prompt(dialog, text)
+        self.gimp.keys(dialog, "alt+d", "ctrl+a", *str(seed), "Tab", "alt+v", "ctrl+a", *str(variants), "Tab")
+        done = self.done()
+        self.gimp.keys(dialog, "alt+g")
+        wait_for("results", lambda: self.done() > done, 30)
+        if variants > 1:
+            wait_for("results in the dialog", lambda: self.width(dialog) > 700, 30)
+        return dialog
+
+    def new_layer(self, before):
+        wait_for("new layer", lambda: self.layers() != before, 30)
+        return self.layers()
+
+
+def entries():
+    return sorted(KEPT.glob("*/*/entry.json"), key=lambda path: path.parent.name)
+
+
+def case_kept(s, tap):
+    """Results that were not applied are in the history, and nobody else may read them."""
+    before = s.layers()
+    dialog = s.fill_in("a shy owl", 100, 3)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(FILL)
+    tap.check("closing the dialog applies nothing", s.layers() == before, s.layers())
+    kept = [json.loads(path.read_text()) for path in entries()]
+    tap.check("the history has all three", [entry["seed"] for entry in kept] == [100, 101, 102], kept)
+    modes = {path.stat().st_mode & 0o777 for path in [KEPT, *KEPT.glob("*"), *KEPT.glob("*/*")]}
+    files = {path.stat().st_mode & 0o777 for path in KEPT.glob("*/*/*")}
+    tap.check("in folders and files of the user's alone", modes == {0o700} and files == {0o600}, (modes, files))
+
+
+def case_history(s, tap):
+    before = s.layers()
+    window = s.dialog("history", "^History$")
+    s.gimp.shot("history", window)
+    s.gimp.keys(window, "Down", "Return")
+    s.gimp.gone("^History$")
+    tap.check("Return applies what is selected", "Fill: a shy owl (101)" in s.new_layer(before), s.layers())
+    s.undo()
+    tap.check("one undo takes it back", s.layers() == before, s.layers())
+    window = s.dialog("history", "^History$")
+    s.gimp.keys(window, "shift+Down", "alt+a")
+    s.gimp.gone("^History$")
+    after = s.new_layer(before)
+    tap.check("two at once are in one group", after.count("Fill: a shy owl") == 2 and "Pentimento 20" in after, after)
+    s.undo()
+    tap.check("and one undo takes them back", s.layers() == before, s.layers())
+    window = s.dialog("history", "^History$")
+    s.gimp.keys(window, "Down", "alt+s")
+    dialog = s.gimp.window(FILL)
+    time.sleep(1)
+    s.gimp.shot("history-settings", dialog)
+    done = s.done()
+    s.gimp.keys(dialog, "alt+v", "ctrl+a", "1", "Tab", "alt+g")
+    wait_for("the job", lambda: s.done() > done, 30)
+    tap.check("its settings can be used again", (s.sent()["prompt"], s.sent()["seed"]) == ("a shy owl", 101), s.sent())
+    s.gimp.gone(FILL)
+    s.new_layer(before)
+    s.undo()
+
+
+def case_script(s, tap):
+    """Scripts list the history, apply and remove."""
+    before, n = s.layers(), len(entries())
+    call = f"(plug-in-pentimento-history #:run-mode 1 #:image {IMAGE} #:drawables {LAYERS}"
+    listed = json.loads(json.loads(s.gimp.scheme(f"(cadr {call}))")))
+    tap.check("the newest comes first", len(listed) == n and listed[0]["time"] >= listed[-1]["time"] and listed[-1]["seed"] == 100, listed)
+    s.gimp.scheme(f'{call} #:apply "{listed[-1]["id"]} {listed[-2]["id"]}")')
+    tap.check("two ids become two layers", s.layers().count("Fill: a shy owl") == 2, s.layers())
+    s.undo()
+    s.gimp.scheme(f'{call} #:remove "{listed[-1]["id"]}")')
+    tap.check("an id that is removed is gone from the disk", len(entries()) == n - 1, entries())
+    try:
+        s.gimp.scheme(f'{call} #:apply "{listed[-1]["id"]}")')
+        tap.check("an id that is gone is refused", False)
+    except Exception as problem:  # pylint: disable=broad-except
+        tap.check("an id that is gone is refused", listed[-1]["id"] in str(problem), problem)
+    tap.check("nothing of this stays in the picture", s.layers() == before, s.layers())
+
+
+def case_limit(s, tap):
+    """The history stays below its limit (2 MB here); the oldest go."""
+    dialog = s.fill_in("many owls", 500, 12)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(FILL)
+    kept = [json.loads(path.read_text())["seed"] for path in entries()]
+    size = sum(path.stat().st_size for path in KEPT.glob("*/*/*"))
+    tap.check("the oldest make room", kept[-1] == 511 and 100 not in kept and len(kept) < 12 and kept == sorted(kept), kept)
+    tap.check("for less than the limit", 1e6 < size < 2.1e6, size)
+
+
+def case_discard(s, tap):
+    n = len(entries())
+    dialog = s.fill_in("no owl", 900, 2)
+    kept = [path.parent.name for path in entries()]
+    s.gimp.keys(dialog, "alt+i")
+    wait_for("the end of what is not wanted", lambda: not any(json.loads(path.read_text())["seed"] >= 900 for path in entries()), 10)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(FILL)
+    tap.check("what is thrown away is not in the history", len(kept) >= min(n, 2), kept)
+
+
+def case_recipe(s, tap):
+    """The recipe of a layer, after saving and reopening."""
+    before = s.layers()
+    s.fill_in("a red fox in the snow", 7)
+    s.new_layer(before)
+    path = s.gimp.folder / "kept.xcf"
+    s.gimp.scheme(f'(gimp-file-save 1 {IMAGE} "{path}" -1)')
+    s.gimp.scheme(f'(let* ((old {IMAGE}) (image (car (gimp-file-load 1 "{path}")))) (gimp-displays-reconnect old image))')
+    reloaded = s.layers()
+    tap.check("the reopened picture is there", "Fill: a red fox in the snow (7)" in reloaded, reloaded)
+    s.select_top()
+    window = s.dialog("recipe-show", "^Recipe$")
+    s.gimp.shot("recipe", window)
+    s.gimp.keys(window, "alt+t")
+    time.sleep(0.5)
+    s.gimp.shot("recipe-text", window)
+    s.gimp.keys(window, "Escape")
+    s.gimp.gone("^Recipe$")
+    s.gimp.act("plug-in-pentimento-rerun")
+    after = s.new_layer(reloaded)
+    tap.check("it runs again", after.count("Fill: a red fox in the snow (7)") == 1 and after.count("a red fox") == 2, after)
+    s.undo()
+    window = s.dialog("recipe-vary", "^Vary$")
+    s.gimp.shot("recipe-vary", window)
+    done = s.done()
+    s.gimp.keys(window, "alt+g")
+    wait_for("variants", lambda: s.done() > done and s.width(window) > 700, 30)
+    time.sleep(0.7)
+    s.gimp.shot("recipe-vary-results", window)
+    s.gimp.keys(window, "space", "Right", "space", "Return")
+    s.gimp.gone("^Vary$")
+    after = s.new_layer(reloaded)
+    tap.check("it is varied", "(8)" in after and "(9)" in after, after)
+    s.undo()
+    window = s.dialog("recipe-change-word", "^Change a Word$")
+    s.gimp.keys(window, "ctrl+a")
+    s.gimp.type(window, "a red cat in the snow")
+    s.gimp.keys(window, "Tab", *["Right"] * 5)
+    time.sleep(0.5)
+    s.gimp.shot("change-word", window)
+    done = s.done()
+    s.gimp.keys(window, "alt+g")
+    wait_for("the job", lambda: s.done() > done, 30)
+    s.gimp.gone("^Change a Word$")
+    prompt = s.sent()["prompt"]
+    tap.check("a word is swapped, and one turned up by its slider", prompt.startswith("a (red:1.") or prompt.startswith("(a:1."), prompt)
+    s.new_layer(reloaded)
+    s.undo()
+    s.select_top()
+    window = s.dialog("recipe-strip", "^Strip Recipe$")
+    s.gimp.shot("recipe-strip", window)
+    s.gimp.keys(window, "alt+s")
+    s.gimp.gone("^Strip Recipe$")
+    wait_for("the name without its prompt", lambda: '"Fill"' in s.layers(), 10)
+    tap.check("it is stripped", "fox" not in s.layers(), s.layers())
+    s.undo()
+    tap.check("and one undo brings it back", s.layers() == reloaded, s.layers())
+
+
+def case_warnings(s, tap):
+    bad = [line for line in s.gimp.log.read_text(errors="replace").splitlines() if "CRITICAL" in line or "nemonic" in line]
+    tap.check("nothing complained", not bad, bad)
+
+
+def main():
+    tap = Tap()
+    folder = Path(os.environ["PMT_GIMP_TMP"])
+    fake = folder / "fake"
+    fake.mkdir()
+    engine = HERE.parent / "plugin" / "fake-engine.py"
+    with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake), PENTIMENTO_HISTORY_MB="2") as gimp:
+        gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
+        gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
+        session = After(gimp, fake)
+        for case in (case_kept, case_history, case_script, case_limit, case_discard, case_recipe, case_warnings):
+            if os.environ.get("CASE", "") in case.__name__:
+                tap.run(case, session)
+    if KEPT.exists():
+        wait_for("the end of the history", lambda: not list(KEPT.glob("*")), 20)
+    tap.check("the history ends with GIMP", not list(KEPT.glob("*")), list(KEPT.glob("*")))
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done with the recipe of a layer: shown, stripped, varied, run elsewhere, its words changed; also after saving and reopening. With
+the fake engine. Runs inside GIMP."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pictures import *  # noqa: E402,F403
+from tap import Tap  # noqa: E402
+
+from gi.repository import Gio  # noqa: E402
+
+FAKE = Path(os.environ["PMT_FAKE_FOLDER"])
+NAMES = ("show", "strip", "vary", "here", "change-word")
+
+
+def messages(kind):
+    return [message for message in map(json.loads, (FAKE / "log").read_text().splitlines()) if message["type"] == kind]
+
+
+def sent():
+    return messages("job")[-1]["job"]
+
+
+def blob(name):
+    message = [m for m in messages("blob") if m["name"] == name][-1]
+    return np.frombuffer((FAKE / f"{name}.f32").read_bytes(), np.float32).reshape(message["height"], message["width"], message["channels"])
+
+
+def picture(kind="u8"):
+    image = new_image(kind)
+    user = new_layer(image, "user's", 97, 71, alpha=False)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
+    return image, user
+
+
+def recipe(name, image, layer, **arguments):
+    return call(f"plug-in-pentimento-recipe-{name}", image, [layer], **arguments)
+
+
+def show(image, layer):
+    """(recipe as JSON, parameters)."""
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-recipe-show")
+    config = procedure.create_config()
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", [layer])
+    result = procedure.run(config)
+    return (result.index(1), result.index(2)) if result.index(0) == DONE else (None, result.index(1))
+
+
+def newest(image):
+    """The layer that was painted last, wherever it is in the stack."""
+    return max(new_layers(image), key=lambda layer: layer.get_id())
+
+
+def case_without(tap):
+    image, user = picture()
+    before = state(image)
+    for name in NAMES:
+        status, said = recipe(name, image, user)
+        tap.check(f"{name}: a layer without a recipe is refused by name", status != DONE and "“user's” has no recipe" in said, said)
+    status, said = recipe("strip", image, user, scope="image")
+    tap.check("an image without recipes has nothing to strip", status != DONE and "nothing to strip" in said, said)
+    tap.check("and stays as it is", state(image) == before)
+    image.delete()
+
+
+def case_show(tap):
+    image, user = picture()
+    fill(image, [user], prompt="a (red:1.3) fox, sitting", negative_prompt="grass", seed=7, steps=12, sampler="dpmpp-2m-karras", guidance=3.5,
+         strength=0.5, model="/models/some, model.safetensors", methods="one:a=1")
+    text, parameters = show(image, newest(image))
+    tap.check("the recipe is the layer's, as JSON", json.loads(text)["prompt"] == "a (red:1.3) fox, sitting" and json.loads(text)["seed"] == 7, text)
+    tap.check("parameters as other programs write them", parameters ==
+              "a (red:1.3) fox, sitting\nNegative prompt: grass\nSteps: 12, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3.5, Seed: 7, "
+              'Model: "some, model", Denoising strength: 0.5, Version: Pentimento fake', parameters)
+    generate(image, [user], prompt="x", seed=8)
+    text, parameters = show(image, newest(image))
+    tap.check("a picture's own size", "Size: 80x64" in parameters, parameters)
+    image.delete()
+
+
+def case_strip(tap):
+    image, user = picture("u16")
+    fill(image, [user], prompt="secret words", seed=7, variants=2)
+    fill(image, [user], prompt="others", seed=9)
+    image.attach_parasite(Gimp.Parasite.new("plug-in-pentimento-fill-last", 1, list(b"secret\0")))
+    image.attach_parasite(Gimp.Parasite.new("someone-else", 1, list(b"kept\0")))
+    layers = new_layers(image)
+    layers[2].set_name("my own name")
+    flat = flattened(image)
+    status, said = recipe("strip", image, layers[1])
+    left = new_layers(image)
+    tap.check("one layer is stripped of recipe, inputs and the prompt in its name, and no other",
+              status == DONE and [layer.get_id() for layer in left] == [layers[0].get_id(), layers[2].get_id()] and
+              not layers[1].get_parasite("pentimento-inputs") and layers[1].get_name() == "Fill", (said, layers[1].get_name()))
+    status, said = recipe("strip", image, user, scope="image")
+    tap.check("the whole image, and what GIMP keeps of the dialogs' settings with it",
+              status == DONE and new_layers(image) == [] and "someone-else" in image.get_parasite_list() and
+              not any("pentimento" in name for name in image.get_parasite_list()), (said, image.get_parasite_list()))
+    words = [layer.get_name() for layer in layers]
+    tap.check("a name that the user gave stays", "my own name" in words and not any("secret" in word for word in words), words)
+    tap.check("the pixels are the same", (flattened(image) == flat).all())
+    status, said = rerun(image, layers[0])
+    tap.check("what is stripped cannot run again, and that is said", status != DONE and "has no recipe" in said, said)
+    path = Path(os.environ["PMT_GIMP_TMP"]) / "stripped.xcf"
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(str(path)), None)
+    tap.check("the saved file does not hold the words", b"secret" not in path.read_bytes())
+    image.delete()
+
+
+def case_vary(tap):
+    image, user = picture()
+    fill(image, [user], prompt="a fox", seed=7)
+    made, first = newest(image), blob("image").copy()
+    status, said = recipe("vary", image, made, variants=3)
+    names = [layer.get_name() for layer in new_layers(image)]
+    tap.check("variants follow the layer's seed", status == DONE and names[:3] == [f"Fill: a fox ({seed})" for seed in (8, 9, 10)], (said, names))
+    tap.check("of the same picture, seen without what came of it", (blob("image") == first).all())
+    recipe("vary", image, made, seed=50, variants=1)
+    tap.check("or of a seed that is given", sent()["seed"] == 50 and sent()["variants"] == 1, sent())
+    for layer in new_layers(image):
+        if layer != made:
+            image.remove_layer(layer)
+    status, said = recipe("vary", image, made, kind="near", strength=0.3, variants=1)
+    near = blob("image")
+    tap.check("near: the strength, and the layer is seen", status == DONE and sent()["strength"] == 0.3 and np.abs(near - first).max() > 0.1, said)
+    made.set_visible(False)
+    status, said = recipe("vary", image, made, kind="near")
+    tap.check("near to a hidden layer: a sentence", status != DONE and "is hidden" in said, said)
+    edit(image, [user], instruction="winter", seed=3)
+    status, said = recipe("vary", image, newest(image), kind="near")
+    tap.check("near to what an instruction made: a sentence", status != DONE and "has no strength" in said, said)
+    Gimp.Selection.none(image)
+    generate(image, [user], prompt="a house", seed=3)
+    made = newest(image)
+    status, said = recipe("vary", image, made, kind="near", strength=0.3, variants=1)
+    tap.check("near to a picture of its own: it starts from the layer", status == DONE and sent()["strength"] == 0.3 and
+              np.abs(blob("image") - read(made, None, SEEN)).max() < 1e-6, said)
+    image.delete()
+
+
+def case_here(tap):
+    image, user = picture()
+    fill(image, [user], prompt="a fox", seed=7, grow=3.0, context="selection")
+    made, first = newest(image), sent()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 40, 20, 15)
+    status, said = recipe("here", image, made)
+    job = sent()
+    tap.check("the recipe runs in the present selection", status == DONE and job["region"]["selection"] == [10, 40, 20, 15] and
+              job["seed"] == 7 and job["prompt"] == "a fox" and job["region"]["mode"] == "selection" and job["region"]["grow"] == 3, (said, job))
+    context = job["region"]["context"]
+    tap.check("its mask is what is selected", (blob("mask")[:, :, 0] == selection(image)[context[1]:context[1] + context[3],
+                                                                                      context[0]:context[0] + context[2]]).all() and context != first["region"]["context"])
+    new = newest(image)
+    tap.check("the layer is there", tuple(new.get_offsets()[1:]) == (6, 36), new.get_offsets())
+    rerun(image, new)
+    tap.check("and runs again there", sent()["region"]["selection"] == [10, 40, 20, 15], sent()["region"])
+    generate(image, [user], prompt="a house", seed=3)
+    made = newest(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 60, 20)
+    status, said = recipe("here", image, made)
+    new = newest(image)
+    tap.check("a picture of its own takes the selection's place and shape", status == DONE and (new.get_width(), new.get_height()) == (60, 20) and
+              sent()["size"][0] > 2 * sent()["size"][1], (said, sent()["size"]))
+    Gimp.Selection.none(image)
+    status, said = recipe("here", image, made)
+    tap.check("nothing selected: a sentence", status != DONE and "Nothing is selected" in said, said)
+    image.delete()
+
+
+def case_change_word(tap):
+    image, user = picture()
+    Gimp.Selection.none(image)
+    generate(image, [user], prompt="a red fox in the snow", seed=7, methods="noop")
+    made = newest(image)
+    status, said = recipe("change-word", image, made)
+    tap.check("nothing changed: a sentence", status != DONE and "No word has changed" in said, said)
+    status, said = recipe("change-word", image, made, prompt="a red cat in the snow", weights="snow:0.2", blend="fox; cat", cross=0.7)
+    job = sent()
+    tap.check("a picture's words change beside the old ones", status == DONE and job["prompt"] == "a red fox in the snow" and job["seed"] == 7 and
+              job["methods"] == [{"id": "noop"}, {"id": "prompt-to-prompt", "target": "a red cat in the snow", "weights": "snow:0.2",
+                                                  "blend": "fox; cat", "cross": 0.7, "self": 0.4}], (said, job))
+    new = newest(image)
+    tap.check("the layer is named after what it shows", new.get_name() == "Generate: a red cat in the snow (7)", new.get_name())
+    status, said = recipe("change-word", image, new, prompt="a red dog in the snow")
+    methods = sent()["methods"]
+    tap.check("a second change starts from the first prompt", len(methods) == 2 and methods[1]["target"] == "a red dog in the snow" and
+              "weights" not in methods[1] and sent()["prompt"] == "a red fox in the snow", methods)
+    recipe("change-word", image, made, weights="fox:2")
+    tap.check("a weight alone needs no other prompt", sent()["methods"][1] == {"id": "prompt-to-prompt", "weights": "fox:2", "cross": 0.8, "self": 0.4},
+              sent()["methods"])
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
+    fill(image, [user], prompt="a fox, foxy", seed=3)
+    status, said = recipe("change-word", image, newest(image), weights="fox:1.5; foxy:9")
+    tap.check("a place that was filled is painted with the changed prompt and its seed", status == DONE and
+              sent()["prompt"] == "a (fox:1.5), (foxy:2)" and sent()["seed"] == 3 and "methods" not in sent(), (said, sent()["prompt"]))
+    image.delete()
+
+
+def case_saved(tap):
+    image, user = picture()
+    fill(image, [user], prompt="a fox", seed=7)
+    pixels, path = blob("image").copy(), Path(os.environ["PMT_GIMP_TMP"]) / "recipes.xcf"
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(str(path)), None)
+    image.delete()
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(path)))
+    made = newest(image)
+    tap.check("after saving and reopening: shown", json.loads(show(image, made)[0])["prompt"] == "a fox")
+    status, said = recipe("vary", image, made, variants=1)
+    tap.check("varied, of the same picture", status == DONE and sent()["seed"] == 8 and (blob("image") == pixels).all(), said)
+    status, said = recipe("change-word", image, made, prompt="a cat")
+    tap.check("with another word", status == DONE and sent()["prompt"] == "a cat", said)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 40, 20, 15)
+    status, said = recipe("here", image, made)
+    tap.check("elsewhere", status == DONE and sent()["region"]["selection"] == [10, 40, 20, 15], said)
+    status, said = recipe("strip", image, made)
+    tap.check("stripped", status == DONE and not made.get_parasite("pentimento-recipe"), said)
+    image.delete()
+
+
+def main():
+    tap = Tap()
+    for name, case in list(globals().items()):
+        if name.startswith("case_") and (not os.environ.get("CASE") or os.environ["CASE"] in name):
+            tap.run(case)
+    tap.end()
+
+
+main()

@@ -44,7 +44,7 @@ static const PmtParam params[] = {
   { .id = "backward", .label = N_("_Direct steps"), .help = N_("How many steps the picture itself is moved towards the aim, beside the leading; 0 = none"),
     .type = PMT_PARAM_INT, .min = 0, .max = 200, .fallback = 0 },
   { .id = "rate", .label = N_("Direct step si_ze"), .help = N_("How far each of these steps goes"), .type = PMT_PARAM_DOUBLE, .min = 0, .max = 100000,
-    .fallback = 10 },
+    .fallback = 100 },
   { .id = "quick", .label = N_("_Quick"), .help = N_("Leave the network out of the gradient: a third of the time, and coarser"), .type = PMT_PARAM_BOOL,
     .min = 0, .max = 1, .fallback = 0 },
   { .id = "start", .label = N_("_From"), .help = N_("Part of the run from which on it is led"), .type = PMT_PARAM_DOUBLE, .min = 0, .max = 1, .fallback = 0 },

@@ -453,6 +453,23 @@ def test_bench(cli):
     assert 2 * back["unet"]["gflop"] < back["unet_gradient"]["gflop"] < 4 * back["unet"]["gflop"]
 
 
+def test_the_page_of_methods(cli):
+    """data/methods.md says of each method what the engine says, and of no other."""
+    root = Path(__file__).resolve().parents[2]
+    page, program = root / "data" / "methods.md", root / "build-aux" / "methods-page.py"
+    check = lambda at: subprocess.run([sys.executable, program, cli.program, at, "--check"], capture_output=True, text=True, env={**cli.env, "LC_ALL": "C"}, check=False)
+    done = check(page)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    for change, say in ((text.replace("## edict", "## edikt"), "edict"), (text.replace("\nNot for: another thing.", "\n"), "masactrl"),
+                        (text.replace("| `refinements` | 20 |", "| `refinements` | 21 |"), "is not what the engine says")):
+        assert change != text
+        other = Path(cli.path("methods.md"))
+        other.write_text(change, encoding="utf-8")
+        done = check(other)
+        assert done.returncode == 1 and say in done.stderr, (say, done.stderr)
+
+
 def test_bench_methods(cli):
     timed = cli.json("bench", "--model", TINY, "--size", "64x48", "--methods", "gradient", "--steps", "2")
     computed = cli.json("bench", "--model", TINY, "--size", "64x48", "--methods", "all", "--computed")

@@ -12,10 +12,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "model"))
 import tap                                                       # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
 import numpy as np                                               # noqa: E402
 
+import methods                                                   # noqa: E402
+import paired                                                    # noqa: E402
 import questions                                                 # noqa: E402
 import report                                                    # noqa: E402
 from studio import DATA_VERSION, atlas, conditions, edits, judge, render, vocab  # noqa: E402
@@ -255,6 +258,36 @@ def test_the_command_says_what_is_wrong():
         assert ran.returncode == 1 and "model_index.json is missing" in ran.stderr
         ran = run("--model", folder, "everything")
         assert ran.returncode == 1 and "there is no feature 'everything'" in ran.stderr
+
+
+def test_pairs_are_compared():
+    """Against values from tables: 10 won, 0 lost is 2 / 2^10; as many each way is 1; ties say nothing."""
+    won, lost = [False] * 10 + [True] * 30, [True] * 40
+    assert abs(paired.mcnemar(won, lost) - 2 / 1024) < 1e-12 and abs(paired.mcnemar(lost, won) - 2 / 1024) < 1e-12
+    assert paired.mcnemar([True, False], [False, True]) == 1 and paired.mcnemar([True] * 5, [True] * 5) == 1
+    assert abs(paired.mcnemar([False] * 6 + [True], [True] * 6 + [False]) - 2 * (1 + 7) / 2 ** 7) < 1e-12
+    assert paired.signs([1.0, 2.0, 3.0], [1.0, 2.5, 2.5]) == 1
+    mean, low, high = paired.difference([0, 0, 0, 0], [1, 1, 1, 1])
+    assert (mean, low, high) == (1, 1, 1)
+    lines = paired.table({("x", "raised"): (won, lost), ("x", "the same"): (won, won), ("x", "lowered"): (lost, won)})
+    assert lines[2].endswith("| raises |") and lines[3].endswith("| no effect shown |") and lines[4].endswith("| **lowers** |"), lines
+    assert "| 0.002 | 40 |" in lines[2]
+
+
+def test_trials_are_deterministic_and_paired():
+    class Blind:
+        name, kinds, colours = "none", set(KINDS), set(COLOURS)
+
+        def look(self, _picture):
+            return [], None
+    ask = questions.Asker(ROOT / "data" / "models" / "sketch", Blind())
+    empty = np.zeros((128, 128, 3), np.uint8)
+    for name, make in methods.METHODS.items():
+        a, b = make(ask, 1), make(ask, 1)
+        assert a.jobs == b.jobs and a.jobs != make(ask, 2).jobs, name
+        assert a.jobs["plain"] != a.jobs["method"] and len({j["seed"] for j in a.jobs.values()}) == 1, name
+        for values in a.judge({side: empty for side in a.jobs}).values():
+            assert len(values) == 2 and values[0] == values[1] or name == "universal-guidance", name
 
 
 if __name__ == "__main__":

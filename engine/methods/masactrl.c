@@ -4,13 +4,21 @@
  * source's keys and values, row by row: with the prompt at that with the prompt, without at that without.
  *
  * Without a picture both start from the same noise. With one, the source is the photo: both start from where DDIM's inversion ends, and the
- * source goes back along the latents of that way, to the bit. */
+ * source goes back along the latents of that way, to the bit.
+ *
+ * With the thing's words in both prompts the thing is kept apart from what is around it: where the target's word is looked for, the source's keys
+ * are those where the source's word is, elsewhere the others. Places come from the cross-attention maps of the words so far. */
 #include <math.h>
 #include <string.h>
 
+#include "engine/methods/attention_map.h"
 #include "engine/methods/start.h"
+#include "engine/methods/words.h"
 #include "engine/nets/unet_sites.h"
+#include "engine/ops/ops.h"
 #include "engine/sample/invert.h"
+
+enum { SOURCE, TARGET, N_SIDES };
 
 typedef struct State {
   const char *source;
@@ -20,6 +28,14 @@ typedef struct State {
   int track;       /* of the source */
   PmtConditioning said;
   PmtTensor *path; /* with a photo: grid->n + 1 latents; [k] is at grid point grid->n - k */
+
+  /* Things kept apart from what is around them. */
+  PmtWords words[N_SIDES];   /* of the source's prompt and of the target's; none = all is one */
+  double threshold;
+  PmtAttnLevel level;
+  PmtPhraseMap map[N_SIDES];
+  int row_of[N_SIDES];       /* in the present network call */
+  bool gathers;              /* maps, in the present network call */
 } State;
 
 static const PmtParam params[] = {
@@ -31,6 +47,12 @@ static const PmtParam params[] = {
     .type = PMT_PARAM_INT, .min = -1, .max = 1000, .fallback = -1 },
   { .id = "both", .label = N_("_Own looks too"), .help = N_("Let the new picture look at itself as well as at the source"),
     .type = PMT_PARAM_BOOL, .min = 0, .max = 1, .fallback = 0 },
+  { .id = "source-thing", .label = N_("_Thing in the source"), .help = N_("Words of the source prompt for the thing; with the next one, things look at things and "
+                                                                         "what is around them at what is around them"),
+    .type = PMT_PARAM_STRING, .text = "" },
+  { .id = "thing", .label = N_("T_hing"), .help = N_("Words of the prompt for the same thing"), .type = PMT_PARAM_STRING, .text = "" },
+  { .id = "threshold", .label = N_("Th_reshold"), .help = N_("From which part of the way between the least and the most attention on a place belongs to the thing"),
+    .type = PMT_PARAM_DOUBLE, .min = 0, .max = 1, .fallback = 0.1 },
   { 0 }
 };
 
@@ -41,6 +63,38 @@ usual_block (const PmtRun *run)
   int n;
   g_free (pmt_unet_sites (pmt_model_unet_config (run->model, run->unet_choice), &n));
   return n * 10 / 16;
+}
+
+static void
+state_free (void *user)
+{
+  State *state = user;
+  for (int side = 0; side < N_SIDES; side++) {
+    pmt_words_clear (&state->words[side]);
+    pmt_phrase_map_clear (&state->map[side]);
+  }
+  g_free (state->path);
+  g_free (state);
+}
+
+static bool
+apart (const State *state)
+{
+  return state->words[SOURCE].n > 0;
+}
+
+static gboolean
+read_things (State *state, const PmtParamValues *values, GError **error)
+{
+  static const PmtWordsRule rules[] = { { .where = "method masactrl, source-thing" }, { .where = "method masactrl, thing" } };
+  if (!pmt_words_parse (pmt_param_text (values, "source-thing"), &rules[SOURCE], &state->words[SOURCE], error) ||
+      !pmt_words_parse (pmt_param_text (values, "thing"), &rules[TARGET], &state->words[TARGET], error))
+    return FALSE;
+  if (state->words[SOURCE].n == state->words[TARGET].n && state->words[SOURCE].n <= 1 && !(state->both && apart (state)))
+    return TRUE;
+  g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
+                       _("The method masactrl keeps one thing apart: give source-thing and thing, one phrase each, and leave both out."));
+  return FALSE;
 }
 
 static void *
@@ -58,21 +112,32 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   const int block = (int) pmt_param_number (values, "first-block");
   *state = (State) { .source = pmt_param_text (values, "source"), .from = pmt_param_number (values, "from"), .photo = photo,
                      .both = pmt_param_number (values, "both") != 0, .block = block < 0 ? usual_block (run) : block };
+  state->threshold = pmt_param_number (values, "threshold");
+  state->level = pmt_attention_level (run);
   pmt_run_expect_text (run, state->source);
-  return state;
+  if (read_things (state, values, error))
+    return state;
+  state_free (state);
+  return NULL;
 }
 
-static void
-state_free (void *user)
+/* The phrase's own map in its own prompt. */
+static gboolean
+find_thing (State *state, PmtRun *run, int side, GError **error)
 {
-  g_free (((State *) user)->path);
-  g_free (user);
+  const char *prompt = side == SOURCE ? state->source : run->prompt;
+  g_autoptr (GArray) columns = pmt_words_columns_or_fail (run, prompt, state->words[side].word[0].text,
+                                                          side == SOURCE ? "method masactrl, source-thing" : "method masactrl, thing", error);
+  return columns && pmt_phrase_map_init (&state->map[side], run, state->level, (const int *) columns->data, (int) columns->len, error);
 }
 
 static gboolean
 text (void *user, PmtRun *run, GError **error)
 {
   State *state = user;
+  for (int side = 0; side < N_SIDES && apart (state); side++)
+    if (!find_thing (state, run, side, error))
+      return FALSE;
   return pmt_run_encode_text (run, state->source, &state->said, NULL, error);
 }
 
@@ -121,6 +186,9 @@ call (void *user, PmtRun *run, PmtStep *step, GError **error)
   for (int i = 0; i < step->n_call_rows; i++) /* inversion's calls have the target's row alone */
     there = there || step->rows.row[step->call_row[i]].track == state->track;
   state->active = there && step->i >= (int) lround (state->from * step->n);
+  state->gathers = there && apart (state);
+  state->row_of[SOURCE] = pmt_attention_row (step, state->track);
+  state->row_of[TARGET] = pmt_attention_row (step, 0);
   return TRUE;
 }
 
@@ -128,7 +196,9 @@ static unsigned
 attn_wants (void *user, const PmtAttnSite *site)
 {
   const State *state = user;
-  return state->active && !site->cross && site->block >= state->block ? PMT_ATTN_QKV : 0;
+  if (state->gathers && pmt_attention_maps_here (state->level, site))
+    return PMT_ATTN_PROBS;
+  return state->active && !site->cross && site->block >= state->block ? PMT_ATTN_QKV | (apart (state) ? PMT_ATTN_OUT : 0) : 0;
 }
 
 /* The source's row that answers to call row `k`; -1 = none, or it is one of the source's itself. */
@@ -162,14 +232,71 @@ exchange (const State *state, PmtRun *run, const PmtStep *step, PmtTensor t)
   return out;
 }
 
+/* Where a side's thing is, at a grid of height x width: its map so far, from the threshold on between its least and most. All false while
+ * nothing was seen. */
+static bool
+find_place (const State *state, const PmtRun *run, int side, int height, int width, bool *out)
+{
+  int map_height, map_width;
+  pmt_attention_grid (run, state->level, &map_height, &map_width);
+  const int cells = map_height * map_width;
+  g_autofree float *map = g_new (float, (size_t) cells), *here = g_new (float, (size_t) height * (size_t) width);
+  if (!pmt_phrase_map_mean (&state->map[side], map))
+    return false;
+  float low = map[0], high = map[0];
+  for (int i = 1; i < cells; i++) {
+    low = MIN (low, map[i]);
+    high = MAX (high, map[i]);
+  }
+  pmt_attention_resize (map, map_height, map_width, here, height, width);
+  for (int i = 0; i < height * width; i++)
+    out[i] = high > low && (double) (here[i] - low) >= state->threshold * (double) (high - low);
+  return true;
+}
+
+/* out [N, T, C]: target rows from two attentions, one on the source's cells inside its thing and one on those outside, merged by the target's
+ * thing. Where the source has no cell of a kind, all of them are looked at. Other rows are not touched. */
+static void
+mix_apart (const State *state, PmtRun *run, const PmtStep *step, const PmtAttnCall *c, PmtTensor out)
+{
+  PmtContext *ctx = &run->ctx;
+  const PmtAttentionParams how = { .heads = c->site->heads };
+  const int64_t cells = (int64_t) c->site->height * c->site->width, width = pmt_tensor_dim (c->q, -1);
+  g_autofree bool *from = g_new0 (bool, (size_t) cells), *to = g_new0 (bool, (size_t) cells);
+  const bool known = ctx->dry || (find_place (state, run, SOURCE, c->site->height, c->site->width, from) &&
+                                  find_place (state, run, TARGET, c->site->height, c->site->width, to));
+  for (int kind = 0; kind < 2 && known; kind++) {
+    PmtTensor logits = pmt_attention_logits (ctx, c->q, c->k, how);
+    int64_t there = 0;
+    for (int64_t s = 0; s < cells && !ctx->dry; s++)
+      there += from[s] == (kind != 0);
+    for (int64_t i = 0; i < pmt_tensor_size (logits) && there > 0; i++)
+      if (from[i % cells] != (kind != 0))
+        logits.data[i] = -INFINITY;
+    PmtTensor mixed = pmt_attention_mix (ctx, pmt_softmax (ctx, logits), c->v, how);
+    for (int64_t n = 0; n < pmt_tensor_dim (c->q, 0) && !ctx->dry && mixed.data; n++)
+      for (int64_t t = 0; t < cells && source_of (state, step, (int) n) >= 0; t++)
+        if (to[t] == (kind != 0))
+          memcpy (out.data + (n * cells + t) * width, mixed.data + (n * cells + t) * width, (size_t) width * sizeof (float));
+  }
+}
+
 static void
 attn (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *site_call)
 {
-  const State *state = user;
-  if (stage != PMT_ATTN_QKV)
-    return;
-  site_call->k = exchange (state, run, step, site_call->k);
-  site_call->v = exchange (state, run, step, site_call->v);
+  State *state = user;
+  if (stage == PMT_ATTN_PROBS) {
+    for (int side = 0; side < N_SIDES && !run->ctx.dry; side++)
+      pmt_phrase_map_see (&state->map[side], site_call->probs, state->row_of[side]);
+  } else if (stage == PMT_ATTN_OUT) {
+    PmtTensor out = pmt_tensor_copy (&run->ctx, site_call->out);
+    if (out.data)
+      mix_apart (state, run, step, site_call, out);
+    site_call->out = out;
+  } else if (stage == PMT_ATTN_QKV) {
+    site_call->k = exchange (state, run, step, site_call->k);
+    site_call->v = exchange (state, run, step, site_call->v);
+  }
 }
 
 static gboolean

@@ -70,6 +70,39 @@ test_never (void)
     pmt_result_clear (&all[i]);
 }
 
+/* A thing that is the whole picture is kept apart from nothing: as without, but for the rounding of the other way of attention. A smaller one makes
+ * another picture; memory is as computed. */
+static void
+test_things (void)
+{
+  const char *const base[] = { "source", "a blue house", "from", "0.25", NULL };
+  PmtResult without = run_with (use_with ("masactrl", base), "ddim");
+  PmtMethodUse whole = use_with ("masactrl", base), part = use_with ("masactrl", base);
+  static const char *const things[][2] = { { "source-thing", "house" }, { "thing", "circle" } };
+  GError *error = NULL;
+  for (int i = 0; i < 2; i++) {
+    pmt_param_values_set_text (&whole.values, things[i][0], things[i][1], "test", &error);
+    pmt_param_values_set_text (&part.values, things[i][0], things[i][1], "test", &error);
+  }
+  pmt_param_values_set_text (&whole.values, "threshold", "0", "test", &error);
+  pmt_param_values_set_text (&part.values, "threshold", "0.6", "test", &error);
+  g_assert_no_error (error);
+  PmtRequest q = runs_request (&runs, model);
+  PmtCost cost;
+  q.guidance = 5;
+  q.methods = &part;
+  q.n_methods = 1;
+  g_assert_true (pmt_run_cost (&q, &cost, &error));
+  PmtResult apart = runs_do (&q), same = run_with (whole, "ddim");
+  g_assert_cmpuint (apart.peak_bytes, ==, cost.activation_bytes);
+  g_assert_cmpfloat (runs_distance (same.latent, without.latent, runs_latent_size (&same)), <, 1e-4);
+  g_assert_cmpfloat (runs_distance (apart.latent, without.latent, runs_latent_size (&same)), >, 1e-4);
+  pmt_result_clear (&apart);
+  pmt_result_clear (&same);
+  pmt_result_clear (&without);
+  pmt_param_values_clear (&part.values);
+}
+
 static void
 fill (PmtRequest *q, const Runs *r, JsonObject *c)
 {
@@ -107,6 +140,14 @@ test_errors (void)
   q.sampler = pmt_sampler_find ("ddim", NULL);
   q.mask = runs.mask;
   refused (q, "leave the mask out");
+  q.image = q.mask = NULL;
+  GError *error = NULL;
+  pmt_param_values_set_text (&use.values, "thing", "circle", "test", &error);
+  refused (q, "source-thing");
+  pmt_param_values_set_text (&use.values, "source", "a blue house", "test", &error);
+  pmt_param_values_set_text (&use.values, "source-thing", "zebra", "test", &error);
+  g_assert_no_error (error);
+  refused (q, "zebra");
   pmt_param_values_clear (&use.values);
 }
 
@@ -119,6 +160,7 @@ main (int argc, char **argv)
   g_test_add_func ("/masactrl/same-prompts", test_same_prompts);
   g_test_add_func ("/masactrl/never", test_never);
   g_test_add_func ("/masactrl/reference", test_reference);
+  g_test_add_func ("/masactrl/things", test_things);
   g_test_add_func ("/masactrl/errors", test_errors);
   int status = g_test_run ();
   pmt_model_unref (model);

@@ -176,26 +176,41 @@ on_open (GtkWidget *widget, Page *page)
 }
 
 static void
-on_import (GtkWidget *widget, Page *page)
+choose (Page *page, GtkFileChooserAction action)
 {
-  g_autoptr (GtkFileChooserNative) chooser = gtk_file_chooser_native_new (_("Import Models"), pmt_models_dialog_window (page->dialog),
-                                                                          GTK_FILE_CHOOSER_ACTION_OPEN, _("_Import"), NULL);
-  GtkFileFilter *filter = gtk_file_filter_new ();
+  g_autoptr (GtkFileChooserNative) chooser = gtk_file_chooser_native_new (_("Import Models"), pmt_models_dialog_window (page->dialog), action,
+                                                                          _("_Import"), NULL);
   g_autoptr (GSList) files = NULL;
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
 
-  gtk_file_filter_set_name (filter, _("Models (*.safetensors, *.gguf)"));
-  gtk_file_filter_add_pattern (filter, "*.safetensors");
-  gtk_file_filter_add_pattern (filter, "*.gguf");
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (chooser), filter);
+  if (action == GTK_FILE_CHOOSER_ACTION_OPEN) {
+    GtkFileFilter *filter = gtk_file_filter_new ();
+    gtk_file_filter_set_name (filter, _("Models (*.safetensors, *.gguf)"));
+    gtk_file_filter_add_pattern (filter, "*.safetensors");
+    gtk_file_filter_add_pattern (filter, "*.gguf");
+    gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (chooser), filter);
+  }
   gtk_file_chooser_set_select_multiple (GTK_FILE_CHOOSER (chooser), TRUE);
-  if (gtk_native_dialog_run (GTK_NATIVE_DIALOG (chooser)) != GTK_RESPONSE_ACCEPT)
-    return;
-  files = gtk_file_chooser_get_filenames (GTK_FILE_CHOOSER (chooser));
+  if (gtk_native_dialog_run (GTK_NATIVE_DIALOG (chooser)) == GTK_RESPONSE_ACCEPT)
+    files = gtk_file_chooser_get_filenames (GTK_FILE_CHOOSER (chooser));
   for (GSList *file = files; file; file = file->next)
     g_ptr_array_add (paths, file->data);
   g_ptr_array_add (paths, NULL);
-  pmt_models_dialog_import (page->dialog, (char **) paths->pdata);
+  if (files)
+    pmt_models_dialog_import (page->dialog, (char **) paths->pdata);
+}
+
+static void
+on_import (GtkWidget *widget, Page *page)
+{
+  choose (page, GTK_FILE_CHOOSER_ACTION_OPEN);
+}
+
+/* In diffusers layout. */
+static void
+on_import_folder (GtkWidget *widget, Page *page)
+{
+  choose (page, GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER);
 }
 
 /* ---- the page ---- */
@@ -271,6 +286,7 @@ pmt_models_page_new (PmtModelsDialog *dialog)
   page->use = button_new (buttons, _("_Use for Fill and Generate"), G_CALLBACK (on_use), page);
   gtk_button_set_use_underline (GTK_BUTTON (page->use), TRUE);
   page->open = button_new (buttons, _("Show in _File Manager"), G_CALLBACK (on_open), page);
+  gtk_box_set_child_packing (GTK_BOX (buttons), button_new (buttons, _("Import Fo_lder…"), G_CALLBACK (on_import_folder), page), FALSE, FALSE, 0, GTK_PACK_END);
   gtk_box_set_child_packing (GTK_BOX (buttons), button_new (buttons, _("_Import…"), G_CALLBACK (on_import), page), FALSE, FALSE, 0, GTK_PACK_END);
   gtk_box_pack_start (GTK_BOX (box), buttons, FALSE, FALSE, 0);
   on_selected (page);

@@ -8,6 +8,7 @@
 #include "engine/job/prompt-names.h"
 #include "engine/job/tokens.h"
 #include "engine/sample/lists.h"
+#include "engine/weights/library.h"
 #include "engine/weights/model.h"
 #include "pentimento/protocol.h"
 
@@ -134,27 +135,52 @@ add_model (JsonArray *models, const char *path, const char *file)
   json_array_add_object_element (models, entry);
 }
 
-/* The bundled model, then what lies in the user's own folder. */
+/* A message is one line of limited length. */
+#define MOST_MODELS_BYTES (768 * 1024)
+
+typedef struct Listing {
+  PmtConnection *connection;
+  PmtLibraryCache *cache;
+  JsonArray *models;
+  gsize bytes;
+} Listing;
+
+static gboolean
+list_file (const PmtLibraryFile *file, gpointer user)
+{
+  Listing *listing = user;
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  g_autofree char *text = NULL;
+
+  json_node_take_object (node, pmt_library_cache_report (listing->cache, file));
+  text = json_to_string (node, FALSE);
+  listing->bytes += strlen (text);
+  if (listing->bytes > MOST_MODELS_BYTES)
+    return FALSE;
+  json_array_add_element (listing->models, g_steal_pointer (&node));
+  return !pmt_connection_gone (listing->connection);
+}
+
+/* The bundled model, then what lies in the folders of the library. */
 static gboolean
 answer_models (const Question *question, PmtModelCache *cache, GError **error)
 {
-  g_autofree char *bundled = pmt_data_path ("models/sketch", NULL);
-  g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "pentimento", "models", NULL);
-  PmtMessage *answer = pmt_message_new ("models", question->message->id);
-  JsonArray *models = json_array_new ();
-  GDir *dir = g_dir_open (folder, 0, NULL);
-  const char *name;
+  g_autofree char *bundled = pmt_data_path ("models/sketch", NULL), *own = pmt_library_own_folder ();
+  g_autoptr (GPtrArray) folders = pmt_library_folders (error);
+  PmtMessage *answer = folders ? pmt_message_new ("models", question->message->id) : NULL;
+  Listing listing = { question->connection, NULL, NULL, 0 };
 
+  if (!folders)
+    return FALSE;
+  listing.models = json_array_new ();
+  listing.cache = pmt_library_cache_new ();
   if (bundled)
-    add_model (models, "", bundled);
-  while (dir && (name = g_dir_read_name (dir)) && !pmt_connection_gone (question->connection)) {
-    g_autofree char *path = g_build_filename (folder, name, NULL);
-    if (name[0] != '.')
-      add_model (models, path, path);
-  }
-  g_clear_pointer (&dir, g_dir_close);
-  json_object_set_string_member (answer->header, "folder", folder);
-  json_object_set_array_member (answer->header, "models", models);
+    add_model (listing.models, "", bundled);
+  pmt_library_walk (folders, list_file, &listing);
+  pmt_library_cache_save (listing.cache, FALSE);
+  pmt_library_cache_free (listing.cache);
+  json_object_set_string_member (answer->header, "folder", own);
+  json_object_set_array_member (answer->header, "models", listing.models);
   pmt_connection_send (question->connection, answer);
   return TRUE;
 }

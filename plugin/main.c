@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/change-word.h"
+#include "plugin/diagnostics.h"
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
@@ -40,6 +41,7 @@ static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_CHANGE_WORD, pmt_change_word_procedure_new },
   { PMT_PROCEDURE_SHOW, pmt_show_procedure_new },
   { PMT_PROCEDURE_STRIP, pmt_strip_procedure_new },
+  { PMT_PROCEDURE_DIAGNOSTICS, pmt_diagnostics_procedure_new },
 };
 
 typedef struct _PmtPlugIn {

@@ -4,7 +4,9 @@
 #include <glib/gi18n.h>
 #include <libgimp/gimpui.h>
 
+#include "plugin/capture.h"
 #include "plugin/deliver.h"
+#include "plugin/diagnostics.h"
 #include "plugin/engine-list.h"
 #include "plugin/error.h"
 #include "plugin/help.h"
@@ -15,6 +17,7 @@
 #include "plugin/prompt-help.h"
 #include "plugin/recipe.h"
 #include "plugin/results-pane.h"
+#include "ui/diagnostics-row.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/job-bar.h"
@@ -156,6 +159,22 @@ on_finished (gpointer user, const GError *failure)
   }
   pmt_results_pane_add (self->pane, results);
   pmt_job_bar_say (self->bar, _("Space ticks a result, Return adds what is ticked or shown to the picture."), FALSE);
+}
+
+/* The settings as they stand, whether the engine got them or not; a form that starts from a layer's recipe: that one. */
+static char *
+make_report (gpointer user, gboolean everything)
+{
+  PmtPaintDialog *self = user;
+  GimpLayer *layer = self->form->start ? pmt_capture_active_layer (self->image, self->drawables) : NULL;
+  g_autoptr (JsonObject) recipe = NULL;
+
+  if (!self->form->start)
+    recipe = pmt_recipe_from_config (self->config, NULL);
+  else if (layer)
+    recipe = pmt_recipe_of (GIMP_ITEM (layer));
+
+  return pmt_diagnostics_new (pmt_job_bar_sentence (self->bar), recipe, everything);
 }
 
 static const PmtJobHandlers job_handlers = { on_progress, on_finished };
@@ -381,6 +400,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   gtk_box_pack_start (GTK_BOX (row), self.pane, FALSE, FALSE, 0);
   gtk_widget_show (row);
   gtk_widget_set_size_request (self.settings, SETTINGS_WIDTH, -1); /* also with results beside it */
+  pmt_job_bar_add (self.bar, pmt_diagnostics_row_new (make_report, &self));
   content = gtk_dialog_get_content_area (self.dialog);
   gtk_box_pack_start (GTK_BOX (content), row, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (content), self.bar, FALSE, FALSE, 0);

@@ -3,6 +3,7 @@
 
 typedef struct Parts {
   GtkWidget *progress, *row, *icon, *label;
+  GtkWidget *extra; /* below errors; or NULL */
 } Parts;
 
 static Parts *
@@ -47,6 +48,8 @@ pmt_job_bar_progress (GtkWidget *bar, double fraction, const char *text)
   Parts *parts = parts_of (bar);
 
   gtk_widget_hide (parts->row);
+  if (parts->extra)
+    gtk_widget_hide (parts->extra);
   gtk_widget_show (parts->progress);
   gtk_progress_bar_set_text (GTK_PROGRESS_BAR (parts->progress), text);
   if (fraction < 0)
@@ -64,4 +67,22 @@ pmt_job_bar_say (GtkWidget *bar, const char *sentence, gboolean error)
   gtk_label_set_text (GTK_LABEL (parts->label), sentence);
   gtk_widget_set_visible (parts->icon, error);
   gtk_widget_show (parts->row);
+  if (parts->extra)
+    gtk_widget_set_visible (parts->extra, error);
+}
+
+const char *
+pmt_job_bar_sentence (GtkWidget *bar)
+{
+  return gtk_label_get_text (GTK_LABEL (parts_of (bar)->label));
+}
+
+void
+pmt_job_bar_add (GtkWidget *bar, GtkWidget *below_errors)
+{
+  Parts *parts = parts_of (bar);
+
+  parts->extra = below_errors;
+  gtk_widget_hide (below_errors);
+  gtk_box_pack_start (GTK_BOX (bar), below_errors, FALSE, FALSE, 0);
 }

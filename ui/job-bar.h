@@ -9,3 +9,7 @@ GtkWidget *pmt_job_bar_new (void);
 void pmt_job_bar_progress (GtkWidget *bar, double fraction, const char *text);
 /* A sentence to read; error: with a warning sign. */
 void pmt_job_bar_say (GtkWidget *bar, const char *sentence, gboolean error);
+/* The last sentence; lent. */
+const char *pmt_job_bar_sentence (GtkWidget *bar);
+/* Shown below a sentence that is an error, and only there. */
+void pmt_job_bar_add (GtkWidget *bar, GtkWidget *below_errors);

@@ -19,6 +19,7 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
   nonsense         answers with a line that is no JSON
   early-done       done without a result
   mute             accepts connections and never says anything
+  hostile          the attack of hostile.py whose number is in the file "attack"; then it hangs up
   quit             ends before it listens, with a word to its log
 
 It writes into that folder: "pid"; "log", every message that arrives, one JSON line each; "done", a dot for each job that was painted;
@@ -35,6 +36,8 @@ import threading
 import time
 from pathlib import Path
 
+import hostile
+
 FOLDER = Path(os.environ["PMT_FAKE_FOLDER"])
 GROW, FEATHER = 4, 6
 NATIVE = 64  # of generated pictures, whose sides are multiples of 16
@@ -50,6 +53,16 @@ def mode():
 def colour(x, y, seed):
     """The pattern at a canvas pixel: known to the tests, different for every seed."""
     return ((x * 7 + seed) % 256 / 255, (y * 5) % 256 / 255, ((x + y) * 3 + 128) % 256 / 255)
+
+
+class Collector:
+    """Takes the messages that a client would get."""
+
+    def __init__(self, client):
+        self.blobs, self.answer, self.cancelled = client.blobs, [], client.cancelled
+
+    def send(self, message, payload=b""):
+        self.answer.append((message, payload))
 
 
 class Client:
@@ -103,13 +116,30 @@ class Client:
         elif kind == "blob":
             self.blobs[message["name"]] = (message, payload)
         elif kind == "estimate":
-            self.send(estimate(message))
+            if mode() != "hostile" or not self.attack("estimate", [(estimate(message), b"")]):
+                self.send(estimate(message))
         elif kind == "cancel":
             self.cancelled.set()
         elif kind == "job":
             threading.Thread(target=self.run, args=(message,), daemon=True).start()
         else:
             self.send({"type": "error", "id": number, "code": "input", "message": f"There is no message of type {kind}."})
+
+    def attack(self, question, answer):
+        """Sends what hostile.py makes of the right answer to a question; False: this attack is for another one."""
+        _, asked, change = hostile.attack_of(int((FOLDER / "attack").read_text()))
+        if asked != question:
+            return False
+        with self.lock:
+            for message, payload in change(answer):
+                if isinstance(message, bytes):
+                    self.connection.sendall(message)
+                    continue
+                if payload and not isinstance(message.get("bytes"), str):
+                    message["bytes"] = len(payload)
+                self.connection.sendall(json.dumps(message).encode() + b"\n" + payload)
+            self.connection.shutdown(socket.SHUT_RDWR)
+        return True
 
     def run(self, message):
         if not one_job.acquire(blocking=False):
@@ -125,6 +155,11 @@ class Client:
 
     def job(self, message):
         number, recipe, how = message["id"], message["job"], mode()
+        if how == "hostile":
+            collector = Collector(self)
+            Client.answer_rightly(collector, message)
+            if self.attack("job", collector.answer):
+                return
         steps = 60 if how == "slow" else 3
         for step in range(steps):
             if self.cancelled.is_set():
@@ -150,6 +185,13 @@ class Client:
             with open(FOLDER / "done", "a", encoding="utf-8") as done:
                 done.write(".")
 
+    def answer_rightly(self, message):
+        number, recipe = message["id"], message["job"]
+        self.send({"type": "progress", "id": number, "stage": "sample", "step": 1, "of": 1, "fraction": 1, "eta": 0.1, "variant": 0, "variants": 1})
+        for variant in range(recipe.get("variants", 1)):
+            Client.paint(self, number, recipe, variant, "paint")
+        self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
+
     def paint_whole(self, number, recipe, variant, how):
         """A generated picture: the pattern in the run's own size."""
         width, height = recipe["size"]
@@ -167,11 +209,11 @@ class Client:
 
     def paint(self, number, recipe, variant, how):
         if recipe["task"] == "generate":
-            self.paint_whole(number, recipe, variant, how)
+            Client.paint_whole(self, number, recipe, variant, how)
             return
         region, seed = recipe["region"], recipe["seed"] + variant
         x, y, width, height = box = result_box(region)
-        mask = self.selection(region)
+        mask = Client.selection(self, region)
         blend, pixels = bytearray(), bytearray()
         for row in range(y, y + height):
             for column in range(x, x + width):
@@ -241,6 +283,9 @@ def estimate(message):
 
 def main():
     if sys.argv[1] == "models":  # it has none
+        return
+    if sys.argv[1] == "diagnostics":
+        print("engine: fake, processor: none")
         return
     path = sys.argv[sys.argv.index("--socket") + 1]
     print("fake engine, mode", mode(), flush=True)

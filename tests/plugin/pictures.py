@@ -33,8 +33,8 @@ KINDS = {
 }
 # GIMP mixes layers as 24-bit floats in RGB: any layer above these, whatever its mask, costs them their last bits on the screen.
 MORE_THAN_FLOATS = ("u32", "double", "gray u32", "gray float", "gray double", "gray profile float")
-# GIMP's own conversion by these profiles' curves is not undone to the last bit, whatever a layer does.
-ROUGH_PROFILES = ("adobe u16", "gray profile float")
+# GIMP's own conversion with these is not undone to the last bit, whatever a layer does, and differs from one time to the next.
+ROUGH_PROFILES = ("adobe u16", "display-p3 float", "gray profile float")
 
 
 def step(kind, on_screen):

@@ -8,9 +8,9 @@ TOKEN = re.compile(rf'/\*.*?\*/|(?P<text>{LITERAL})|(?P<word>[A-Za-z_]\w*)|(?P<s
 # The same in every language: a program's name, and what is said to a model, which reads English.
 NAMES = {"Forge", "background scenery"}
 MARKS = {"_", "N_", "C_", "NC_", "ngettext", "g_dngettext"}
-# Where English stays English: for programs, for the log of whoever looks into it, for the history of an error.
+# Where English stays English: for programs, for the log of whoever looks into it, for the history of an error, in a report to the makers.
 QUIET = re.compile(r"g_(debug|info|message|warning|critical|log|error|printerr|print|assert\w*|return\w*|test\w*|once\w*)$|^soup_|^(printf|fprintf|include|strcmp"
-                   r"|gimp_procedure_set_attribution|g_getenv|g_str_equal|g_strcmp0)$")
+                   r"|gimp_procedure_set_attribution|g_getenv|g_str_equal|g_strcmp0)$|^report_")
 
 
 def readable(text):

@@ -4,21 +4,40 @@
 import time
 from collections import namedtuple
 
-# action: what GIMP calls its menu entry. title: its window's, in English; other languages find it by being new. page: of the help.
-# parts: screenshots beside the one of the dialog as it opens, each a name and keys to press before it.
-Dialog = namedtuple("Dialog", "action title page parts")
+from gui import run, wait_for
+
+# action: what GIMP calls its menu entry. page: of the help. parts: pictures beside the one of the dialog as it opens, each a name, the keys
+# to press before it and the seconds to wait after them. Keys are those of the English labels, so parts are made in English alone.
+Dialog = namedtuple("Dialog", "action page parts")
 
 DIALOGS = {
-    "fill": Dialog("plug-in-pentimento-fill", "^Fill Selection$", "fill.html", (("advanced", ("alt+a",)),)),
-    "edit": Dialog("plug-in-pentimento-edit", "^Edit by Instruction$", "edit.html", (("advanced", ("alt+a",)),)),
-    "models": Dialog("plug-in-pentimento-models", "^Models$", "models.html", ()),
-    "generate": Dialog("plug-in-pentimento-generate", "^Generate$", "generate.html", (("advanced", ("alt+a",)),)),
+    "fill": Dialog("plug-in-pentimento-fill", "fill.html", (("advanced", ("alt+a",), 0.7),)),
+    "expand": Dialog("plug-in-pentimento-expand", "fill.html", ()),
+    "remove": Dialog("plug-in-pentimento-remove", "fill.html", ()),
+    "edit": Dialog("plug-in-pentimento-edit", "edit.html", ()),
+    "generate": Dialog("plug-in-pentimento-generate", "generate.html", (("follow", ("alt+f",), 0.7), ("boxes", ("alt+f", "alt+x"), 0.7))),
+    "models": Dialog("plug-in-pentimento-models", "models.html", ()),
 }
 
 
+def windows():
+    """Windows of the plug-in that can be seen."""
+    return set(run("xdotool", "search", "--onlyvisible", "--classname", "^pentimento$").split())
+
+
 def open_dialog(gimp, name):
-    """Opens a dialog by its action and waits until it has the focus and its final size: its window."""
+    """Opens a dialog by its action and waits until it has the focus and its final size: its window, in any language."""
+    before = windows()
     gimp.act(DIALOGS[name].action)
-    window = gimp.window(DIALOGS[name].title)
-    time.sleep(0.7)
+    window = wait_for(f"window of {name}", lambda: windows() - before).pop()
+    time.sleep(1)
     return window
+
+
+def close_dialog(gimp, window):
+    """Escape, twice where the first one empties a search field."""
+    for _ in range(2):
+        if window in windows():
+            gimp.keys(window, "Escape")
+            time.sleep(0.7)
+    wait_for("end of the dialog", lambda: window not in windows(), 20)

@@ -128,10 +128,10 @@ class Gimp:
     def enabled(self, action):
         return bool(re.match(r"\(\(true,", self.gdbus("org.gtk.Actions.Describe", action)))
 
-    def shot(self, name, window="root"):
-        """A screenshot in the folder of the run, for people to look at."""
+    def shot(self, name, window="root", frame=False):
+        """A screenshot in the folder of the run, for people to look at; with the window's frame if asked for."""
         path = self.shots / f"{name}.png"
-        run("import", "-window", window, str(path))
+        run("import", *(["-frame"] if frame else []), "-window", window, str(path))
         if not path.exists() or not shutil.which("import"):
             raise GuiError(f"no screenshot {path}")
         return path

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlparse
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
-from dialogs import DIALOGS, open_dialog  # noqa: E402
-from fill import IMAGE, picture           # noqa: E402
+from dialogs import DIALOGS, close_dialog, open_dialog  # noqa: E402
+from fill import IMAGE, picture                        # noqa: E402
 from gui import Gimp, wait_for            # noqa: E402
 from tap import Tap                       # noqa: E402
 
@@ -50,8 +50,7 @@ def case_dialog(gimp, shown, name, tap):
     wait_for("page", lambda: shown.exists() and shown.read_text().count("\n") > before, 40)
     address = shown.read_text().splitlines()[-1]
     tap.check(f"F1 in {name} opens {dialog.page}", page_of(address) == dialog.page, address)
-    gimp.keys(window, "Escape")
-    gimp.gone(dialog.title)
+    close_dialog(gimp, window)
 
 
 def main():

@@ -42,14 +42,26 @@ add_mode (GObject *config, GtkWidget *form)
   pmt_form_add (form, _("Mod_e"), field, _("What the fill is for: it decides what stands under the mask at first"));
 }
 
+/* A screen reader hears the argument's own name: the row's label is for two of them. */
+static GtkWidget *
+side_new (GObject *config, const char *name)
+{
+  GtkWidget *field = pmt_number_new (config, name, 0, 10000, 8, 0, NULL);
+  g_auto (GStrv) parts = g_strsplit (g_param_spec_get_nick (g_object_class_find_property (G_OBJECT_GET_CLASS (config), name)), "_", 2);
+  g_autofree char *plain = g_strjoinv ("", parts);
+
+  atk_object_set_name (gtk_widget_get_accessible (field), plain);
+  return field;
+}
+
 /* Two sides of the canvas in one row. */
 static GtkWidget *
 sides_new (GObject *config, const char *one, const char *two)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
 
-  gtk_box_pack_start (GTK_BOX (box), pmt_number_new (config, one, 0, 10000, 8, 0, NULL), TRUE, TRUE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_number_new (config, two, 0, 10000, 8, 0, NULL), TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (box), side_new (config, one), TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (box), side_new (config, two), TRUE, TRUE, 0);
   gtk_widget_show (box);
   return box;
 }

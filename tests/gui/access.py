@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent / "plugin"))
 
 from dialogs import DIALOGS, close_dialog, open_dialog  # noqa: E402
 from fill import IMAGE, picture                         # noqa: E402
-from gui import Gimp, wait_for                          # noqa: E402
+from gui import Gimp, run, wait_for                     # noqa: E402
 from tap import Tap                                     # noqa: E402
 
 # Containers that take the focus for what is in them.
@@ -102,6 +102,7 @@ def main():
         settings.write("(theme-color-scheme light)\n")
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(HERE.parent / "plugin" / "fake-engine.py"), PMT_FAKE_FOLDER=str(folder / "fake"),
               NO_AT_BRIDGE="0") as gimp:
+        run("xdotool", "mousemove", "1", "895")  # a tooltip would be in the picture
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         for name in DIALOGS:
             tap.run(case_dialog, gimp, name)

@@ -8,6 +8,10 @@
 #include "plugin/generate.h"
 #include "plugin/last-settings.h"
 
+static const char *const fills[] = { PMT_PROCEDURE_FILL,          "plug-in-pentimento-expand",
+                                     "plug-in-pentimento-add",    "plug-in-pentimento-remove",
+                                     "plug-in-pentimento-refine", "plug-in-pentimento-replace-background" };
+
 static gboolean
 set_for (const char *name, const char *path, GError **error)
 {
@@ -22,9 +26,12 @@ set_for (const char *name, const char *path, GError **error)
 }
 
 gboolean
-pmt_default_model_set (const char *path, gboolean edit, GError **error)
+pmt_default_model_set (const char *path, const char *use, GError **error)
 {
-  if (edit)
+  if (g_str_equal (use, "edit"))
     return set_for (PMT_PROCEDURE_EDIT, path, error);
-  return set_for (PMT_PROCEDURE_FILL, path, error) && set_for (PMT_PROCEDURE_GENERATE, path, error);
+  for (gsize i = 0; i < G_N_ELEMENTS (fills); i++)
+    if (!set_for (fills[i], path, error))
+      return FALSE;
+  return g_str_equal (use, "inpaint") || set_for (PMT_PROCEDURE_GENERATE, path, error);
 }

@@ -125,12 +125,15 @@ on_selected (gpointer user)
 {
   Page *page = user;
   JsonObject *model = pmt_table_selected (page->table);
+  const char *use = model ? text_of (model, "use") : "";
   const char *problem = model ? json_object_get_string_member_with_default (model, "problem", NULL) : NULL;
   g_autofree char *text = NULL;
 
   gtk_widget_set_sensitive (page->use, model && can_draw (model));
   gtk_widget_set_sensitive (page->open, model != NULL);
-  gtk_button_set_label (GTK_BUTTON (page->use), model && g_str_equal (text_of (model, "use"), "edit") ? _("_Use for Edit") : _("_Use for Fill and Generate"));
+  gtk_button_set_label (GTK_BUTTON (page->use), g_str_equal (use, "edit")      ? _("_Use for Edit")
+                                                : g_str_equal (use, "inpaint") ? _("_Use for Fill")
+                                                                               : _("_Use for Fill and Generate"));
   if (!model)
     text = g_strdup (_("Select a model to see where it is and whether it works."));
   else if (problem)
@@ -146,16 +149,22 @@ on_use (GtkWidget *widget, Page *page)
   JsonObject *model = pmt_table_selected (page->table);
   g_autoptr (GError) error = NULL;
   g_autofree char *name = NULL, *text = NULL;
+  const char *use;
 
   if (!model || !can_draw (model))
     return;
   name = name_text (model, NULL);
-  if (!pmt_default_model_set (text_of (model, "path"), g_str_equal (text_of (model, "use"), "edit"), &error)) {
+  use = text_of (model, "use");
+  if (!pmt_default_model_set (text_of (model, "path"), use, &error)) {
     pmt_models_dialog_say (page->dialog, error->message, TRUE);
     return;
   }
-  text = g_str_equal (text_of (model, "use"), "edit") ? g_strdup_printf (_("Edit by Instruction starts with %s from now on."), name)
-                                                     : g_strdup_printf (_("Fill and Generate start with %s from now on."), name);
+  if (g_str_equal (use, "edit"))
+    text = g_strdup_printf (_("Edit by Instruction starts with %s from now on."), name);
+  else if (g_str_equal (use, "inpaint"))
+    text = g_strdup_printf (_("Fill starts with %s from now on."), name);
+  else
+    text = g_strdup_printf (_("Fill and Generate start with %s from now on."), name);
   pmt_models_dialog_say (page->dialog, text, FALSE);
 }
 

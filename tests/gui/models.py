@@ -117,8 +117,8 @@ def case_default(s, tap):
     wait_for("kept settings", lambda: (kept / "plug-in-pentimento-generate.last").exists(), 10)
     time.sleep(0.5)
     s.gimp.shot("models-default", dialog)
-    texts = [(kept / f"plug-in-pentimento-{name}.last").read_text() for name in ("fill", "generate")]
-    tap.check("Fill and Generate keep the chosen model", all("dreamscape_v2.safetensors" in text for text in texts), texts)
+    texts = [(kept / f"plug-in-pentimento-{name}.last").read_text() for name in ("fill", "generate", "expand", "refine")]
+    tap.check("Fill, its modes and Generate keep the chosen model", all("dreamscape_v2.safetensors" in text for text in texts), texts)
     tap.check("Edit does not", not (kept / "plug-in-pentimento-edit.last").exists())
     s.close(dialog)
     s.gimp.act("plug-in-pentimento-fill")

@@ -17,14 +17,14 @@ on_copy (GtkButton *button, Row *row)
 
   gtk_clipboard_set_text (clipboard, report, -1);
   gtk_clipboard_store (clipboard); /* it outlives the dialog */
-  gtk_label_set_text (GTK_LABEL (row->said), _("Copied: paste it into your report."));
+  gtk_widget_show (row->said);
 }
 
 /* What was copied last is not what is ticked now. */
 static void
 on_toggled (GtkToggleButton *button, Row *row)
 {
-  gtk_label_set_text (GTK_LABEL (row->said), "");
+  gtk_widget_hide (row->said);
 }
 
 GtkWidget *
@@ -37,7 +37,7 @@ pmt_diagnostics_row_new (PmtReportMaker *make, gpointer user)
   row->make = make;
   row->user = user;
   row->everything = gtk_check_button_new_with_label (_("Include prompts and file names"));
-  row->said = gtk_label_new (NULL);
+  row->said = gtk_label_new (_("Copied: paste it into your report."));
   gtk_label_set_xalign (GTK_LABEL (row->said), 0);
   gtk_widget_set_tooltip_text (button, _("Versions, processor, memory, the engine's last lines and the settings, as a text for a report"));
   gtk_widget_set_tooltip_text (row->everything, _("Without it they are left out of the report"));
@@ -49,5 +49,6 @@ pmt_diagnostics_row_new (PmtReportMaker *make, gpointer user)
   g_signal_connect (row->everything, "toggled", G_CALLBACK (on_toggled), row);
   g_object_set_data_full (G_OBJECT (box), "pmt-row", row, g_free);
   gtk_widget_show_all (box);
+  gtk_widget_hide (row->said);
   return box;
 }

@@ -3,6 +3,8 @@
 
 #include <glib.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define CLOSE 0.35         /* standard deviation of "this colour" */
 #define MOST 0.9999        /* a pixel is never wholly sure to be of a colour */
@@ -146,4 +148,27 @@ pmt_picture_loss (const PmtPictureTask *task, const float *picture, float *gradi
 {
   static double (*const losses[]) (const PmtPictureTask *, const float *, float *) = { mean_colour, palette, mask, edges, keep_outside };
   return losses[task->loss](task, picture, gradient);
+}
+
+gboolean
+pmt_picture_colours (PmtPictureTask *task, const char *text, const char *where, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ";", -1);
+  bool good = true;
+  task->n_colours = 0;
+  for (int i = 0; parts[i] && good; i++) {
+    const char *part = g_strstrip (parts[i]), *hex = part + (part[0] == '#');
+    if (!*part)
+      continue;
+    good = strlen (hex) == 6 && strspn (hex, "0123456789abcdefABCDEF") == 6 && task->n_colours < (int) G_N_ELEMENTS (task->colours);
+    const unsigned long rgb = good ? strtoul (hex, NULL, 16) : 0;
+    for (int c = 0; c < 3 && good; c++)
+      task->colours[task->n_colours][c] = (float) (rgb >> (16 - 8 * c) & 255) / 255.0f;
+    task->n_colours += good;
+  }
+  if (good && task->n_colours > 0)
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, \"%s\" is no list of 1 to %d colours; write them as in colours=#cc2020; #f0e0c0."), where, text,
+               (int) G_N_ELEMENTS (task->colours));
+  return FALSE;
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "engine/base/error.h"
+
 typedef enum {
   PMT_PICTURE_MEAN_COLOUR,  /* the place's mean colour: its squared distance from colours[0] */
   PMT_PICTURE_PALETTE,      /* the mean over the place of each pixel's squared distance from the nearest of the colours */
@@ -21,6 +23,9 @@ typedef struct PmtPictureTask {
   int n_colours;
   const float *other;          /* [height, width, 3]; EDGES and KEEP_OUTSIDE; borrowed */
 } PmtPictureTask;
+
+/* Reads "#cc2020; f0e0c0" into the task. `where` ("method universal-guidance, colours") goes into the sentence of PMT_ERROR_INPUT. */
+gboolean pmt_picture_colours (PmtPictureTask *task, const char *text, const char *where, GError **error);
 
 /* Adds the gradient to gradient [height, width, 3]. An empty place gives 0. */
 double pmt_picture_loss (const PmtPictureTask *task, const float *picture, float *gradient);

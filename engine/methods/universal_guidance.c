@@ -8,7 +8,6 @@
 
 #include "engine/methods/guide.h"
 #include "engine/methods/picture_loss.h"
-#include "engine/methods/words.h"
 #include "engine/sample/gradient.h"
 #include "engine/tensor/tape.h"
 
@@ -63,29 +62,6 @@ state_free (void *user)
 /* ---- what is asked for ------------------------------------------------------------------------------------------------- */
 
 static gboolean
-read_colours (State *state, const char *text, GError **error)
-{
-  const PmtWordsRule rule = { .where = WHERE ", colours" };
-  PmtWords words;
-  if (!pmt_words_parse (text, &rule, &words, error))
-    return FALSE;
-  bool good = words.n > 0 && words.n <= (int) G_N_ELEMENTS (state->task.colours);
-  for (int i = 0; i < words.n && good; i++) {
-    const char *hex = words.word[i].text + (words.word[i].text[0] == '#');
-    good = strlen (hex) == 6 && strspn (hex, "0123456789abcdefABCDEF") == 6;
-    const unsigned long rgb = good ? strtoul (hex, NULL, 16) : 0;
-    for (int c = 0; c < 3; c++)
-      state->task.colours[i][c] = (float) (rgb >> (16 - 8 * c) & 255) / 255.0f;
-  }
-  state->task.n_colours = words.n;
-  pmt_words_clear (&words);
-  if (!good)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, colours=%s is no list of 1 to %d colours; write them as in colours=#cc2020; #f0e0c0."), WHERE, text,
-                 (int) G_N_ELEMENTS (state->task.colours));
-  return good;
-}
-
-static gboolean
 check (const State *state, const PmtRun *run, GError **error)
 {
   const PmtRequest *q = run->request;
@@ -136,7 +112,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   state->quick = pmt_param_number (values, "quick") != 0;
   state->start = pmt_param_number (values, "start");
   state->end = pmt_param_number (values, "end");
-  if (read_colours (state, pmt_param_text (values, "colours"), error) && check (state, run, error)) {
+  if (pmt_picture_colours (&state->task, pmt_param_text (values, "colours"), WHERE ", colours", error) && check (state, run, error)) {
     draw_place (state, q);
     return state;
   }

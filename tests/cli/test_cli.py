@@ -85,7 +85,7 @@ def fill(cli, out, *more):
 
 def test_help_and_version(cli):
     text = cli.good("--help").stdout.decode()
-    for name in ("generate", "fill", "run", "inspect", "net", "schedule", "tokens", "methods", "samplers", "bench"):
+    for name in ("generate", "fill", "run", "inspect", "net", "schedule", "tokens", "methods", "samplers", "bench", "rank"):
         assert f"\n  {name} " in text, name
         shown = cli.good(name, "--help").stdout.decode()
         assert f"pentimento-engine {name}" in shown, shown
@@ -451,6 +451,32 @@ def test_bench(cli):
     cli.bad("bench", "--model", TINY, "--runs", "0", say=["--runs"])
     back = cli.json("bench", "--model", TINY, "--size", "64x48", "--networks", "unet,unet_gradient", "--threads", "1")["networks"]
     assert 2 * back["unet"]["gflop"] < back["unet_gradient"]["gflop"] < 4 * back["unet"]["gflop"]
+
+
+def test_rank(cli):
+    """The order is that of scores as transformers' CLIPModel has them, and of colours that were made to be so."""
+    folder = DATA / "ranking"
+    images = [w for name in ("waves", "red", "noise") for w in ("--image", folder / f"{name}.png")]
+    for prompt, scores in json.loads((folder / "scores.json").read_text())["scores"].items():
+        ranked = cli.json("rank", f"clip:encoder={folder / 'clip'},prompt={prompt}", *images)
+        assert [Path(r["image"]).stem for r in ranked] == sorted(scores, key=scores.get, reverse=True)
+        for r in ranked:
+            assert abs(r["score"] - scores[Path(r["image"]).stem]) < 1e-3, (r, scores)
+    red = cli.json("rank", "colours:colours=#e60000; #000000", *images)
+    assert Path(red[0]["image"]).stem == "red" and abs(red[0]["score"]) < 1e-3 and red[1]["score"] < -0.1
+    place = cli.json("rank", "colours:colours=e60000,left=0.45,right=0.55,top=0.45,bottom=0.55", *images, "--keep", "1")
+    assert [Path(r["image"]).stem for r in place] == ["red"]
+    same = cli.json("rank", "colours", "--image", folder / "red.png", "--image", folder / "red.png")
+    assert len(same) == 2 and same[0] == same[1]
+    assert cli.good("rank", "colours", *images).stdout.decode().count("\n") == 3
+    cli.bad("rank", "beauty", *images, say=["beauty", "colours", "clip"])
+    cli.bad("rank", "colours:colours=red", *images, say=["red", "#cc2020"])
+    cli.bad("rank", "colours:hue", *images, say=["hue", "key=value"])
+    cli.bad("rank", "colours:left=1", *images, say=["left"])
+    cli.bad("rank", "clip:prompt=a", *images, say=["encoder"])
+    cli.bad("rank", f"clip:prompt=a,encoder={TINY}/text_encoder", *images, say=["text_encoder"])
+    cli.bad("rank", "colours", say=["--image"])
+    cli.bad("rank", "colours", *images, "--keep", "-1", say=["--keep"])
 
 
 def test_the_page_of_methods(cli):

@@ -154,7 +154,7 @@ test_errors (void)
 {
   static const struct {
     const char *id, *value, *part;
-  } cases[] = { { "colours", "red", "colours=red" }, { "colours", "", "colours=" }, { "loss", "edges", "picture" }, { "loss", "keep-outside", "mask" },
+  } cases[] = { { "colours", "red", "\"red\" is no list" }, { "colours", "", "is no list" }, { "loss", "edges", "picture" }, { "loss", "keep-outside", "mask" },
                 { "right", "0", "empty" }, { "end", "0", "start" } };
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
     PmtMethodUse use = runs_use ("universal-guidance");

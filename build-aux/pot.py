@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pot.py ROOT [LANGUAGE…]: the template of the strings to translate, po/pentimento.pot, and the catalogues brought up to it.
+"""pot.py ROOT [LANGUAGE…], pot.py --template ROOT FILE: the template of the strings to translate, po/pentimento.pot, and the catalogues brought up to it.
 
 Every catalogue po/*.po is merged with the template: new strings are empty, changed ones fuzzy, gone ones dropped. A language that is
 named and has no catalogue gets one. The last lines count what is left to do. A finished language's word goes into po/LINGUAS, from then
-on it is built and tests keep it complete.
+on it is built and tests keep it complete. --template writes the template alone, to FILE.
 """
 
 import re
@@ -59,6 +59,9 @@ def extract(root, pot):
 
 
 def main():
+    if sys.argv[1] == "--template":
+        extract(Path(sys.argv[2]).resolve(), Path(sys.argv[3]))
+        return
     root, languages = Path(sys.argv[1]).resolve(), sys.argv[2:]
     po = root / "po"
     pot = po / "pentimento.pot"

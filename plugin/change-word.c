@@ -191,7 +191,7 @@ pmt_change_word_procedure_new (GimpPlugIn *plug_in, const char *name)
                                     _("The recipe of a layer that Pentimento painted runs again with the same seed and a word swapped, added, or "
                                       "turned up or down. A generated picture keeps its layout (Prompt-to-Prompt); a place that was filled or edited "
                                       "is painted anew with the changed prompt. The result is a new layer above it."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_string_argument (procedure, "prompt", _("_Prompt"), _("The prompt with its words changed; empty: as it was"), "",
                                       G_PARAM_READWRITE);
   gimp_procedure_add_string_argument (procedure, "weights", _("_Words"), _("Words that count more or less, as “snow:2; trees:-1”"), "",

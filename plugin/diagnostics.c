@@ -183,7 +183,7 @@ pmt_diagnostics_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_set_documentation (procedure, _("Says what a report of a fault needs"),
                                     _("Versions, processor, memory, the engine's last lines and, for a layer that Pentimento painted, its "
                                       "recipe, as a text. Prompts and file names are left out unless they are asked for."),
-                                    NULL);
+                                    name);
   gimp_procedure_set_attribution (procedure, "Pentimento", "Pentimento", "2026");
   gimp_procedure_add_layer_argument (procedure, "layer", _("_Layer"), _("Whose recipe to tell; none: no recipe"), TRUE, G_PARAM_READWRITE);
   gimp_procedure_add_boolean_argument (procedure, "everything", _("Include prompts and file names"),

@@ -303,7 +303,7 @@ pmt_history_procedure_new (GimpPlugIn *plug_in, const char *name)
                                     _("Results of the dialogs, also those that were not applied or were taken back, with prompt, seed and time. They "
                                       "can be applied to the image now, or their settings be used again. Unless the user asks for it nothing of it "
                                       "outlives GIMP."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_string_argument (procedure, "apply", _("_Apply"), _("Ids of results that become layers, with spaces between them"), "",
                                       G_PARAM_READWRITE);
   gimp_procedure_add_string_argument (procedure, "remove", _("_Remove"), _("Ids of results that are removed"), "", G_PARAM_READWRITE);

@@ -150,7 +150,7 @@ pmt_show_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_set_documentation (procedure, _("Shows what made the active layer"),
                                     _("Prompt, model, seed and all numbers of a layer that Pentimento painted, to read and to copy: as JSON, or as "
                                       "the line of parameters that other programs write into their pictures."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_string_return_value (procedure, "recipe", _("Recipe"), _("The recipe as JSON"), "", G_PARAM_READWRITE);
   gimp_procedure_add_string_return_value (procedure, "parameters", _("Parameters"), _("Its parameters as other programs write them"), "",
                                           G_PARAM_READWRITE);

@@ -148,7 +148,7 @@ pmt_vary_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_set_documentation (procedure, _("Paints more pictures like the active layer's"),
                                     _("The recipe of a layer that Pentimento painted runs again where it ran before: with other seeds, or from what the "
                                       "layer shows, of which only a part is painted anew. Results are new layers above it."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_choice_argument (procedure, "kind", _("_Make"), _("What is kept of the layer"),
                                       gimp_choice_new_with_values ("new", 0, _("Other pictures of the same recipe"), NULL, "near", 1,
                                                                    _("Pictures near to this one"), NULL, NULL),
@@ -213,7 +213,7 @@ pmt_here_procedure_new (GimpPlugIn *plug_in, const char *name)
                                     _("The recipe of a layer that Pentimento painted runs once more with its own prompt, seed and numbers, in what is "
                                       "selected now: a mask that came out wrong is drawn anew, or the same thing painted elsewhere. The result is a "
                                       "new layer above it."),
-                                    NULL);
+                                    name);
   gimp_procedure_add_int_argument (procedure, "seed", _("See_d"), _("Another seed gives another picture; -1: the recipe's own"), -1, MOST_SEED, -1,
                                    G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,

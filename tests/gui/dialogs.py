@@ -16,6 +16,7 @@ DIALOGS = {
     "remove": Dialog("plug-in-pentimento-remove", "fill.html", ()),
     "edit": Dialog("plug-in-pentimento-edit", "edit.html", ()),
     "generate": Dialog("plug-in-pentimento-generate", "generate.html", (("follow", ("alt+f",), 0.7), ("boxes", ("alt+f", "alt+x"), 0.7))),
+    "history": Dialog("plug-in-pentimento-history", "recipes.html", ()),
     "models": Dialog("plug-in-pentimento-models", "models.html", ()),
 }
 

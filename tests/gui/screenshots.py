@@ -20,7 +20,7 @@ from dialogs import DIALOGS, close_dialog, open_dialog  # noqa: E402
 from fill import IMAGE                                  # noqa: E402
 from gui import Gimp, run                               # noqa: E402
 
-PROMPTS = {"edit": "make it winter", "models": None, "remove": None}
+PROMPTS = {"edit": "make it winter", "models": None, "history": None, "remove": None}
 
 
 def shrink(path):

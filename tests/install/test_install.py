@@ -4,11 +4,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT, BUILD = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(ROOT / "tests/style"))
@@ -100,6 +102,24 @@ def check_flatpak(tap):
     report(tap, not wrong, "/install/flatpak-extension", wrong)
 
 
+def check_help(tap):
+    """Every procedure that the plug-in's sources name has a page in every language, and no link leads nowhere."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugin").glob("*.[ch]"))
+    named = set(re.findall(r'"(plug-in-pentimento-[a-z-]+)"', sources))
+    wrong = []
+    for index in (ROOT / "data/help").glob("*/gimp-help.xml"):
+        pages = {item.get("id"): item.get("ref") for item in ElementTree.parse(index).getroot().iter("help-item")}
+        wrong += [f"{index.parent.name} has no page for {name}" for name in sorted(named - set(pages))]
+        wrong += [f"{index.parent.name} has a page for {name}, which is no procedure" for name in sorted(set(pages) - named)]
+        targets = {(index, ref) for ref in pages.values()}
+        for page in index.parent.glob("*.html"):
+            targets |= {(page, target) for target in re.findall(r'(?:href|src)="([^":#]+)', page.read_text(encoding="utf-8"))}
+        wrong += [f"{page.name} leads to {target}, which is not there" for page, target in sorted(targets) if not (page.parent / target).is_file()]
+    report(tap, len(named) > 5 and not wrong, "/install/help", wrong)
+    nameless = re.findall(r"gimp_procedure_set_documentation \(procedure, [^;]*?NULL\);", re.sub(r'"(?:[^"\\]|\\.)*"', '""', sources))
+    report(tap, not nameless, "/install/help-ids", nameless)
+
+
 def check_metainfo(tap):
     # No address of a home page is known; everything else has to be right.
     done = subprocess.run(["appstreamcli", "validate", "--no-net", "--override", "url-homepage-missing=info", str(METAINFO)],
@@ -112,6 +132,7 @@ def main():
     for check in (check_profiles, check_first):
         with tempfile.TemporaryDirectory() as home:
             check(Path(home), tap)
+    check_help(tap)
     check_flatpak(tap)
     check_metainfo(tap)
     tap.end()

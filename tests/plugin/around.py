@@ -85,6 +85,14 @@ def case_note(tap):
               told)
 
 
+def case_bright(tap):
+    words = "brighter than white"
+    told = OneFill({"KIND": "float linear", "BRIGHT": "yes"}, prompt="x").result()
+    tap.check("values above white are clipped, and that is said", told["done"] and words in told["output"], told)
+    told = OneFill({"KIND": "float linear"}, prompt="x").result()
+    tap.check("and not said where there are none", told["done"] and words not in told["output"], told)
+
+
 def case_two_at_once(tap):
     (FAKE / "mode").write_text("hold")
     before = len(messages("job"))
@@ -127,7 +135,7 @@ def case_no_runtime_folder(tap):
 def main():
     tap = Tap()
     FAKE.mkdir()
-    for case in (case_no_engine, case_note, case_two_at_once, case_killed, case_no_runtime_folder):
+    for case in (case_no_engine, case_note, case_bright, case_two_at_once, case_killed, case_no_runtime_folder):
         tap.run(case)
     tap.end()
 

@@ -7,7 +7,7 @@ those tests, add it to PAINTERS and name it in meson.build.
 
 import os
 
-from pictures import DONE, edit, fill, generate, new_layers, rerun
+from pictures import DONE, call, edit, fill, generate, new_layers, rerun
 
 REAL = os.environ.get("PMT_TABLE_REAL") == "yes"  # the bundled model paints
 GROW, FEATHER = 4, 6  # the fake engine's, and what the real one is asked for
@@ -38,6 +38,17 @@ def by_rerun(image, drawables, variants, **more):
     return status, said
 
 
-PAINTERS = {"fill": by_fill, "edit": by_edit, "generate": by_generate, "rerun": by_rerun}
+MODES = ("add", "remove", "refine")  # (replace-background paints what is not selected)
+
+
+def by_modes(image, drawables, variants, **more):
+    """The modes of a fill that paint what is selected, one after the other."""
+    by_modes.count += 1
+    return call(f"plug-in-pentimento-{MODES[by_modes.count % len(MODES)]}", image, drawables, prompt="a red mushroom", seed=7, variants=variants,
+                **REGION, **STEPS, **more)
+
+
+by_modes.count = 0
+PAINTERS = {"fill": by_fill, "edit": by_edit, "generate": by_generate, "rerun": by_rerun, "modes": by_modes}
 # how far a painter may reach beyond the selection, in pixels
-REACH = {"fill": GROW + FEATHER, "edit": GROW + FEATHER, "generate": 0, "rerun": 0}
+REACH = {"fill": GROW + FEATHER, "edit": GROW + FEATHER, "generate": 0, "rerun": 0, "modes": GROW + FEATHER}

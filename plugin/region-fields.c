@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/mask-view.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 
@@ -281,12 +282,16 @@ GtkWidget *
 pmt_region_fold_new (GObject *config, GimpImage *image)
 {
   static const char *const names[] = { "mask", "context", "source", "grow", "feather", "prefill", "seam", "colour-match" };
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 8);
   g_autoptr (GimpItem) protect = NULL;
   gboolean open;
 
+  gtk_box_pack_start (GTK_BOX (box), pmt_mask_view_new (config, image), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), fields_new (config, image), FALSE, FALSE, 0);
+  gtk_widget_show (box);
   g_object_get (config, "protect", &protect, NULL);
   open = protect != NULL;
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     open |= !is_first (config, names[i]);
-  return pmt_fold_new (_("Reg_ion"), fields_new (config, image), open);
+  return pmt_fold_new (_("Reg_ion"), box, open);
 }

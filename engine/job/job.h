@@ -202,3 +202,13 @@ typedef struct PmtJobEstimate {
   PmtRegion region; /* fill, edit */
 } PmtJobEstimate;
 gboolean pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estimate, GError **error);
+
+/* What a fill or edit would do with a mask, to be looked at before any time is spent. */
+typedef struct PmtJobMasks {
+  PmtRegion region;
+  int run_width, run_height;
+  PmtPicture denoise, blend; /* of region.context, one channel; their longer side is at most what was asked for */
+} PmtJobMasks;
+/* The recipe says the canvas; mask covers it or the context. Nothing is loaded but the model's description. PMT_ERROR_INPUT. */
+gboolean pmt_job_masks (const PmtJob *job, PmtModelCache *cache, const PmtPicture *mask, int most, PmtJobMasks *masks, GError **error);
+void pmt_job_masks_clear (PmtJobMasks *masks);

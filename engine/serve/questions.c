@@ -38,6 +38,19 @@ set_box (JsonObject *object, const char *name, const PmtBox *box)
   json_object_set_array_member (object, name, int_array ((int[]) { box->x, box->y, box->width, box->height }, 4));
 }
 
+static void
+set_region (JsonObject *header, const PmtRegion *from)
+{
+  JsonObject *region = json_object_new ();
+
+  set_box (region, "context", &from->context);
+  set_box (region, "box", &from->box);
+  json_object_set_double_member (region, "grow", from->grow);
+  json_object_set_double_member (region, "feather", from->feather);
+  json_object_set_double_member (region, "blend", from->blend);
+  json_object_set_object_member (header, "region", region);
+}
+
 static gboolean
 answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
 {
@@ -62,15 +75,8 @@ answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
     json_object_set_null_member (answer->header, "seconds");
   json_object_set_array_member (answer->header, "size", int_array ((int[]) { estimate.width, estimate.height }, 2));
   json_object_set_int_member (answer->header, "evaluations", estimate.cost.evaluations);
-  if (job->task != PMT_TASK_GENERATE) {
-    JsonObject *region = json_object_new ();
-    set_box (region, "context", &estimate.region.context);
-    set_box (region, "box", &estimate.region.box);
-    json_object_set_double_member (region, "grow", estimate.region.grow);
-    json_object_set_double_member (region, "feather", estimate.region.feather);
-    json_object_set_double_member (region, "blend", estimate.region.blend);
-    json_object_set_object_member (answer->header, "region", region);
-  }
+  if (job->task != PMT_TASK_GENERATE)
+    set_region (answer->header, &estimate.region);
   pmt_connection_send (question->connection, answer);
   pmt_job_free (job);
   return TRUE;
@@ -275,6 +281,43 @@ answer_preprocess (const Question *question, PmtModelCache *cache, GError **erro
   return good;
 }
 
+static gboolean
+send_mask (const Question *question, const char *name, const PmtPicture *mask, GError **error)
+{
+  PmtMessage *message = pmt_message_new ("blob", question->message->id);
+
+  json_object_set_string_member (message->header, "name", name);
+  if (!pmt_message_set_picture (message, mask, error)) {
+    pmt_message_free (message);
+    return FALSE;
+  }
+  pmt_connection_send (question->connection, message);
+  return TRUE;
+}
+
+static gboolean
+answer_masks (const Question *question, PmtModelCache *cache, GError **error)
+{
+  JsonObject *recipe = pmt_message_object (question->message->header, "job", error);
+  PmtJob *job = recipe ? pmt_job_parse (recipe, error) : NULL;
+  PmtJobMasks masks = { 0 };
+  gint64 most;
+  gboolean good;
+
+  good = job && pmt_message_int (question->message->header, "most-side", 1, PMT_PICTURE_MAX_SIDE, 512, &most, error) &&
+         pmt_job_masks (job, cache, picture_of (question, "mask"), (int) most, &masks, error) &&
+         send_mask (question, "denoise", &masks.denoise, error) && send_mask (question, "blend", &masks.blend, error);
+  if (good) {
+    PmtMessage *answer = pmt_message_new ("masks", question->message->id);
+    set_region (answer->header, &masks.region);
+    json_object_set_array_member (answer->header, "size", int_array ((int[]) { masks.run_width, masks.run_height }, 2));
+    pmt_connection_send (question->connection, answer);
+  }
+  pmt_job_masks_clear (&masks);
+  pmt_job_free (job);
+  return good;
+}
+
 static const struct {
   const char *type;
   gboolean (*answer) (const Question *question, PmtModelCache *cache, GError **error);
@@ -288,6 +331,7 @@ static const struct {
   { "samplers", answer_list },
   { "preprocessors", answer_list },
   { "preprocess", answer_preprocess, TRUE },
+  { "masks", answer_masks, TRUE },
 };
 
 static void

@@ -281,6 +281,27 @@ def test_names(program):
         del os.environ["XDG_DATA_HOME"], os.environ["XDG_CONFIG_HOME"]
 
 
+def test_masks(program):
+    """What a fill would do with a mask, before it is run."""
+    with Engine(program) as engine:
+        client = engine.client()
+        _, (header, payload) = fill_blobs(64)
+        recipe = {"pentimento": 1, "task": "fill", "region": {"canvas": [64, 64], "selection": [40, 40, 24, 24], "grow": 4, "feather": 2}}
+        client.send(dict(header, type="blob", id=2), payload)
+        client.send({"type": "masks", "id": 2, "job": recipe, "most-side": 32})
+        denoise, blend, told = client.receive(), client.receive(), client.receive()
+        assert [m["type"] for m in (denoise, blend, told)] == ["blob", "blob", "masks"] and [denoise["name"], blend["name"]] == ["denoise", "blend"], told
+        assert (denoise["width"], denoise["height"], blend["width"], len(told["size"])) == (32, 32, 32, 2), (denoise, told)
+        given, anew = pixels(payload), pixels(denoise["payload"])
+        assert sum(anew) * 4 > sum(given) > 0 and max(pixels(blend["payload"])) == 1 and min(anew) == 0, (sum(anew) * 4, sum(given))
+        assert told["region"]["grow"] == 4 and told["region"]["context"] == [0, 0, 64, 64], told
+        gone = client.ask({"type": "masks", "id": 2, "job": recipe})
+        assert gone["type"] == "error" and gone["message"].startswith("There is no mask to show; "), gone
+        client.send(dict(header, type="blob", id=3), payload)
+        wrong = client.ask({"type": "masks", "id": 3, "job": {"pentimento": 1, "task": "fill", "region": {"canvas": [70, 64], "selection": [40, 40, 24, 24]}}})
+        assert wrong["type"] == "error" and "64×64" in wrong["message"] and "70×64" in wrong["message"], wrong
+
+
 def test_preprocess(program):
     """A control picture of the blobs that were sent for it, which are used up then."""
     with Engine(program) as engine:

@@ -26,6 +26,9 @@
  *   preprocess {preprocess: "ID" or "ID:key=value,…"}   makes a control picture of the blob "image" of this id (some look at a blob "mask"
  *                                     too); answers preprocess {width, height, channels: 4, dtype: "f32"} + payload of the same size,
  *                                     transparent where an inpainting ControlNet is to see nothing
+ *   masks      {job: {…recipe of a fill or edit…}, most-side = 512}   with a blob "mask" of this id; answers blob "denoise" (where the network
+ *                                     paints, and how much), blob "blend" (how its result is laid in), both of the region's context and at
+ *                                     most most-side pixels long, then masks {region as in estimate, size}
  *   tokens     {model?, prompt, prompt-syntax?, long-prompts?, embeddings?: as in a recipe}
  *                                     answers tokens {count, limit: tokens of a chunk, cut, chunks, counts: [tokens of each chunk],
  *                                     ends: [byte of the prompt where each further chunk begins], words: [learned words in it],

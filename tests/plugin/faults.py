@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from painters import PAINTERS  # noqa: E402
 from pictures import *  # noqa: E402,F403
 from tap import Tap  # noqa: E402
 
@@ -42,14 +43,15 @@ def end_engine():
         time.sleep(0.2)
 
 
-def check_fault(tap, image, user, mode, words):
+def check_fault(tap, image, user, mode, words, painter="fill"):
     (FAKE / "mode").write_text(mode)
+    image.clean_all()
     before, flat = state(image), flattened(image)
     start = time.monotonic()
-    status, said = fill(image, [user], prompt="x")
-    same = state(image) == before and not new_layers(image) and (flattened(image) == flat).all()
+    status, said = PAINTERS[painter](image, [user], 1)
+    same = state(image) == before and not new_layers(image) and (flattened(image) == flat).all() and not image.is_dirty()
     one_sentence = said.endswith((".", "!")) and "\n" not in said
-    tap.check(f"{mode}: a sentence, and the picture as it was", status != DONE and words in said and same and one_sentence, (said, same))
+    tap.check(f"{painter}, {mode}: a sentence, and the picture as it was", status != DONE and words in said and same and one_sentence, (said, same))
     return time.monotonic() - start
 
 
@@ -60,6 +62,9 @@ def main():
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
     for mode, words in FAULTS.items():
         check_fault(tap, image, user, mode, words)
+    for painter in ("edit", "generate", "modes"):
+        for mode in ("die", "not-numbers", "error"):
+            check_fault(tap, image, user, mode, FAULTS[mode], painter)
     for mode, words in AT_START.items():
         end_engine()
         check_fault(tap, image, user, mode, words)

@@ -34,7 +34,8 @@ is_to_forget (GimpProcedureConfig *config)
 {
   gboolean forget = FALSE;
 
-  g_object_get (config, "forget-prompts", &forget, NULL);
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "forget-prompts"))
+    g_object_get (config, "forget-prompts", &forget, NULL);
   return forget;
 }
 
@@ -135,7 +136,7 @@ pmt_last_settings_free (PmtLastSettings *watch)
 void
 pmt_last_settings_add_argument (GimpProcedure *procedure)
 {
-  gimp_procedure_add_boolean_aux_argument (procedure, "forget-prompts", _("Do not _keep prompts"),
+  gimp_procedure_add_boolean_aux_argument (procedure, "forget-prompts", _("Do not keep prompts"),
                                            _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"), FALSE,
                                            G_PARAM_READWRITE);
 }

@@ -14,6 +14,7 @@
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
 #include "plugin/model-search.h"
+#include "plugin/preset.h"
 #include "plugin/prompt-help.h"
 #include "plugin/recipe.h"
 #include "plugin/results-pane.h"
@@ -340,6 +341,8 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   gtk_box_pack_start (GTK_BOX (box),
                       pmt_fold_new (_("_Negative prompt"), negative_prompt, negative && negative[0]), FALSE, FALSE, 0);
   pmt_prompt_help_add (self->help, prompt);
+  gtk_grid_insert_row (GTK_GRID (form), 0); /* which pmt_form_add takes */
+  pmt_form_add (form, _("Preset"), pmt_preset_field_new (config), _("A style that is written around the prompt, and settings"));
   pmt_prompt_help_add (self->help, negative_prompt);
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
   if (gimp_image_get_base_type (self->image) == GIMP_INDEXED)
@@ -347,7 +350,7 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
                         pmt_check_new (config, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("Its colour table cannot hold new colours; one undo brings it back")),
                         FALSE, FALSE, 0);
-  keep = pmt_check_new (config, "forget-prompts", _("Do not _keep prompts"),
+  keep = pmt_check_new (config, "forget-prompts", _("Do not keep prompts"),
                         _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"));
   gtk_grid_attach_next_to (GTK_GRID (advanced), keep, NULL, GTK_POS_BOTTOM, 2, 1);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);

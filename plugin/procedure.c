@@ -10,6 +10,7 @@
 #include "plugin/error.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
+#include "plugin/preset.h"
 
 typedef struct Run {
   GMainLoop *loop;
@@ -116,6 +117,8 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
   if (run_mode == GIMP_RUN_INTERACTIVE) {
     gimp_ui_init ("pentimento");
     layers = pmt_paint_dialog_run (form, procedure, config, image, drawables, &error);
+  } else if (run_mode == GIMP_RUN_NONINTERACTIVE && !pmt_preset_settle (config, &error)) {
+    layers = NULL;
   } else {
     /* with last values, and from scripts: no window */
     layers = pmt_procedure_run_job (image, convert, start_call, &call, &error);
@@ -178,6 +181,7 @@ pmt_procedure_add_result (GimpProcedure *procedure)
   gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
   pmt_embeddings_add_argument (procedure);
+  pmt_preset_add_argument (procedure);
   pmt_procedure_add_when_done (procedure);
   pmt_procedure_add_layers (procedure);
 }

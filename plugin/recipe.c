@@ -8,6 +8,7 @@
 #include "plugin/embeddings.h"
 #include "plugin/error.h"
 #include "plugin/modes.h"
+#include "plugin/preset.h"
 
 /* Longest part of the prompt in a layer's name, in characters. */
 #define NAME_LENGTH 60
@@ -211,6 +212,11 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
     describe_fill (recipe, config);
   copy_string (recipe, config, "negative-prompt", FALSE);
   copy_string (recipe, config, "sampler", FALSE);
+  if (!pmt_preset_to_recipe (config, recipe, error)) {
+    json_object_unref (recipe);
+    g_clear_pointer (&methods, json_array_unref);
+    return NULL;
+  }
   json_object_set_int_member (recipe, "seed", seed >= 0 ? seed : g_random_int_range (0, G_MAXINT));
   json_object_set_int_member (recipe, "variants", variants);
   if (steps > 0)

@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "ui/box-canvas.h"
+#include "ui/form.h"
 
 typedef struct Editor {
   GObject *object;
@@ -149,6 +150,7 @@ fill_rows (Editor *editor)
     add_row (editor, i);
   gtk_widget_show_all (editor->rows);
   gtk_widget_set_visible (editor->rows, editor->boxes->len > 0);
+  pmt_window_fit (editor->rows, FALSE);
 }
 
 /* ---- from the canvas ---- */

@@ -5,6 +5,8 @@
 #include "ui/weight.h"
 
 #define WEIGHT_STEP 0.1
+/* Pixels from the top of a field to that of its text. */
+#define FIRST_LINE 7
 #define PMT_PROMPT_TEXT "pmt-prompt-text"
 #define PMT_PROMPT_HEAD "pmt-prompt-head"
 
@@ -25,7 +27,7 @@ first_field (GtkWidget *field)
 {
   g_autoptr (GList) children = GTK_IS_BOX (field) ? gtk_container_get_children (GTK_CONTAINER (field)) : NULL;
 
-  return children ? children->data : field;
+  return children ? first_field (children->data) : field;
 }
 
 void
@@ -38,6 +40,10 @@ pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const char *
     row++;
   gtk_label_set_xalign (GTK_LABEL (name), 0);
   gtk_label_set_mnemonic_widget (GTK_LABEL (name), first_field (field));
+  if (GTK_IS_BOX (field) && gtk_orientable_get_orientation (GTK_ORIENTABLE (field)) == GTK_ORIENTATION_VERTICAL) {
+    gtk_widget_set_valign (name, GTK_ALIGN_START); /* beside the first line */
+    gtk_widget_set_margin_top (name, FIRST_LINE);
+  }
   gtk_widget_set_tooltip_text (name, tip);
   gtk_widget_set_tooltip_text (field, tip);
   gtk_widget_set_hexpand (field, TRUE);
@@ -46,19 +52,24 @@ pmt_form_add (GtkWidget *form, const char *label, GtkWidget *field, const char *
   gtk_widget_show (name);
 }
 
-/* The window gets as high as what is in it now, and no higher than that can be (pmt_scroll_new). GTK's own way would push the buttons off
- * the screen. */
-static void
-on_fold (GtkExpander *fold, GParamSpec *spec, gpointer unused)
+void
+pmt_window_fit (GtkWidget *inside, gboolean shrink)
 {
-  GtkWidget *window = gtk_widget_get_toplevel (GTK_WIDGET (fold));
+  GtkWidget *window = gtk_widget_get_toplevel (inside);
   int width, height, natural;
 
   if (!GTK_IS_WINDOW (window) || !gtk_widget_get_mapped (window))
     return;
   gtk_window_get_size (GTK_WINDOW (window), &width, &height);
   gtk_widget_get_preferred_height_for_width (window, width, NULL, &natural);
-  gtk_window_resize (GTK_WINDOW (window), width, gtk_expander_get_expanded (fold) ? MAX (height, natural) : natural);
+  gtk_window_resize (GTK_WINDOW (window), width, shrink ? natural : MAX (height, natural));
+}
+
+/* GTK's own way would push the buttons off the screen. */
+static void
+on_fold (GtkExpander *fold, GParamSpec *spec, gpointer unused)
+{
+  pmt_window_fit (GTK_WIDGET (fold), !gtk_expander_get_expanded (fold));
 }
 
 GtkWidget *

@@ -18,6 +18,10 @@ GtkWidget *pmt_fold_new (const char *label, GtkWidget *content, gboolean open);
  * sight. */
 GtkWidget *pmt_scroll_new (GtkWidget *content, int rest);
 
+/* What is in the window of `inside` has changed: it gets as high as that, and no higher than can be (pmt_scroll_new). shrink: also less high
+ * than it is. */
+void pmt_window_fit (GtkWidget *inside, gboolean shrink);
+
 /* A label above a text field of `lines` lines for property, a string. Tab leaves it, Ctrl+Return is the dialog's default button,
  * Ctrl+Up and Ctrl+Down change the weight of the words at the cursor (weight.h). Names are completed once they are known (completion.h). */
 GtkWidget *pmt_prompt_new (GObject *object, const char *property, const char *label, int lines);

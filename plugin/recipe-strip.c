@@ -113,8 +113,7 @@ asks (GimpProcedure *procedure, GimpProcedureConfig *config)
 
   gimp_ui_init ("pentimento");
   dialog = gimp_procedure_dialog_new (procedure, config, _("Strip Recipe"));
-  gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Strip"));
-  gimp_procedure_dialog_get_widget (GIMP_PROCEDURE_DIALOG (dialog), "scope", GIMP_TYPE_INT_RADIO_FRAME);
+  gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("Stri_p"));
   gimp_procedure_dialog_fill (GIMP_PROCEDURE_DIALOG (dialog), "scope", "rename", NULL);
   yes = gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
   gtk_widget_destroy (dialog);

@@ -86,7 +86,7 @@ pmt_results_pane_new (GimpImage *image, const PmtResultsHandlers *handlers, gpoi
   pane->buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   add_button (pane->buttons, _("Appl_y"), _("Adds what is ticked, or else what is shown, as layers"), on_apply, pane);
   add_button (pane->buttons, _("_More"), _("Paints further variants, with the seeds that follow"), on_more, pane);
-  add_button (pane->buttons, _("D_iscard"), _("Forgets these results, in the history too"), on_discard, pane);
+  add_button (pane->buttons, _("T_hrow Away"), _("Forgets these results, in the history too"), on_discard, pane);
   gtk_box_pack_start (GTK_BOX (box), pane->variants, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), pane->buttons, FALSE, FALSE, 0);
   gtk_widget_show_all (pane->buttons);

@@ -6,7 +6,11 @@
 #define LIST_WIDTH 360
 #define LIST_HEIGHT 380
 
+/* GIMP's themes give what is in a row a background of its own, and hardly one to the row that is selected. */
+#define STYLE "row:selected { background-color: @theme_selected_bg_color; color: @theme_selected_fg_color; } box, label { background: none; }"
+
 typedef struct List {
+  GtkCssProvider *style;
   GtkListBox *rows;
   GtkWidget *large;
   void (*chosen) (gpointer user);
@@ -53,6 +57,19 @@ on_activated (GtkListBox *rows, GtkListBoxRow *row, List *list)
 }
 
 static void
+list_free (gpointer data)
+{
+  g_object_unref (((List *) data)->style);
+  g_free (data);
+}
+
+static void
+add_style (List *list, GtkWidget *widget)
+{
+  gtk_style_context_add_provider (gtk_widget_get_style_context (widget), GTK_STYLE_PROVIDER (list->style), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+}
+
+static void
 on_destroy (GtkWidget *widget, List *list)
 {
   g_signal_handlers_disconnect_by_data (list->rows, list);
@@ -64,7 +81,8 @@ pmt_history_list_new (void (*chosen) (gpointer user), void (*changed) (gpointer 
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *scroll = gtk_scrolled_window_new (NULL, NULL), *rows = gtk_list_box_new ();
   List *list = g_new0 (List, 1);
 
-  *list = (List) { GTK_LIST_BOX (rows), gtk_image_new (), chosen, changed, user };
+  *list = (List) { gtk_css_provider_new (), GTK_LIST_BOX (rows), gtk_image_new (), chosen, changed, user };
+  gtk_css_provider_load_from_data (list->style, STYLE, -1, NULL);
   gtk_list_box_set_selection_mode (list->rows, GTK_SELECTION_MULTIPLE);
   gtk_list_box_set_activate_on_single_click (list->rows, FALSE);
   g_signal_connect (rows, "selected-rows-changed", G_CALLBACK (on_changed), list);
@@ -77,7 +95,7 @@ pmt_history_list_new (void (*chosen) (gpointer user), void (*changed) (gpointer 
   gtk_widget_set_valign (list->large, GTK_ALIGN_START);
   gtk_box_pack_start (GTK_BOX (box), scroll, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), list->large, FALSE, FALSE, 0);
-  g_object_set_data_full (G_OBJECT (box), "pmt-list", list, g_free);
+  g_object_set_data_full (G_OBJECT (box), "pmt-list", list, list_free);
   g_signal_connect (box, "destroy", G_CALLBACK (on_destroy), list);
   gtk_widget_show_all (box);
   return box;
@@ -97,6 +115,7 @@ pmt_history_list_add (GtkWidget *widget, const char *picture, const char *line, 
     gtk_label_set_xalign (GTK_LABEL (labels[i]), 0);
     gtk_label_set_ellipsize (GTK_LABEL (labels[i]), PANGO_ELLIPSIZE_END);
     gtk_box_pack_start (GTK_BOX (texts), labels[i], FALSE, FALSE, 0);
+    add_style (list, labels[i]);
   }
   gtk_style_context_add_class (gtk_widget_get_style_context (labels[1]), GTK_STYLE_CLASS_DIM_LABEL);
   gtk_widget_set_valign (texts, GTK_ALIGN_CENTER);
@@ -104,6 +123,9 @@ pmt_history_list_add (GtkWidget *widget, const char *picture, const char *line, 
   gtk_box_pack_start (GTK_BOX (box), image, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), texts, TRUE, TRUE, 0);
   gtk_container_add (GTK_CONTAINER (row), box);
+  add_style (list, row);
+  add_style (list, box);
+  add_style (list, texts);
   gtk_widget_set_tooltip_text (row, line);
   atk_object_set_name (gtk_widget_get_accessible (row), name);
   g_object_set_data_full (G_OBJECT (row), "pmt-picture", g_strdup (picture), g_free);

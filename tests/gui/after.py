@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
-from fill import IMAGE, Session, picture  # noqa: E402
+from fill import IMAGE, NAMES, Session, picture  # noqa: E402
 from gui import Gimp, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -25,6 +25,8 @@ LAYERS = f"(car (gimp-image-get-layers {IMAGE}))"
 
 
 class After(Session):
+    image = IMAGE
+
     def dialog(self, action, title):
         self.gimp.act(f"plug-in-pentimento-{action}")
         window = self.gimp.window(title)
@@ -34,6 +36,10 @@ class After(Session):
     def sent(self):
         messages = map(json.loads, (self.fake / "log").read_text().splitlines())
         return [message["job"] for message in messages if message["type"] == "job"][-1]
+
+    def layers(self):
+        """By the image's number: a recipe that runs again has a copy of the image for a moment."""
+        return self.gimp.scheme(NAMES.replace(IMAGE, self.image))
 
     def select_top(self):
         self.gimp.scheme(f"(gimp-image-set-selected-layers {IMAGE} (vector (vector-ref {LAYERS} 0)))")
@@ -137,7 +143,7 @@ def case_discard(s, tap):
     n = len(entries())
     dialog = s.fill_in("no owl", 900, 2)
     kept = [path.parent.name for path in entries()]
-    s.gimp.keys(dialog, "alt+i")
+    s.gimp.keys(dialog, "alt+h")
     wait_for("the end of what is not wanted", lambda: not any(json.loads(path.read_text())["seed"] >= 900 for path in entries()), 10)
     s.gimp.keys(dialog, "Escape")
     s.gimp.gone(FILL)
@@ -152,6 +158,7 @@ def case_recipe(s, tap):
     path = s.gimp.folder / "kept.xcf"
     s.gimp.scheme(f'(gimp-file-save 1 {IMAGE} "{path}" -1)')
     s.gimp.scheme(f'(let* ((old {IMAGE}) (image (car (gimp-file-load 1 "{path}")))) (gimp-displays-reconnect old image))')
+    s.image = s.gimp.scheme(IMAGE)
     reloaded = s.layers()
     tap.check("the reopened picture is there", "Fill: a red fox in the snow (7)" in reloaded, reloaded)
     s.select_top()
@@ -164,7 +171,7 @@ def case_recipe(s, tap):
     s.gimp.gone("^Recipe$")
     s.gimp.act("plug-in-pentimento-rerun")
     after = s.new_layer(reloaded)
-    tap.check("it runs again", after.count("Fill: a red fox in the snow (7)") == 1 and after.count("a red fox") == 2, after)
+    tap.check("it runs again", after.count("Fill: a red fox in the snow (7)") == 2, after)
     s.undo()
     window = s.dialog("recipe-vary", "^Vary$")
     s.gimp.shot("recipe-vary", window)
@@ -195,7 +202,7 @@ def case_recipe(s, tap):
     s.select_top()
     window = s.dialog("recipe-strip", "^Strip Recipe$")
     s.gimp.shot("recipe-strip", window)
-    s.gimp.keys(window, "alt+s")
+    s.gimp.keys(window, "alt+p")
     s.gimp.gone("^Strip Recipe$")
     wait_for("the name without its prompt", lambda: '"Fill"' in s.layers(), 10)
     tap.check("it is stripped", "fox" not in s.layers(), s.layers())

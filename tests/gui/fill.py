@@ -190,7 +190,7 @@ def case_discard(s, tap):
     width, done = s.width(dialog), s.done()
     s.gimp.keys(dialog, "alt+g")
     wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
-    s.gimp.keys(dialog, "alt+i")
+    s.gimp.keys(dialog, "alt+h")
     wait_for("the dialog without results", lambda: s.width(dialog) == width, 10)
     s.gimp.keys(dialog, "Escape")
     s.gimp.gone(TITLE)

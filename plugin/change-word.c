@@ -175,7 +175,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   gtk_box_pack_start (GTK_BOX (box), *prompt, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), name, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), words, TRUE, TRUE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced (of pictures without a selection)"), form, FALSE), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced, for generated pictures"), form, FALSE), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;
 }

@@ -37,12 +37,12 @@ attach (GtkWidget *grid, int row, const char *label, const char *value)
 }
 
 static GtkWidget *
-scrolled (GtkWidget *content)
+scrolled (GtkWidget *content, gboolean as_high)
 {
   GtkWidget *scroll = gtk_scrolled_window_new (NULL, NULL);
 
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroll), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
-  gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scroll), TRUE);
+  gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scroll), as_high);
   gtk_scrolled_window_set_max_content_height (GTK_SCROLLED_WINDOW (scroll), 480);
   gtk_container_add (GTK_CONTAINER (scroll), content);
   return scroll;
@@ -59,7 +59,7 @@ table_new (JsonObject *recipe)
   gtk_container_set_border_width (GTK_CONTAINER (grid), 12);
   for (guint i = 0; i + 1 < rows->len; i += 2)
     attach (grid, (int) i / 2, g_ptr_array_index (rows, i), g_ptr_array_index (rows, i + 1));
-  return scrolled (grid);
+  return scrolled (grid, TRUE);
 }
 
 static GtkWidget *
@@ -74,7 +74,7 @@ json_new (const char *json)
   gtk_text_view_set_wrap_mode (GTK_TEXT_VIEW (text), GTK_WRAP_WORD_CHAR);
   gtk_text_view_set_left_margin (GTK_TEXT_VIEW (text), 12);
   gtk_text_view_set_top_margin (GTK_TEXT_VIEW (text), 12);
-  return scrolled (text);
+  return scrolled (text, FALSE);
 }
 
 static void

@@ -141,7 +141,7 @@ pmt_strip_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       "of its dialogs. Before an image is given away this takes them out, in one undo step; the pixels stay. A "
                                       "recipe that was stripped cannot be run again."),
                                     name);
-  gimp_procedure_add_choice_argument (procedure, "scope", _("_Of"), _("What is stripped"),
+  gimp_procedure_add_choice_argument (procedure, "scope", _("_What"), _("What is stripped"),
                                       gimp_choice_new_with_values ("layer", 0, _("The active layer"), NULL, "image", 1,
                                                                    _("The whole image, with the dialogs' last settings"), NULL, NULL),
                                       "layer", G_PARAM_READWRITE);

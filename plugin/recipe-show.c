@@ -28,6 +28,7 @@ attach (GtkWidget *grid, int row, const char *label, const char *value)
   gtk_label_set_xalign (GTK_LABEL (text), 0);
   gtk_label_set_line_wrap (GTK_LABEL (text), TRUE);
   gtk_label_set_line_wrap_mode (GTK_LABEL (text), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_width_chars (GTK_LABEL (text), 44); /* else the window would be as high as for the narrowest column */
   gtk_label_set_max_width_chars (GTK_LABEL (text), 56);
   gtk_label_set_selectable (GTK_LABEL (text), TRUE);
   gtk_widget_set_hexpand (text, TRUE);

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""methods-page.py ENGINE PAGE [--cost FILE] [--check]
+"""methods-page.py ENGINE PAGE [--cost COMPUTED TIMED] [--check]
 
 Writes what the engine itself says into the page of the methods: under each heading "## id" the method's sentence and its parameters, and
-with --cost (what "pentimento-engine bench --methods all --json" printed) the table of costs. Everything else on the page is written by hand
+with --cost the table of costs: two files that "pentimento-engine bench --methods all --json" printed, one with --computed at full size, one timed
+at a small size with one thread, whose seconds are the processor's own. Everything else on the page is written by hand
 and stays. With --check nothing is written; exit status 1 and a sentence when the page is not what it should be.
 """
 import json
@@ -36,15 +37,16 @@ def described(method):
     return "\n".join([*lines, END])
 
 
-def cost(bench):
-    lines = [BEGIN, "", f"Measured with {bench['model']} weights at {bench['width']} × {bench['height']}, {bench['steps']} steps, guidance 7.5, products in "
-             f"{bench['precision']}, {bench['threads']} threads of an {bench['cpu']}. Work and memory are computed in advance and exact; time depends on the machine.", "",
+def cost(computed, timed):
+    where = lambda b: f"{b['width']} × {b['height']}, {b['steps']} steps"
+    lines = [BEGIN, "", f"Random weights of the size of {computed['model'].removeprefix('random:')}, guidance 7.5, products in {computed['precision']}. Work and memory are computed "
+             f"in advance, at {where(computed)}; time is measured at {where(timed)} with {timed['threads']} thread of an {timed['cpu']}.", "",
              "| method | work of plain sampling | time of it | weights and activations |", "|---|---|---|---|"]
-    for name, row in bench["methods"].items():
+    for name, row in computed["methods"].items():
         if "refused" in row:
             continue
-        time = f"{row['time_of_plain']:.1f} ×" if "time_of_plain" in row else ""
-        lines.append(f"| {name} | {row['work_of_plain']:.1f} × | {time} | {(row['weight_bytes'] + row['activation_bytes']) / 1e9:.1f} GB |")
+        time = timed["methods"].get(name, {}).get("time_of_plain")
+        lines.append(f"| {name} | {row['work_of_plain']:.1f} × | {f'{time:.1f} ×' if time else ''} | {(row['weight_bytes'] + row['activation_bytes']) / 1e9:.1f} GB |")
     return "\n".join([*lines, "", END])
 
 
@@ -61,8 +63,8 @@ def put(text, heading, made):
 def main():
     args = [a for a in sys.argv[1:] if not a.startswith("--")]
     check, with_cost = "--check" in sys.argv, "--cost" in sys.argv
-    if len(args) != 2 + with_cost:
-        raise SystemExit("usage: methods-page.py ENGINE PAGE [--cost FILE] [--check]")
+    if len(args) != 2 + 2 * with_cost:
+        raise SystemExit("usage: methods-page.py ENGINE PAGE [--cost COMPUTED TIMED] [--check]")
     listed = json.loads(subprocess.run([args[0], "methods", "--json"], capture_output=True, check=True).stdout)["methods"]
     page = Path(args[1])
     old = text = page.read_text(encoding="utf-8")
@@ -77,7 +79,7 @@ def main():
         if heading not in known:
             raise SystemExit(f"methods-page: the page has a section '{heading}' and there is no such method; take it out")
     if with_cost:
-        text = put(text, "What they cost", cost(json.loads(Path(args[2]).read_text(encoding="utf-8"))))
+        text = put(text, "What they cost", cost(*(json.loads(Path(a).read_text(encoding="utf-8")) for a in args[2:])))
     if check and text != old:
         raise SystemExit(f"methods-page: {page} is not what the engine says now; run build-aux/methods-page.py pentimento-engine {page}")
     if not check:

@@ -22,6 +22,8 @@
 #define SIZE_MULTIPLE 8
 /* The engine may round a size by less than this. */
 #define SIZE_SLACK 512
+/* Previews have at most so many bytes. */
+#define PREVIEW_BYTES (512 * 512 * 3)
 
 struct PmtJob {
   GimpImage *image;
@@ -33,6 +35,13 @@ struct PmtJob {
   gboolean slim;     /* hardly any soft edge */
   guint hidden;      /* what came of these inputs (their origin) is not seen; 0: everything is */
   guint seen;        /* but for the layer with this tattoo; 0: none */
+  gboolean only_ask; /* what it takes */
+  gboolean shrink;   /* to what fits into memory */
+  gboolean shrunk;
+  gboolean keeping;
+  const char *preview; /* the engine's word for what is shown */
+  PmtEstimate estimate;
+  gboolean estimated;
   PmtInputs *inputs;
   gboolean sized;            /* the engine was told a size */
   int want_width, want_height; /* 0: as it comes */
@@ -108,6 +117,8 @@ estimate_with (PmtJob *job)
 static gboolean
 describe_place (PmtJob *job, GError **error)
 {
+  json_object_remove_member (job->recipe, "size");
+  job->shrunk = FALSE;
   if (!job->generate) {
     if (job->slim)
       pmt_recipe_limit_feather (job->recipe, hypot (job->selection.width, job->selection.height) / 100);
@@ -116,7 +127,6 @@ describe_place (PmtJob *job, GError **error)
   }
   job->inputs->area = job->selection;
   job->sized = FALSE;
-  json_object_remove_member (job->recipe, "size");
   return !job->boxes || pmt_boxes_place (job->boxes, job->recipe, job->image, &job->inputs->canvas, &job->inputs->area, error);
 }
 
@@ -239,7 +249,7 @@ limit_results (PmtJob *job)
     width = (gsize) run_width + SIZE_SLACK;
     height = (gsize) run_height + SIZE_SLACK;
   }
-  pmt_engine_client_set_max_payload (job->client, width * height * 4 * sizeof (float));
+  pmt_engine_client_set_max_payload (job->client, MAX (width * height * 4 * sizeof (float), PREVIEW_BYTES));
 }
 
 static void
@@ -259,6 +269,7 @@ send_job (PmtJob *job)
     pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, &job->inputs->area);
   limit_results (job);
   message = ask (job, "job");
+  json_object_set_string_member (message, "preview", job->preview);
   if (picture)
     send_blob (job, "image", 4, picture);
   if (picture && (!job->generate || job->inputs->mask))
@@ -303,6 +314,27 @@ choose_size (PmtJob *job, int native)
   pmt_recipe_set_size (job->recipe, width, height);
 }
 
+/* All is known: the job itself, a smaller one, or none. */
+static void
+go_on (PmtJob *job)
+{
+  const PmtEstimate *estimate = &job->estimate;
+
+  job->estimated = TRUE;
+  if (!pmt_estimate_fits (estimate) && job->shrink && !job->shrunk && estimate->most_width > 0) {
+    job->shrunk = TRUE;
+    pmt_recipe_set_size (job->recipe, estimate->most_width, estimate->most_height);
+    estimate_with (job);
+  } else if (job->only_ask) {
+    finish (job, NULL);
+  } else if (!pmt_estimate_fits (estimate)) {
+    g_autofree char *text = pmt_estimate_refusal (estimate);
+    finish_with (job, PMT_ERROR_MEMORY, text);
+  } else {
+    send_job (job);
+  }
+}
+
 /* The first answer is the model's native size, the second the size that it takes instead of ours. */
 static void
 on_size (PmtJob *job, JsonObject *message)
@@ -317,7 +349,7 @@ on_size (PmtJob *job, JsonObject *message)
     estimate_with (job);
   } else {
     pmt_recipe_set_size (job->recipe, width, height);
-    send_job (job);
+    go_on (job);
   }
 }
 
@@ -352,6 +384,7 @@ on_estimate (PmtJob *job, JsonObject *message)
   }
   if (!image_is_there (job) || !source_is_there (job))
     return;
+  pmt_estimate_read (message, &job->estimate);
   if (!pmt_place_bounds (&job->place, job->image, &canvas, &selection, &error))
     finish (job, error);
   else if (!pmt_rect_equal (&canvas, &job->inputs->canvas) || !pmt_rect_equal (&selection, &job->selection))
@@ -359,7 +392,7 @@ on_estimate (PmtJob *job, JsonObject *message)
   else if (job->generate)
     on_size (job, message);
   else
-    send_job (job);
+    go_on (job);
 }
 
 static char *
@@ -387,7 +420,28 @@ time_left (double seconds)
 }
 
 static void
-on_progress (PmtJob *job, JsonObject *message)
+show_preview (PmtJob *job, JsonObject *message, GBytes *payload, gboolean can_keep)
+{
+  JsonNode *node = json_object_get_member (message, "preview");
+  JsonObject *size = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  PmtJobPreview preview = { .can_keep = can_keep && !job->keeping };
+  gint64 width = size ? json_object_get_int_member_with_default (size, "width", 0) : 0;
+  gint64 height = size ? json_object_get_int_member_with_default (size, "height", 0) : 0;
+
+  if (!job->handlers.preview)
+    return;
+  if (payload && width > 0 && height > 0 && width <= PREVIEW_BYTES && height <= PREVIEW_BYTES &&
+      g_bytes_get_size (payload) == (gsize) (width * height * 3)) {
+    preview.rgb = payload;
+    preview.width = (int) width;
+    preview.height = (int) height;
+    preview.shape = (double) job->inputs->area.width / MAX (job->inputs->area.height, 1);
+  }
+  job->handlers.preview (job->user, &preview);
+}
+
+static void
+on_progress (PmtJob *job, JsonObject *message, GBytes *payload)
 {
   const char *stage = json_object_get_string_member_with_default (message, "stage", "");
   int step = (int) json_object_get_int_member_with_default (message, "step", 0);
@@ -398,12 +452,15 @@ on_progress (PmtJob *job, JsonObject *message)
   g_autofree char *text = stage_text (stage ? stage : "", step, of);
   g_autoptr (GString) line = g_string_new (text);
 
-  if (job->variants > 1)
+  if (job->keeping)
+    g_string_append (line, _(", which is the last"));
+  else if (job->variants > 1)
     g_string_append_printf (line, _(", picture %d of %d"), (int) CLAMP (variant + 1, 1, job->variants), job->variants);
   if (eta > 0 && eta < 86400) {
     g_autofree char *left = time_left (eta);
     g_string_append_printf (line, " · %s", left);
   }
+  show_preview (job, message, payload, g_strcmp0 (stage, "sample") == 0 && step > 0);
   job->handlers.progress (job->user, isfinite (fraction) ? CLAMP (fraction, 0, 1) : 0, line->str);
 }
 
@@ -537,7 +594,7 @@ on_error (PmtJob *job, JsonObject *message)
 static void
 on_done (PmtJob *job)
 {
-  if (job->results->len != (guint) job->variants)
+  if (job->results->len != (guint) job->variants && !(job->keeping && job->results->len > 0))
     finish_confused (job, _("fewer pictures than were asked for"));
   else
     finish (job, NULL);
@@ -554,7 +611,7 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
   if (strcmp (type, "estimate") == 0)
     on_estimate (job, message);
   else if (strcmp (type, "progress") == 0)
-    on_progress (job, message);
+    on_progress (job, message, payload);
   else if (strcmp (type, "queued") == 0)
     on_queued (job, message);
   else if (strcmp (type, "blob") == 0)
@@ -600,11 +657,27 @@ job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inpu
   job->generate = g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") == 0;
   job->variants = (int) json_object_get_int_member (recipe, "variants");
   job->handlers = *handlers;
+  job->preview = handlers->preview ? "linear" : "none";
   job->user = user;
   job->results = pmt_results_new ();
   job->notes = g_ptr_array_new_with_free_func (g_free);
   job->client = pmt_engine_client_new (&engine_handlers, job);
   return job;
+}
+
+/* How it is done, and shown. */
+static void
+read_manner (PmtJob *job, GimpProcedureConfig *config)
+{
+  g_autofree char *preview = NULL;
+
+  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "shrink-to-fit"))
+    return;
+  g_object_get (config, "shrink-to-fit", &job->shrink, "preview", &preview, NULL);
+  if (job->handlers.preview && g_strcmp0 (preview, "off") == 0)
+    job->preview = "none";
+  else if (job->handlers.preview && g_strcmp0 (preview, "exact") == 0)
+    job->preview = "decoded";
 }
 
 PmtJob *
@@ -651,6 +724,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
     inputs->controls = controls;
   }
   job = job_new (image, pmt_capture_active_layer (image, drawables), recipe, inputs, handlers, user);
+  read_manner (job, config);
   job->boxes = boxes;
   job->place = place;
   job->slim = pmt_mode_of (config) && pmt_mode_of (config)->slim;
@@ -736,6 +810,32 @@ pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers
     return pmt_job_start_recipe (gimp_item_get_image (GIMP_ITEM (layer)), layer, recipe, inputs, how, handlers, user, error);
   g_clear_pointer (&recipe, json_object_unref);
   return NULL;
+}
+
+PmtJob *
+pmt_job_ask (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
+             GError **error)
+{
+  PmtJob *job = pmt_job_start (image, drawables, config, handlers, user, error);
+
+  if (job)
+    job->only_ask = TRUE;
+  return job;
+}
+
+const PmtEstimate *
+pmt_job_estimate (PmtJob *job)
+{
+  return job->estimated ? &job->estimate : NULL;
+}
+
+void
+pmt_job_keep (PmtJob *job)
+{
+  if (job->over || job->keeping)
+    return;
+  job->keeping = TRUE;
+  pmt_engine_client_send (job->client, pmt_engine_message_new ("keep", job->id), NULL);
 }
 
 void

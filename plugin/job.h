@@ -7,17 +7,28 @@
 #include <json-glib/json-glib.h>
 #include <libgimp/gimp.h>
 
+#include "plugin/estimate.h"
 #include "plugin/inputs.h"
 #include "plugin/rect.h"
 #include "plugin/result.h"
 
 typedef struct PmtJob PmtJob;
 
+/* The present estimate of a picture in the making. */
+typedef struct PmtJobPreview {
+  gboolean can_keep; /* pmt_job_keep would keep it: a step is done, and nothing was kept yet */
+  GBytes *rgb;       /* width * height * 3, 8 bits; NULL: there is no picture of it */
+  int width, height;
+  double shape;      /* width by height of what it is stretched over */
+} PmtJobPreview;
+
 typedef struct PmtJobHandlers {
   /* fraction in 0..1; text says what is being done, with step and time left. */
   void (*progress) (gpointer user, double fraction, const char *text);
   /* The end, once, the last call: error NULL when all variants are there. The job is not freed by it. */
   void (*finished) (gpointer user, const GError *error);
+  /* After each step; NULL: nobody looks, and the engine draws nothing. */
+  void (*preview) (gpointer user, const PmtJobPreview *preview);
 } PmtJobHandlers;
 
 /* config is the procedure's; drawables as given to the procedure. Starts at once; no handler is called before this returns.
@@ -40,6 +51,15 @@ PmtJob *pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *re
                               const PmtJobHandlers *handlers, gpointer user, GError **error);
 /* The same of what a layer carries; results go above it. */
 PmtJob *pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers *handlers, gpointer user, GError **error);
+/* Asks what the same job would take, and finishes: pmt_job_estimate has the answer then, where finished had no error. Of the picture only the
+ * bounds of the selection are looked at. */
+PmtJob *pmt_job_ask (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
+                     GError **error);
+/* NULL: not known. The job's. */
+const PmtEstimate *pmt_job_estimate (PmtJob *job);
+
+/* Ends the step under way and makes its estimate the picture, the last one; the job finishes as always. */
+void pmt_job_keep (PmtJob *job);
 /* Ends it, running or not: the engine drops the job as its client goes away. NULL is fine. No handler is called any more. */
 void pmt_job_free (PmtJob *job);
 

@@ -7,6 +7,7 @@
 #include "plugin/capture.h"
 #include "plugin/deliver.h"
 #include "plugin/diagnostics.h"
+#include "plugin/during.h"
 #include "plugin/engine-list.h"
 #include "plugin/error.h"
 #include "plugin/help.h"
@@ -14,6 +15,7 @@
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
 #include "plugin/model-search.h"
+#include "plugin/preflight.h"
 #include "plugin/preset.h"
 #include "plugin/prompt-help.h"
 #include "plugin/recipe.h"
@@ -33,6 +35,8 @@ struct PmtPaintDialog {
   GtkDialog *dialog;
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
+  PmtDuring *during;
+  PmtPreflight *preflight; /* NULL: a recipe says what is done */
   GtkWidget *pane; /* results */
   PmtEngineList *samplers, *preprocessors;
   PmtModelSearch *models;
@@ -53,6 +57,12 @@ set_running (PmtPaintDialog *self, gboolean running)
   gtk_widget_set_sensitive (self->settings, !running);
   gtk_dialog_set_response_sensitive (self->dialog, GTK_RESPONSE_OK, !running);
   pmt_results_pane_set_running (self->pane, running);
+  if (self->preflight)
+    pmt_preflight_pause (self->preflight, running);
+  if (running)
+    pmt_during_begin (self->during);
+  else
+    pmt_during_end (self->during);
 }
 
 static void
@@ -67,7 +77,24 @@ on_progress (gpointer user, double fraction, const char *text)
 {
   PmtPaintDialog *self = user;
 
-  pmt_job_bar_progress (self->bar, fraction, text);
+  pmt_during_progress (self->during, fraction, text);
+}
+
+static void
+on_preview (gpointer user, const PmtJobPreview *preview)
+{
+  PmtPaintDialog *self = user;
+
+  pmt_during_preview (self->during, preview);
+}
+
+static void
+on_keep (gpointer user)
+{
+  PmtPaintDialog *self = user;
+
+  if (self->job)
+    pmt_job_keep (self->job);
 }
 
 static gboolean
@@ -147,7 +174,11 @@ on_finished (gpointer user, const GError *failure)
     keep_seed (self);
   end_job (self);
   if (error) {
-    pmt_job_bar_say (self->bar, error->message, TRUE);
+    /* the line above says that already */
+    if (self->preflight && g_error_matches (error, PMT_ERROR, PMT_ERROR_MEMORY) && pmt_preflight_refuses (self->preflight))
+      pmt_job_bar_say (self->bar, "", FALSE);
+    else
+      pmt_job_bar_say (self->bar, error->message, TRUE);
     return;
   }
   for (guint i = 0; i < notes->len; i++)
@@ -178,7 +209,7 @@ make_report (gpointer user, gboolean everything)
   return pmt_diagnostics_new (pmt_job_bar_sentence (self->bar), recipe, everything);
 }
 
-static const PmtJobHandlers job_handlers = { on_progress, on_finished };
+static const PmtJobHandlers job_handlers = { on_progress, on_finished, on_preview };
 
 /* job NULL: error says why. */
 static void
@@ -190,7 +221,6 @@ job_started (PmtPaintDialog *self, PmtJob *job, const GError *error)
     return;
   }
   set_running (self, TRUE);
-  pmt_job_bar_progress (self->bar, 0, _("Starting the engine"));
 }
 
 static void
@@ -301,6 +331,7 @@ pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
   pmt_choice_add (sampler, "", _("Model's default"));
   self->samplers = pmt_engine_list_fill ("samplers", &sampler, 1);
   pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
+  pmt_form_add (form, _("Preview"), pmt_preflight_preview_choice (config), _("What is shown of a picture in the making"));
   pmt_form_add (form, _("_Methods"), pmt_entry_new (config, "methods", _("none")), _("Methods, as ID:key=value,key=value; ID:key=value"));
 }
 
@@ -396,17 +427,22 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
     self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
+  self.during = pmt_during_new (pmt_scroll_new (self.settings, BELOW_SETTINGS), self.bar, on_keep, &self);
+  if (!form->start)
+    self.preflight = pmt_preflight_new (image, drawables, config);
   self.models = pmt_model_search_start ();
   self.pane = pmt_results_pane_new (image, &results, &self);
   row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
-  gtk_box_pack_start (GTK_BOX (row), pmt_scroll_new (self.settings, BELOW_SETTINGS), TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (row), pmt_during_stage (self.during), TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (row), self.pane, FALSE, FALSE, 0);
   gtk_widget_show (row);
   gtk_widget_set_size_request (self.settings, SETTINGS_WIDTH, -1); /* also with results beside it */
   pmt_job_bar_add (self.bar, pmt_diagnostics_row_new (make_report, &self));
   content = gtk_dialog_get_content_area (self.dialog);
   gtk_box_pack_start (GTK_BOX (content), row, TRUE, TRUE, 0);
-  gtk_box_pack_start (GTK_BOX (content), self.bar, FALSE, FALSE, 0);
+  if (self.preflight)
+    gtk_box_pack_start (GTK_BOX (content), pmt_preflight_bar (self.preflight), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (content), pmt_during_bar (self.during), FALSE, FALSE, 0);
   gtk_dialog_set_default_response (self.dialog, GTK_RESPONSE_OK);
   if (prompt)
     gtk_widget_grab_focus (pmt_prompt_text (prompt));
@@ -421,6 +457,8 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   g_clear_pointer (&self.models, pmt_model_search_free);
   g_clear_pointer (&self.samplers, pmt_engine_list_free);
   g_clear_pointer (&self.preprocessors, pmt_engine_list_free);
+  g_clear_pointer (&self.preflight, pmt_preflight_free);
+  g_clear_pointer (&self.during, pmt_during_free);
   g_clear_object (&self.above);
   gtk_widget_destroy (dialog);
   return self.layers;

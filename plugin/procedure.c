@@ -10,6 +10,7 @@
 #include "plugin/error.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
+#include "plugin/preflight.h"
 #include "plugin/preset.h"
 
 typedef struct Run {
@@ -181,6 +182,7 @@ pmt_procedure_add_result (GimpProcedure *procedure)
   gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
   pmt_embeddings_add_argument (procedure);
+  pmt_preflight_add_arguments (procedure);
   pmt_preset_add_argument (procedure);
   pmt_procedure_add_when_done (procedure);
   pmt_procedure_add_layers (procedure);

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/cpu.h"
 #include "engine/base/memory.h"
 #include "engine/base/threads.h"
-#include "engine/cli/bench-ceiling.h"
 #include "engine/cli/cli.h"
 #include "engine/kernels/packed.h"
 #include "engine/sample/run.h"
@@ -104,10 +104,10 @@ measure_request (PmtRequest *q, const PmtMethodBench *bench, Row *row, GError **
   if (!bench->timed)
     return TRUE;
   PmtResult result;
-  const double begin = pmt_bench_now ();
+  const double begin = pmt_work_clock ();
   if (!pmt_run (q, &result, error))
     return FALSE;
-  row->seconds = pmt_bench_now () - begin;
+  row->seconds = pmt_work_clock () - begin;
   pmt_result_clear (&result);
   return TRUE;
 }

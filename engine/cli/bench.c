@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/cpu.h"
 #include "engine/base/memory.h"
 #include "engine/base/threads.h"
-#include "engine/cli/bench-ceiling.h"
 #include "engine/cli/bench-methods.h"
 #include "engine/cli/cli.h"
 #include "engine/kernels/blas.h"
+#include "engine/kernels/ceiling.h"
 #include "engine/kernels/packed.h"
 #include "engine/sample/model.h"
 #include "engine/tensor/tape.h"
@@ -55,7 +56,7 @@ static void
 on_op (void *user, const PmtContext *ctx)
 {
   Watch *watch = user;
-  const double t = pmt_bench_now ();
+  const double t = pmt_work_clock ();
   int kind = REST;
   for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (strcmp (ctx->op, kinds[i].op) == 0)
@@ -172,10 +173,10 @@ time_network (Bench *b, int network, GError **error)
     b->ctx.flops = 0;
     b->ctx.on_op = on_op;
     b->ctx.on_op_user = &watch;
-    watch.start = watch.last = pmt_bench_now ();
+    watch.start = watch.last = pmt_work_clock ();
     if (!run_network[network] (b, &watch.now.weights, error) || pmt_context_take_error (&b->ctx, error))
       return FALSE;
-    watch.now.all = (Part) { pmt_bench_now () - watch.start, b->ctx.flops, 0 };
+    watch.now.all = (Part) { pmt_work_clock () - watch.start, b->ctx.flops, 0 };
     watch.now.activations = pmt_arena_peak (b->ctx.step);
     pmt_arena_release (b->ctx.step, mark);
     if (run > 0 && (run == 1 || watch.now.all.seconds < best->all.seconds))
@@ -204,7 +205,7 @@ print_text (const Bench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
   printf ("%s, %d threads, %s, %dx%d, products in %s, seconds of the %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
-          pmt_precision_name (precision), pmt_bench_clock ());
+          pmt_precision_name (precision), pmt_work_clock_name ());
   printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, tiles f32 %.0f, tiles bf16 %.0f, tiles int8 %.0f; copy %.1f GB/s\n",
           b->ceiling.openblas, b->ceiling.tiles[PMT_PRECISION_F32], b->ceiling.tiles[PMT_PRECISION_BF16],
           b->ceiling.tiles[PMT_PRECISION_INT8], b->ceiling.copy);
@@ -251,7 +252,7 @@ print_json (const Bench *b)
   JsonObject *object = json_object_new (), *networks = json_object_new (), *ceiling = json_object_new ();
   json_object_set_string_member (object, "cpu", pmt_cpu_model ());
   json_object_set_int_member (object, "threads", pmt_threads ());
-  json_object_set_string_member (object, "seconds_of", pmt_bench_clock ());
+  json_object_set_string_member (object, "seconds_of", pmt_work_clock_name ());
   json_object_set_string_member (object, "precision", pmt_precision_name (precision));
   json_object_set_string_member (object, "model", pmt_model_path (b->model));
   json_object_set_int_member (object, "width", b->width);
@@ -361,12 +362,12 @@ measure (Bench *b, GError **error)
   b->ctx.kernels = pmt_kernels_get (level);
   b->ctx.cancel = pmt_cli_cancel ();
   b->ctx.step = pmt_arena_new ("the networks' activations", pmt_memory_available (), error);
-  if (!b->ctx.step || !pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, b->ctx.cancel, error))
+  if (!b->ctx.step || !pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, true, b->ctx.cancel, error))
     return FALSE;
   for (int i = 0; i < NETWORKS; i++)
     if (b->wanted[i] && !time_network (b, i, error))
       return FALSE;
-  return pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, b->ctx.cancel, error);
+  return pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, true, b->ctx.cancel, error);
 }
 
 static gboolean

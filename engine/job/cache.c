@@ -2,7 +2,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "engine/job/job.h"
+#include "engine/job/private.h"
 
 typedef struct Slot {
   char *path, *unet, *vae; /* as they were asked for; "" = bundled, the model's own */
@@ -17,6 +17,7 @@ struct PmtModelCache {
 PmtModelCache *
 pmt_model_cache_new (void)
 {
+  pmt_job_note_process ();
   return g_new0 (PmtModelCache, 1);
 }
 

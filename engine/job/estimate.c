@@ -6,8 +6,37 @@
 #include "engine/base/threads.h"
 #include "engine/job/private.h"
 
+/* What OpenBLAS, OpenMP and the C library take at the first use of theirs. */
+#define LIBRARIES_BYTES ((size_t) 7 << 19)
+
+/* What the process takes before it has a model: told by the first cache. */
+static size_t process_bytes;
+
+void
+pmt_job_note_process (void)
+{
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    process_bytes = pmt_memory_resident () + LIBRARIES_BYTES;
+    g_once_init_leave (&once, 1);
+  }
+}
+
+/* Pictures that are there while the network's activations are: the result's three channels, and what the job was given. */
+static size_t
+pictures_bytes (const PmtJob *job, const PmtJobPlan *plan)
+{
+  const size_t run = (size_t) plan->width * (size_t) plan->height * sizeof (float);
+  const size_t context = (size_t) plan->region.context.width * (size_t) plan->region.context.height * sizeof (float);
+
+  if (job->task == PMT_TASK_GENERATE)
+    return run * 3;
+  return run * 7 + context * 10; /* scaled picture and mask; both as they came, flattened picture, two masks */
+}
+
 gboolean
-pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estimate, GError **error)
+pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtPreview preview, PmtJobEstimate *estimate, GError **error)
 {
   /* pixels are not read in a dry run; these only say that there will be some */
   float dot[3] = { 0, 0, 0 };
@@ -15,7 +44,6 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   PmtJobPlan plan;
   PmtRequest request;
   gboolean good;
-  double speed;
 
   memset (estimate, 0, sizeof *estimate);
   estimate->seconds = -1;
@@ -33,6 +61,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
   if (good) {
     pmt_job_request (job, model, &plan, &request);
     request.refiner = refiner;
+    request.preview = preview;
     request.refiner_start = refiner ? job->refiner_start : 0;
     if (job->task != PMT_TASK_GENERATE)
       request.image = dot;
@@ -43,15 +72,24 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estim
     good = pmt_run_cost (&request, &estimate->cost, error);
   }
   if (good) {
-    estimate->cost.flops *= job->variants;
-    estimate->cost.evaluations *= job->variants;
-    estimate->available_bytes = pmt_memory_available ();
+    estimate->memory_bytes = process_bytes + estimate->cost.activation_bytes + estimate->cost.weight_bytes + pictures_bytes (job, &plan);
+    /* Jobs come one after the other, so what the process holds beyond its start is there for the next one. */
+    estimate->available_bytes = pmt_memory_available () + pmt_memory_resident ();
+    estimate->fits = estimate->memory_bytes <= estimate->available_bytes;
+    if (!estimate->fits) {
+      const size_t beside = process_bytes + pictures_bytes (job, &plan);
+      request.memory_limit = estimate->available_bytes > beside ? estimate->available_bytes - beside : 1;
+      if (!pmt_run_largest (&request, &estimate->largest_width, &estimate->largest_height))
+        estimate->largest_width = estimate->largest_height = 0;
+    }
     estimate->width = plan.width;
     estimate->height = plan.height;
     estimate->region = plan.region;
-    speed = pmt_speed_read (model);
-    if (speed > 0)
-      estimate->seconds = estimate->cost.flops / speed;
+    estimate->seconds = pmt_speed_seconds (model, estimate->cost.work);
+    if (estimate->seconds >= 0)
+      estimate->seconds *= job->variants;
+    estimate->cost.flops *= job->variants;
+    estimate->cost.evaluations *= job->variants;
   }
   pmt_job_plan_clear (job, &plan);
   pmt_model_unref (model);

@@ -196,12 +196,16 @@ gboolean pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInput
 
 typedef struct PmtJobEstimate {
   PmtCost cost;
-  size_t available_bytes;
-  double seconds; /* < 0: not known (no measurement yet on this machine) */
+  size_t memory_bytes;    /* the whole process at its largest */
+  size_t available_bytes; /* what it could have, with what it holds now */
+  gboolean fits;
+  int largest_width, largest_height; /* of that shape that fits, where this one does not; 0 = none */
+  double seconds; /* of the work itself, with the model in memory; < 0: not known */
   int width, height;
   PmtRegion region; /* fill, edit */
 } PmtJobEstimate;
-gboolean pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtJobEstimate *estimate, GError **error);
+/* The first of its kind on a machine takes a second, for a measurement. */
+gboolean pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtPreview preview, PmtJobEstimate *estimate, GError **error);
 
 /* What a fill or edit would do with a mask, to be looked at before any time is spent. */
 typedef struct PmtJobMasks {

@@ -70,7 +70,10 @@ void pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan
 /* The recipe that gives this picture again. New reference. */
 JsonObject *pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guint64 seed);
 
-/* Operations per second that this machine reached in its last run of such a model, in a small file of the user's cache folder; 0 when
- * there was none. A cache folder that cannot be written is no error: estimates then stay unknown. */
-double pmt_speed_read (PmtModel *model);
-void pmt_speed_write (PmtModel *model, double flops_per_second);
+/* estimate.c. Measures the process while it has no model; the first call counts. */
+void pmt_job_note_process (void);
+
+/* speed.c. How long work takes on this machine, by kinds of work: from the last runs of such a model, kept in a small file of the user's
+ * cache folder, else from a measurement of about a second, kept there too. A cache folder that cannot be written is no error. */
+double pmt_speed_seconds (PmtModel *model, const double work[PMT_WORKS]); /* < 0: not known */
+void pmt_speed_learn (PmtModel *model, const double work[PMT_WORKS], const double seconds[PMT_WORKS]);

@@ -13,22 +13,14 @@
 typedef struct Variant {
   const PmtJobHooks *hooks;
   int number, of;
-  gint64 last;      /* of the previous progress call */
-  gint64 loading;   /* microseconds spent reading weights: no part of the speed */
-  PmtStage stage;
 } Variant;
 
 static void
 on_progress (void *user, const PmtProgress *progress)
 {
   Variant *variant = user;
-  gint64 now = g_get_monotonic_time ();
   PmtProgress whole = *progress;
 
-  if (variant->stage == PMT_STAGE_LOAD)
-    variant->loading += now - variant->last;
-  variant->last = now;
-  variant->stage = progress->stage;
   if (!variant->hooks->progress)
     return;
   /* of the whole job, not of this picture */
@@ -170,14 +162,11 @@ run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtReq
               PmtJobStats *stats, GError **error)
 {
   guint64 seed = job->seed >= 0 ? (guint64) job->seed : g_random_int ();
-  PmtCost cost;
 
   for (int i = 0; i < job->variants; i++) {
-    gint64 start = g_get_monotonic_time ();
-    Variant variant = { hooks, i, job->variants, start, 0, PMT_STAGE_LOAD };
+    Variant variant = { hooks, i, job->variants };
     PmtResult run = { 0 };
     gboolean good;
-    double seconds;
 
     request->seed = (seed + (guint64) i) & G_MAXUINT32;
     request->progress = on_progress;
@@ -185,16 +174,14 @@ run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtReq
     if (!pmt_run (request, &run, error))
       return FALSE;
     stats->peak_bytes = MAX (stats->peak_bytes, run.peak_bytes + pmt_model_resident_bytes (model));
-    seconds = (double) (g_get_monotonic_time () - start - variant.loading) / G_USEC_PER_SEC;
+    pmt_speed_learn (model, run.work, run.work_seconds);
     good = deliver (job, model, plan, &run, request->seed, &variant, error);
     pmt_result_clear (&run);
     if (!good)
       return FALSE;
-    /* a run that was cut short did less than its cost says, and nobody wants the others */
+    /* nobody wants the others */
     if (hooks->keep && atomic_load (hooks->keep))
       return TRUE;
-    if (i == 0 && pmt_run_cost (request, &cost, NULL))
-      pmt_speed_write (model, cost.flops / MAX (seconds, 1e-3));
   }
   return TRUE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/sample/run.h"
 
+#include <string.h>
+
 #include "engine/base/memory.h"
 #include "engine/sample/runner.h"
 
@@ -8,7 +10,7 @@
 typedef struct Need {
   size_t memory, step; /* peaks of the two arenas */
   size_t extra_total, extra_missing; /* memory of the extras, and what of it is not loaded */
-  double flops;
+  double flops, work[PMT_WORKS];
   int evaluations;
   bool whole_batch, many_rows;
   bool vae; /* something is encoded, or decoded by the model's own autoencoder */
@@ -51,6 +53,7 @@ measure (const PmtRequest *request, Way way, Need *need, GError **error)
     *need = (Need) { .memory = pmt_arena_peak (runner.run.memory), .step = pmt_arena_peak (runner.run.ctx.step),
                      .flops = runner.run.ctx.flops, .evaluations = runner.evaluations,
                      .many_rows = runner.evaluations > runner.steps_done, .vae = pmt_vae_used (vae) };
+    memcpy (need->work, runner.work, sizeof need->work);
     for (int i = 0; i < runner.run.n_methods; i++)
       need->whole_batch = need->whole_batch || runner.run.methods[i]->whole_batch;
     for (guint i = 0; i < runner.extras->len; i++) {
@@ -83,69 +86,120 @@ may_tile (const PmtRequest *request)
   return request->vae_tiling == PMT_VAE_TILING_AUTO && pmt_vae_tiling_helps (vae, request->height / factor, request->width / factor);
 }
 
-gboolean
-pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
-{
+/* How a run goes with the memory that there is. */
+typedef struct Fit {
+  Way way;
   Need need;
-  size_t total, missing;
-  if (!measure (request, first_way (request), &need, error) ||
-      !pmt_model_run_bytes (request->model, pmt_request_unet (request), need.vae, &total, &missing, error))
+  size_t total, missing; /* weights: all, and those still to load */
+  size_t room;
+  bool fits;
+} Fit;
+
+static size_t
+wanted (const Fit *fit)
+{
+  return fit->need.memory + fit->need.step + fit->missing;
+}
+
+/* Decides how many rows go into one network call and whether the autoencoder works in tiles. */
+static gboolean
+choose_way (const PmtRequest *request, Fit *fit, GError **error)
+{
+  fit->way = first_way (request);
+  if (!measure (request, fit->way, &fit->need, error) ||
+      !pmt_model_run_bytes (request->model, pmt_request_unet (request), fit->need.vae, &fit->total, &fit->missing, error))
     return FALSE;
-  const Way tiled = { request->rows_per_call, true };
-  if (need.memory + need.step + missing + need.extra_missing > room_for (request) && may_tile (request) &&
-      !measure (request, tiled, &need, error))
-    return FALSE;
-  *cost = (PmtCost) { .activation_bytes = need.memory + need.step, .weight_bytes = total + need.extra_total, .flops = need.flops,
-                      .evaluations = need.evaluations };
+  fit->missing += fit->need.extra_missing;
+  fit->room = room_for (request);
+  const bool singly = fit->way.rows_per_call == 0 && fit->need.many_rows && !fit->need.whole_batch, tiles = may_tile (request);
+  const Way ways[] = { { 1, fit->way.tiled }, { fit->way.rows_per_call, true }, { 1, true } };
+  const bool possible[] = { singly, tiles, singly && tiles };
+  for (guint i = 0; i < G_N_ELEMENTS (ways) && wanted (fit) > fit->room; i++) {
+    if (!possible[i])
+      continue;
+    fit->way = ways[i];
+    if (!measure (request, fit->way, &fit->need, error))
+      return FALSE;
+  }
+  fit->fits = wanted (fit) <= fit->room;
   return TRUE;
 }
 
-/* Decides how many rows go into one network call and whether the autoencoder works in tiles, and refuses a run that does not fit, before
- * anything heavy is loaded. */
-static gboolean
-fit (const PmtRequest *request, Way *way, Need *need, GError **error)
+gboolean
+pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
 {
-  size_t total, missing;
-  *way = first_way (request);
+  Fit fit;
+  if (!choose_way (request, &fit, error))
+    return FALSE;
+  *cost = (PmtCost) { .activation_bytes = fit.need.memory + fit.need.step, .weight_bytes = fit.total + fit.need.extra_total,
+                      .flops = fit.need.flops, .evaluations = fit.need.evaluations, .vae_tiled = fit.way.tiled, .fits = fit.fits };
+  memcpy (cost->work, fit.need.work, sizeof cost->work);
+  return TRUE;
+}
+
+gboolean
+pmt_run_largest (const PmtRequest *request, int *width, int *height)
+{
+  const int multiple = pmt_model_size_multiple (request->model);
+  const int long_side = MAX (request->width, request->height) / multiple;
+  const int close = MAX (long_side / 48, 1); /* a little below what would just fit will do */
+  int fits = 0, fails = long_side;
+  for (int at = long_side / 4; fails - fits > close; at = (fits + fails) / 2) {
+    PmtRequest smaller = *request;
+    PmtCost cost;
+    if (at < 1)
+      return FALSE;
+    smaller.width = MAX ((int) ((int64_t) request->width * at / long_side) / multiple, 1) * multiple;
+    smaller.height = MAX ((int) ((int64_t) request->height * at / long_side) / multiple, 1) * multiple;
+    if (pmt_run_cost (&smaller, &cost, NULL) && cost.fits) {
+      fits = at;
+      *width = smaller.width;
+      *height = smaller.height;
+    } else if (fits == 0) {
+      return FALSE;
+    } else {
+      fails = at;
+    }
+  }
+  return fits > 0;
+}
+
+/* Refuses a run that does not fit, before anything heavy is loaded. */
+static gboolean
+fit_in (const PmtRequest *request, Fit *fit, GError **error)
+{
+  int width, height;
   pmt_extras_begin (pmt_model_extras (request->model));
-  if (!measure (request, *way, need, error) ||
-      !pmt_model_run_bytes (request->model, pmt_request_unet (request), need->vae, &total, &missing, error))
+  if (!choose_way (request, fit, error))
     return FALSE;
   pmt_extras_sweep (pmt_model_extras (request->model));
-  missing += need->extra_missing;
-  const size_t room = room_for (request);
-  const bool singly = way->rows_per_call == 0 && need->many_rows && !need->whole_batch, tiles = may_tile (request);
-  const Way ways[] = { { 1, way->tiled }, { way->rows_per_call, true }, { 1, true } };
-  const bool possible[] = { singly, tiles, singly && tiles };
-  for (guint i = 0; i < G_N_ELEMENTS (ways) && need->memory + need->step + missing > room; i++) {
-    if (!possible[i])
-      continue;
-    *way = ways[i];
-    if (!measure (request, *way, need, error))
-      return FALSE;
-  }
-  if (need->memory + need->step + missing <= room)
+  if (fit->fits)
     return TRUE;
-  g_autofree char *wanted = g_format_size_full (need->memory + need->step + missing, G_FORMAT_SIZE_IEC_UNITS);
-  g_autofree char *there = g_format_size_full (room, G_FORMAT_SIZE_IEC_UNITS);
-  g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
-               _("A picture of %d x %d pixels with the model '%s' needs %s of memory and %s are free; make the picture smaller or close "
-                 "other programs."),
-               request->width, request->height, pmt_model_path (request->model), wanted, there);
+  g_autofree char *needed = g_format_size_full (wanted (fit), G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *there = g_format_size_full (fit->room, G_FORMAT_SIZE_IEC_UNITS);
+  if (pmt_run_largest (request, &width, &height))
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
+                 _("A picture of %d x %d pixels with the model '%s' needs %s of memory and %s are free; make it %d x %d pixels at most, or "
+                   "close other programs."),
+                 request->width, request->height, pmt_model_path (request->model), needed, there, width, height);
+  else
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
+                 _("A picture of %d x %d pixels with the model '%s' needs %s of memory and %s are free; close other programs, or choose a "
+                   "smaller model."),
+                 request->width, request->height, pmt_model_path (request->model), needed, there);
   return FALSE;
 }
 
 gboolean
 pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error)
 {
-  Need need;
-  Way way;
+  Fit fit;
   *result = (PmtResult) { 0 };
-  if (!fit (request, &way, &need, error))
+  if (!fit_in (request, &fit, error))
     return FALSE;
   /* The arenas are as large as the dry run said, so the computed peak is also kept. */
-  PmtRunner runner = { .run.request = request, .rows_per_call = way.rows_per_call, .tiled = way.tiled, .memory_limit = need.memory, .step_limit = need.step, .needs_vae = need.vae,
-                       .flops = need.flops };
+  PmtRunner runner = { .run.request = request, .rows_per_call = fit.way.rows_per_call, .tiled = fit.way.tiled, .memory_limit = fit.need.memory,
+                       .step_limit = fit.need.step, .needs_vae = fit.need.vae, .flops = fit.need.flops };
   gboolean ok = execute (&runner, result, error);
   if (ok)
     result->peak_bytes = pmt_arena_peak (runner.run.memory) + pmt_arena_peak (runner.run.ctx.step);

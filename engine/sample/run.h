@@ -109,6 +109,10 @@ typedef struct PmtMap {
   float *values;     /* [height, width], at least 0; what one means is the method's to say */
 } PmtMap;
 
+/* Work by what its speed depends on: the operation, and whether the autoencoder's few large maps or the others' many small ones. */
+typedef enum { PMT_WORK_CONV, PMT_WORK_LINEAR, PMT_WORK_ATTENTION, PMT_WORK_REST } PmtWorkKind;
+enum { PMT_WORK_KINDS = PMT_WORK_REST + 1, PMT_WORKS = 2 * PMT_WORK_KINDS }; /* the autoencoder's come second */
+
 typedef struct PmtResult {
   float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear. NULL with latent_only */
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
@@ -118,6 +122,7 @@ typedef struct PmtResult {
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
   PmtPrediction prediction; /* what the UNet was taken to predict */
   bool vae_tiled;        /* the autoencoder worked in tiles */
+  double work[PMT_WORKS], work_seconds[PMT_WORKS]; /* floating point operations, and how long they took */
   size_t peak_bytes;     /* highest use of the run's arenas */
   char **notes;          /* sentences for the user from pmt_run_note, NULL-terminated; owned, NULL = none */
   PmtMap *maps;          /* from pmt_run_add_map, in that order; owned, NULL = none */
@@ -133,10 +138,16 @@ typedef struct PmtCost {
   size_t activation_bytes; /* exact peak of the run's arenas */
   size_t weight_bytes;     /* packed weights of the networks it uses */
   double flops;
+  double work[PMT_WORKS];  /* the same by kinds */
   int evaluations;         /* network calls, rows counted singly */
+  bool vae_tiled;
+  bool fits;               /* into the request's limit or the machine's memory, in the way that takes least */
 } PmtCost;
-/* The same run with dry contexts: nothing is loaded or computed. The picture behind request->image is not read. */
+/* The same run with dry contexts, as it would be done with the memory that there is: nothing is loaded or computed. The picture behind
+ * request->image is not read. */
 gboolean pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error);
+/* About the largest picture of the request's shape that fits: FALSE, without error, when none does that is worth it (a quarter of the sides). */
+gboolean pmt_run_largest (const PmtRequest *request, int *width, int *height);
 
 /* What methods may ask of the run they are in. */
 struct PmtRun {

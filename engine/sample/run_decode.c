@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "engine/sample/runner.h"
 
 #include <inttypes.h>
@@ -79,6 +81,8 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
   result->height = run->request->height;
   result->latent_channels = run->latent_channels;
   result->vae_tiled = runner->tiled && pmt_vae_tiling_helps (pmt_vae_config (run->vae), run->latent_height, run->latent_width);
+  memcpy (result->work, runner->work, sizeof result->work);
+  memcpy (result->work_seconds, runner->work_seconds, sizeof result->work_seconds);
   result->steps_done = runner->steps_done;
   result->stopped_after = runner->stopped ? runner->steps_done : 0;
   if (runner->notes) {

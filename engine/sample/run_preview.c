@@ -60,7 +60,9 @@ pmt_runner_preview (PmtRunner *runner, PmtTensor latent, GError **error)
   /* A run that leaves its latent to another one has no autoencoder at hand. */
   if (q->preview == PMT_PREVIEW_DECODED && !q->latent_only) {
     const PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
+    runner->looking = true;
     const PmtTensor picture = pmt_runner_picture (runner, latent);
+    runner->looking = false;
     const gboolean ok = pmt_runner_check (run, error);
     if (ok && !runner->dry)
       shrink (runner, picture);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "engine/base/clock.h"
 #include "engine/sample/runner.h"
 
 enum { REPORT_EVERY_US = 100000 };
@@ -40,19 +43,43 @@ pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTenso
   p->preview = NULL;
 }
 
+static PmtWorkKind
+kind_of (const char *op)
+{
+  if (strcmp (op, "conv2d") == 0)
+    return PMT_WORK_CONV;
+  if (strcmp (op, "linear") == 0)
+    return PMT_WORK_LINEAR;
+  return g_str_has_prefix (op, "attention") || strcmp (op, "softmax") == 0 ? PMT_WORK_ATTENTION : PMT_WORK_REST;
+}
+
+static void
+count (PmtRunner *runner, const PmtContext *ctx)
+{
+  const bool autoencoder = runner->looking || runner->progress.stage == PMT_STAGE_ENCODE || runner->progress.stage == PMT_STAGE_DECODE;
+  const int at = (int) kind_of (ctx->op) + (autoencoder ? PMT_WORK_KINDS : 0);
+  runner->work[at] += ctx->flops - runner->counted;
+  runner->counted = ctx->flops;
+  if (!runner->dry) {
+    const double now = pmt_work_clock ();
+    runner->work_seconds[at] += now - runner->counted_at;
+    runner->counted_at = now;
+  }
+}
+
 static void
 on_op (void *user, const PmtContext *ctx)
 {
   PmtRunner *runner = user;
-  if (g_get_monotonic_time () - runner->told >= REPORT_EVERY_US)
+  count (runner, ctx);
+  if (runner->run.request->progress && !runner->dry && g_get_monotonic_time () - runner->told >= REPORT_EVERY_US)
     tell (runner);
 }
 
 void
 pmt_runner_watch (PmtRunner *runner)
 {
-  if (!runner->run.request->progress || runner->dry)
-    return;
+  runner->counted_at = pmt_work_clock ();
   runner->run.ctx.on_op = on_op;
   runner->run.ctx.on_op_user = runner;
 }

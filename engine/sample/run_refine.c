@@ -70,7 +70,9 @@ pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
     return FALSE;
   *cost = (PmtCost) { .activation_bytes = MAX (base.activation_bytes, rest.activation_bytes),
                       .weight_bytes = base.weight_bytes + rest.weight_bytes, .flops = base.flops + rest.flops,
-                      .evaluations = base.evaluations + rest.evaluations };
+                      .evaluations = base.evaluations + rest.evaluations, .vae_tiled = rest.vae_tiled, .fits = base.fits && rest.fits };
+  for (int i = 0; i < PMT_WORKS; i++)
+    cost->work[i] = base.work[i] + rest.work[i];
   return TRUE;
 }
 
@@ -90,6 +92,10 @@ run_rest (Halves *halves, PmtResult *made, PmtResult *result, GError **error)
   if (!pmt_run_one (&rest, result, error))
     return FALSE;
   result->steps_done += made->steps_done;
+  for (int i = 0; i < PMT_WORKS; i++) {
+    result->work[i] += made->work[i];
+    result->work_seconds[i] += made->work_seconds[i];
+  }
   if (made->stopped_after > 0)
     result->stopped_after = made->stopped_after;
   else if (result->stopped_after > 0)

@@ -43,6 +43,9 @@ typedef struct PmtRunner {
   PmtPreviewMap preview_map;
   uint8_t *preview;
   double flops; /* of the whole run, from the dry one; 0 in a dry run */
+  double work[PMT_WORKS], work_seconds[PMT_WORKS], counted; /* counted: the context's operations that are in `work` */
+  double counted_at; /* seconds, when they were */
+  bool looking;      /* at an unfinished picture, with the autoencoder */
   gint64 begun, told; /* monotonic microseconds: first work, last report */
 } PmtRunner;
 
@@ -90,7 +93,7 @@ PmtTensor pmt_runner_picture (PmtRunner *runner, PmtTensor latent);
 
 /* run_progress.c. The report that enters a stage, or moves within it. */
 void pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTensor latent);
-void pmt_runner_watch (PmtRunner *runner); /* reports within long passes from now on */
+void pmt_runner_watch (PmtRunner *runner); /* counts work, and reports within long passes, from now on */
 
 /* FALSE and moves the context's error when an operation has failed. */
 gboolean pmt_runner_check (PmtRun *run, GError **error);

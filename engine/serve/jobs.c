@@ -263,12 +263,13 @@ check_blobs (const PmtJob *job, GPtrArray *blobs, GError **error)
   return good;
 }
 
-static gboolean
-read_preview (const PmtMessage *message, PmtPreview *preview, GError **error)
+gboolean
+pmt_jobs_read_preview (const PmtMessage *message, PmtPreview *preview, GError **error)
 {
   static const char *const names[] = { [PMT_PREVIEW_LINEAR] = "linear", [PMT_PREVIEW_NONE] = "none", [PMT_PREVIEW_DECODED] = "decoded" };
   const char *name;
 
+  *preview = PMT_PREVIEW_LINEAR;
   if (!pmt_message_string (message->header, "preview", "linear", &name, error))
     return FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
@@ -276,7 +277,7 @@ read_preview (const PmtMessage *message, PmtPreview *preview, GError **error)
       *preview = (PmtPreview) i;
       return TRUE;
     }
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The job's \"preview\" is \"%s\" and can be linear, none or decoded; choose one of them.", name);
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The job's \"preview\" is \"%s\" and can be linear, none or decoded; choose one of them."), name);
   return FALSE;
 }
 
@@ -292,7 +293,7 @@ pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *mes
   if (job && find (jobs, connection, message->id))
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.",
                  message->id);
-  if (error || !read_preview (message, &preview, &error) || !check_blobs (job, blobs, &error)) {
+  if (error || !pmt_jobs_read_preview (message, &preview, &error) || !check_blobs (job, blobs, &error)) {
     pmt_connection_send_error (connection, message->id, error);
     pmt_job_free (job);
     g_ptr_array_unref (blobs);

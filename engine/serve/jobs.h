@@ -16,6 +16,8 @@ void pmt_jobs_free (PmtJobs *jobs);
 /* Queues the job in `message` ({"job": recipe}) with its blobs (PmtBlob), which it takes over. A bad recipe, or a picture that is missing
  * or that the job does not speak of, is answered with an error. */
 void pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, GPtrArray *blobs);
+/* What a "job" or "estimate" message wants to see of unfinished pictures. */
+gboolean pmt_jobs_read_preview (const PmtMessage *message, PmtPreview *preview, GError **error);
 /* False when this client has no such job. */
 gboolean pmt_jobs_cancel (PmtJobs *jobs, PmtConnection *connection, gint64 id);
 gboolean pmt_jobs_keep (PmtJobs *jobs, PmtConnection *connection, gint64 id);

@@ -8,6 +8,7 @@
 #include "engine/job/prompt-names.h"
 #include "engine/job/tokens.h"
 #include "engine/sample/lists.h"
+#include "engine/serve/jobs.h"
 #include "engine/weights/library.h"
 #include "engine/weights/model.h"
 #include "pentimento/protocol.h"
@@ -57,17 +58,21 @@ answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
   JsonObject *recipe = pmt_message_object (question->message->header, "job", error);
   PmtJob *job = recipe ? pmt_job_parse (recipe, error) : NULL;
   PmtJobEstimate estimate = { 0 };
+  PmtPreview preview;
   PmtMessage *answer;
 
   if (!job)
     return FALSE;
-  if (!pmt_job_estimate (job, cache, &estimate, error)) {
+  if (!pmt_jobs_read_preview (question->message, &preview, error) || !pmt_job_estimate (job, cache, preview, &estimate, error)) {
     pmt_job_free (job);
     return FALSE;
   }
   answer = pmt_message_new ("estimate", question->message->id);
-  json_object_set_int_member (answer->header, "memory-bytes",
-                              (gint64) (estimate.cost.activation_bytes + estimate.cost.weight_bytes));
+  json_object_set_int_member (answer->header, "memory-bytes", (gint64) estimate.memory_bytes);
+  json_object_set_boolean_member (answer->header, "fits", estimate.fits);
+  json_object_set_boolean_member (answer->header, "tiled", estimate.cost.vae_tiled);
+  if (estimate.largest_width > 0)
+    json_object_set_array_member (answer->header, "largest", int_array ((int[]) { estimate.largest_width, estimate.largest_height }, 2));
   json_object_set_int_member (answer->header, "available-bytes", (gint64) estimate.available_bytes);
   if (estimate.seconds >= 0)
     json_object_set_double_member (answer->header, "seconds", estimate.seconds);

@@ -169,7 +169,7 @@ test_estimate (void)
   PmtModelCache *cache = pmt_model_cache_new ();
   PmtJobEstimate estimate;
 
-  pmt_job_estimate (job, cache, &estimate, &error);
+  pmt_job_estimate (job, cache, PMT_PREVIEW_LINEAR, &estimate, &error);
   g_assert_no_error (error);
   g_assert_cmpint (estimate.cost.evaluations, ==, 9); /* three rows a step */
   g_assert_true (estimate.region.context.width > 0 && estimate.width > 0);

@@ -420,7 +420,7 @@ test_estimate (void)
   GError *error = NULL;
   Kept kept;
 
-  pmt_job_estimate (job, cache, &estimate, &error);
+  pmt_job_estimate (job, cache, PMT_PREVIEW_LINEAR, &estimate, &error);
   g_assert_no_error (error);
   run_good (FILL "}", &inputs, &kept);
   g_assert_cmpmem (&estimate.region.box, sizeof (PmtBox), &kept.box, sizeof (PmtBox));
@@ -433,11 +433,11 @@ test_estimate (void)
   g_assert_cmpuint (estimate.available_bytes, >, 0);
 
   /* that run was measured */
-  pmt_job_estimate (job, cache, &estimate, &error);
+  pmt_job_estimate (job, cache, PMT_PREVIEW_LINEAR, &estimate, &error);
   g_assert_no_error (error);
   g_assert_cmpfloat (estimate.seconds, >, 0);
   bigger = job_of (FILL ", 'variants': 5, 'region': {'canvas': [150, 110], 'selection': [51, 41, 39, 39]}}");
-  pmt_job_estimate (bigger, cache, &larger, &error);
+  pmt_job_estimate (bigger, cache, PMT_PREVIEW_LINEAR, &larger, &error);
   g_assert_no_error (error);
   g_assert_cmpint (larger.cost.evaluations, ==, 40);
   g_assert_cmpfloat_with_epsilon (larger.seconds, 5 * estimate.seconds, 1e-6 * larger.seconds);

@@ -9,6 +9,7 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
                    generate: the pattern in the size of the run
   slow             the same, after sixty steps of a tenth of a second
   hold             the same, once the file "go" is there
+  tight            estimates say that half of the sides fit into memory
   die              kills itself (SIGKILL) in the middle of the job
   truncated        announces a result and ends after half of its payload
   huge             announces a result of four gigabytes
@@ -72,6 +73,7 @@ class Client:
         self.blobs = {}
         self.lock = threading.Lock()
         self.cancelled = threading.Event()
+        self.kept = threading.Event()
 
     def send(self, message, payload=b""):
         if payload:
@@ -120,7 +122,10 @@ class Client:
                 self.send(estimate(message))
         elif kind == "cancel":
             self.cancelled.set()
+        elif kind == "keep":
+            self.kept.set()
         elif kind == "job":
+            self.kept.clear()
             threading.Thread(target=self.run, args=(message,), daemon=True).start()
         else:
             self.send({"type": "error", "id": number, "code": "input", "message": f"There is no message of type {kind}."})
@@ -166,8 +171,13 @@ class Client:
                 return
             if how == "die" and step == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
+            shown = message.get("preview", "linear") != "none"
             self.send({"type": "progress", "id": number, "stage": "sample", "step": step + 1, "of": steps, "fraction": (step + 1) / steps,
-                       "eta": (steps - step) * 0.1, "variant": 0, "variants": recipe.get("variants", 1)})
+                       "eta": (steps - step) * 0.1, "variant": 0, "variants": recipe.get("variants", 1),
+                       **({"preview": {"width": 16, "height": 12}} if shown else {})}, preview(step) if shown else b"")
+            if self.kept.is_set():
+                recipe = dict(recipe, variants=1, **{"stop-after": step + 1})
+                break
             time.sleep(0.1 if how == "slow" else 0.005)
         while how == "hold" and not (FOLDER / "go").exists() and not self.cancelled.is_set():
             time.sleep(0.05)
@@ -260,6 +270,11 @@ class Client:
         return blend
 
 
+def preview(step):
+    """Green that comes up over violet."""
+    return bytes(value for y in range(12) for x in range(16) for value in ((96, 200, 64) if x + y < step else (120, 60, 160)))
+
+
 def result_box(region):
     x, y, width, height = region["selection"]
     left, top = max(x - GROW, 0), max(y - GROW, 0)
@@ -268,6 +283,17 @@ def result_box(region):
 
 
 def estimate(message):
+    answer = plain_estimate(message)
+    if mode() == "tight":
+        width, height = answer["size"]
+        whole = [max(width // 2, 16), max(height // 2, 16)]
+        answer.update({"memory-bytes": 9_000_000_000, "available-bytes": 3_000_000_000, "largest": whole})
+        if max(message["job"].get("size", [NATIVE])) <= NATIVE * 2 // 3:
+            answer.update({"memory-bytes": 2_000_000_000})
+    return answer
+
+
+def plain_estimate(message):
     if message["job"]["task"] == "generate":
         width, height = message["job"].get("size", [NATIVE, NATIVE])
         return {"type": "estimate", "id": message["id"], "memory-bytes": 1, "available-bytes": 2, "seconds": 1.5,
@@ -276,8 +302,8 @@ def estimate(message):
     x, y, width, height = result_box(region)
     left, top = max(x - 16, 0), max(y - 16, 0)
     right, bottom = min(x + width + 16, region["canvas"][0]), min(y + height + 16, region["canvas"][1])
-    return {"type": "estimate", "id": message["id"], "memory-bytes": 1, "available-bytes": 2, "seconds": 1.5, "size": [64, 64],
-            "evaluations": 3, "region": {"context": [left, top, right - left, bottom - top], "box": [x, y, width, height],
+    return {"type": "estimate", "id": message["id"], "memory-bytes": 1, "available-bytes": 2, "seconds": 1.5,
+            "size": message["job"].get("size", [NATIVE, NATIVE]), "evaluations": 3, "region": {"context": [left, top, right - left, bottom - top], "box": [x, y, width, height],
                                          "grow": GROW, "feather": FEATHER, "blend": 5}}
 
 

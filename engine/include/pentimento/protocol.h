@@ -16,7 +16,7 @@
  *              ("control-0", "reference-1", …; at most 100 bytes). At most 32 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
  *   job        {job: {…recipe…}, preview: "linear" (default) | "none" | "decoded"}
  *                                     runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
- *   estimate   {job: {…recipe…}}      answers estimate, without running; blobs are not needed
+ *   estimate   {job: {…recipe…}, preview: as for job}      answers estimate, without running; blobs are not needed
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id finishes the evaluation under way, decodes its estimate and makes no further
  *                                     variants; that result's recipe has "stop-after", which makes the same picture again
@@ -47,7 +47,9 @@
  *   result     {variant, variants, seed, box: [x, y, w, h] in picture pixels, width, height, channels: 4, dtype: "f32",
  *               notes: [sentences], recipe: {…}} + payload
  *   done       {seconds, peak-bytes}
- *   estimate   {memory-bytes, available-bytes, seconds: number or null, size: [w, h], evaluations,
+ *   estimate   {memory-bytes: the engine's process at its largest, available-bytes: what it could have, fits, largest: [w, h] where it does
+ *               not and something smaller does, tiled: the autoencoder works in tiles, seconds: number or null, of the work once the model
+ *               is in memory, size: [w, h], evaluations,
  *               region: {context: [x, y, w, h], box: [x, y, w, h], grow, feather, blend} for fill and edit}
  *   error      {code: name of a PmtError, message: one sentence}
  *

@@ -6,22 +6,16 @@
 #include "engine/base/cancel.h"
 #include "engine/kernels/kernels.h"
 
-/* Seconds from some moment on: of the processor where one thread computes, so that other work on the machine does not count, else of the
- * clock. */
-double pmt_bench_now (void);
-/* "processor" or "clock". */
-const char *pmt_bench_clock (void);
-
 typedef struct PmtCeiling {
   double openblas;               /* GFLOP/s of the best f32 product of OpenBLAS */
   double tiles[PMT_PRECISIONS];  /* the same of packed products; 0 where the CPU's level has none */
   double copy;                   /* GB/s, bytes read and written */
 } PmtCeiling;
 
-/* Measures five shapes of the networks with each kind of product, and a copy of 100 MB, about a second on all threads of the pool; what
+/* Measures five shapes of the networks with each kind of product, and, with `copy`, a copy of 100 MB, about a second on all threads of the pool; what
  * is faster than `ceiling` already says replaces it. Start with zeros and call it before and after what is to be compared. FALSE with
  * PMT_ERROR_MEMORY or PMT_ERROR_CANCELLED. */
-gboolean pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, const PmtCancel *cancel, GError **error);
+gboolean pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, bool copy, const PmtCancel *cancel, GError **error);
 
 /* The best product in a precision, of whichever kind. */
 double pmt_ceiling_product (const PmtCeiling *ceiling, PmtPrecision precision);

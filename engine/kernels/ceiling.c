@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/cli/bench-ceiling.h"
+#include "engine/kernels/ceiling.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/error.h"
 #include "engine/base/threads.h"
 #include "engine/kernels/blas.h"
@@ -15,22 +15,7 @@
 /* Rows, outputs and inputs of an attention's projections, two convolutions, a feed-forward layer and something square. */
 static const int64_t shapes[][3] = { { 4096, 320, 320 }, { 1024, 320, 2880 }, { 512, 640, 5760 }, { 512, 5120, 640 }, { 576, 1024, 1024 } };
 /* The copy is more than a last-level cache holds, and than any x or y above. */
-enum { COPY_VALUES = 24 << 20, MOST_W = 640 * 5760 };
-
-double
-pmt_bench_now (void)
-{
-  struct timespec t;
-  if (pmt_threads () == 1 && clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t) == 0)
-    return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-  return (double) g_get_monotonic_time () * 1e-6;
-}
-
-const char *
-pmt_bench_clock (void)
-{
-  return pmt_threads () == 1 ? "processor" : "clock";
-}
+enum { COPY_VALUES = 24 << 20, MOST_XY = 3 << 20, MOST_W = 640 * 5760 };
 
 typedef struct Bench {
   const PmtCancel *cancel;
@@ -70,12 +55,12 @@ run_copy (Bench *b)
 static double
 least_seconds (Bench *b, void (*run) (Bench *))
 {
-  const double start = pmt_bench_now ();
+  const double start = pmt_work_clock ();
   double least = G_MAXDOUBLE;
-  for (int i = 0; (i < 2 || pmt_bench_now () - start < BUDGET) && !pmt_cancelled (b->cancel); i++) {
-    const double begin = pmt_bench_now ();
+  for (int i = 0; (i < 2 || pmt_work_clock () - start < BUDGET) && !pmt_cancelled (b->cancel); i++) {
+    const double begin = pmt_work_clock ();
     run (b);
-    least = MIN (least, MAX (pmt_bench_now () - begin, 1e-6));
+    least = MIN (least, MAX (pmt_work_clock () - begin, 1e-6));
   }
   return least;
 }
@@ -121,23 +106,25 @@ take_packed (Bench *b, const PmtKernels *kernels, bool *good)
 }
 
 gboolean
-pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, const PmtCancel *cancel, GError **error)
+pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, bool copy, const PmtCancel *cancel, GError **error)
 {
   Bench b = { .cancel = cancel };
   bool good = true;
-  b.x = take (sizeof (float) * COPY_VALUES, &good);
-  b.y = take (sizeof (float) * COPY_VALUES, &good);
+  const size_t values = copy ? COPY_VALUES : MAX (MOST_XY, MOST_W);
+  b.x = take (sizeof (float) * values, &good);
+  b.y = take (sizeof (float) * values, &good);
   b.w = take (sizeof (float) * MOST_W, &good);
   take_packed (&b, kernels, &good);
   if (good) {
-    for (size_t i = 0; i < COPY_VALUES; i++)
+    for (size_t i = 0; i < values; i++)
       b.x[i] = (float) (i * 2654435761u % 1000) * 1e-3f - 0.5f;
     memcpy (b.w, b.x, sizeof (float) * MOST_W);
     for (size_t i = 0; i < G_N_ELEMENTS (shapes); i++)
       measure_shape (&b, ceiling, kernels, shapes[i][0], shapes[i][1], shapes[i][2]);
-    ceiling->copy = MAX (ceiling->copy, 2e-9 * sizeof (float) * COPY_VALUES / least_seconds (&b, run_copy));
+    if (copy)
+      ceiling->copy = MAX (ceiling->copy, 2e-9 * sizeof (float) * COPY_VALUES / least_seconds (&b, run_copy));
   } else {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, "There is too little memory to measure the machine's speed; close other programs.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is too little memory to measure the machine's speed; close other programs."));
   }
   free (b.x);
   free (b.y);

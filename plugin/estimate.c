@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plugin/estimate.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#include "plugin/recipe.h"
+
+static gboolean
+read_most (JsonObject *message, PmtEstimate *estimate)
+{
+  JsonNode *node = json_object_get_member (message, "largest");
+  g_autoptr (JsonObject) sized = json_object_new ();
+
+  if (!node)
+    return FALSE;
+  json_object_set_member (sized, "size", json_node_copy (node));
+  return pmt_recipe_get_size (sized, &estimate->most_width, &estimate->most_height);
+}
+
+void
+pmt_estimate_read (JsonObject *message, PmtEstimate *estimate)
+{
+  *estimate = (PmtEstimate) { .seconds = -1 };
+  if (!pmt_recipe_get_size (message, &estimate->width, &estimate->height))
+    estimate->width = estimate->height = 0;
+  estimate->memory = json_object_get_double_member_with_default (message, "memory-bytes", 0);
+  estimate->available = json_object_get_double_member_with_default (message, "available-bytes", 0);
+  estimate->seconds = json_object_get_double_member_with_default (message, "seconds", -1);
+  estimate->tiled = json_object_get_boolean_member_with_default (message, "tiled", FALSE);
+  if (!isfinite (estimate->seconds))
+    estimate->seconds = -1;
+  if (!read_most (message, estimate))
+    estimate->most_width = estimate->most_height = 0;
+}
+
+gboolean
+pmt_estimate_fits (const PmtEstimate *estimate)
+{
+  return !(estimate->memory > estimate->available);
+}
+
+char *
+pmt_estimate_size (int width, int height)
+{
+  return g_strdup_printf (_("%d × %d"), width, height);
+}
+
+/* Two digits are what an estimate is worth. */
+static double
+rounded (double value)
+{
+  const double unit = pow (10, floor (log10 (MAX (value, 1))) - 1);
+
+  return rint (value / unit) * unit;
+}
+
+static char *
+time_text (double seconds)
+{
+  if (seconds < 1)
+    return g_strdup (_("about a second"));
+  if (seconds < 120) {
+    const int whole = (int) rint (rounded (seconds));
+    return g_strdup_printf (ngettext ("about %d s", "about %d s", whole), whole);
+  }
+  if (seconds < 7200)
+    return g_strdup_printf (_("about %.0f min"), rounded (seconds / 60));
+  return g_strdup_printf (_("about %.1f h"), seconds / 3600);
+}
+
+static char *
+memory_text (double bytes)
+{
+  return g_format_size ((guint64) rounded (MAX (bytes, 1e6)));
+}
+
+char *
+pmt_estimate_line (const PmtEstimate *estimate)
+{
+  g_autofree char *size = pmt_estimate_size (estimate->width, estimate->height);
+  g_autofree char *memory = memory_text (estimate->memory);
+  g_autofree char *time = estimate->seconds >= 0 ? time_text (estimate->seconds) : g_strdup (_("time not measured yet"));
+
+  if (estimate->tiled)
+    return g_strdup_printf (_("%s, %s (in tiles), %s"), size, memory, time);
+  return g_strdup_printf (_("%s, %s, %s"), size, memory, time);
+}
+
+char *
+pmt_estimate_refusal (const PmtEstimate *estimate)
+{
+  g_autofree char *size = pmt_estimate_size (estimate->width, estimate->height);
+  g_autofree char *memory = memory_text (estimate->memory);
+  g_autofree char *free_memory = memory_text (estimate->available);
+  g_autofree char *most = pmt_estimate_size (estimate->most_width, estimate->most_height);
+
+  if (estimate->most_width > 0)
+    return g_strdup_printf (_("Painting at %s needs %s of memory and %s are free: paint at %s at most, or close other programs."), size,
+                            memory, free_memory, most);
+  return g_strdup_printf (_("Painting at %s needs %s of memory and %s are free: close other programs, or choose a smaller model."), size,
+                          memory, free_memory);
+}

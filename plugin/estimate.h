@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a job will take, as the engine says before it starts. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+typedef struct PmtEstimate {
+  int width, height;           /* of the network's picture */
+  double memory, available;    /* bytes: what the engine will hold at most, and what it could have */
+  double seconds;              /* < 0: not known */
+  gboolean tiled;              /* the autoencoder works in tiles */
+  int most_width, most_height; /* the largest picture of this shape that fits, where this one does not; 0: none */
+} PmtEstimate;
+
+/* From an "estimate" message; what is missing there is 0. */
+void pmt_estimate_read (JsonObject *message, PmtEstimate *estimate);
+gboolean pmt_estimate_fits (const PmtEstimate *estimate);
+
+/* "640 × 640, 2.8 GB, about 95 s". Newly allocated, as are the others. */
+char *pmt_estimate_line (const PmtEstimate *estimate);
+/* The sentence for a job that does not fit. */
+char *pmt_estimate_refusal (const PmtEstimate *estimate);
+/* "640 × 640" */
+char *pmt_estimate_size (int width, int height);

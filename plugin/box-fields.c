@@ -69,7 +69,7 @@ editor_new (GObject *config, GimpImage *image)
     pmt_box_editor_set_picture (editor, picture);
     g_object_unref (picture);
   }
-  pmt_box_editor_add_import (editor, _("Boxes of the paths"), _("Adds a box around each closed path; its name becomes the phrase"), import_paths,
+  pmt_box_editor_add_import (editor, _("Boxes from Paths"), _("Adds a box around each closed path; its name becomes the phrase"), import_paths,
                              image);
   return editor;
 }

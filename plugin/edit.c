@@ -17,7 +17,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 
   *prompt = pmt_prompt_new (config, "instruction", _("_Instruction"), 3);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
-                _("A network that follows instructions (InstructPix2Pix): a safetensors file, or a folder in diffusers layout"));
+                _("A model that follows instructions (InstructPix2Pix): a safetensors file, or a folder in diffusers layout"));
   pmt_form_add (form, _("_Text guidance"), pmt_number_new (config, "text-guidance", 1, 50, 0.5, 1, NULL),
                 _("How closely to follow the instruction"));
   pmt_form_add (form, _("Image g_uidance"), pmt_number_new (config, "image-guidance", 1, 50, 0.1, 1, NULL),

@@ -91,7 +91,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   if (has (config, "grow-left"))
     add_growth (config, form);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
-                _("The network that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
+                _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
   pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01),
                 _("How much is painted anew: 100 % ignores what is there, less keeps more of it"));
   pmt_paint_dialog_add_seed (dialog, form);

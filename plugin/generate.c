@@ -31,7 +31,7 @@ add_start (GObject *config, GtkWidget *form)
   pmt_choice_add (source, "none", _("Nothing but the prompt"));
   pmt_choice_add (source, "visible", _("The visible picture"));
   pmt_choice_add (source, "layer", _("The active layer"));
-  pmt_form_add (form, _("Sta_rt from"), source, _("A picture to start from is painted over, as much as the strength says"));
+  pmt_form_add (form, _("Start from"), source, _("A picture to start from is painted over, as much as the strength says"));
   pmt_form_add (form, _("S_trength"), strength, _("How much of the picture to start from is painted anew"));
   g_object_bind_property_full (config, "source", strength, "sensitive", G_BINDING_SYNC_CREATE, to_sensitive, NULL, NULL, NULL);
 }
@@ -47,7 +47,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 
   *prompt = pmt_prompt_new (config, "prompt", _("_Prompt"), 3);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
-                _("The network that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
+                _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
   add_start (config, form);
   pmt_paint_dialog_add_seed (dialog, form);
   pmt_form_add (advanced, _("_Width"), pmt_number_new (config, "width", 0, MOST_PIXELS, 8, 0, automatic),
@@ -79,7 +79,7 @@ static const PmtPaintForm form = { .title = N_("Generate"), .settings = settings
 static void
 add_start_arguments (GimpProcedure *procedure)
 {
-  gimp_procedure_add_choice_argument (procedure, "source", _("Sta_rt from"), _("The picture to start from"),
+  gimp_procedure_add_choice_argument (procedure, "source", _("Start from"), _("The picture to start from"),
                                       gimp_choice_new_with_values ("none", 0, _("Nothing but the prompt"), NULL, "visible", 1,
                                                                    _("The visible picture"), NULL, "layer", 2, _("The active layer"), NULL,
                                                                    NULL),

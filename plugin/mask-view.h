@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* "Show masks": what a job would look at and paint, over a small picture, before any time is spent. */
+/* "Show Masks": what a job would look at and paint, over a small picture, before any time is spent. */
 #pragma once
 
 #include <gtk/gtk.h>

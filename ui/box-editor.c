@@ -296,7 +296,7 @@ pmt_box_editor_new (GObject *object, const char *property, int width, int height
   gtk_label_set_xalign (GTK_LABEL (editor->problem), 0);
   gtk_label_set_line_wrap (GTK_LABEL (editor->problem), TRUE);
   gtk_label_set_max_width_chars (GTK_LABEL (editor->problem), 48);
-  add_button (editor, _("New box"), _("Adds a box in the middle of the picture"), G_CALLBACK (on_insert));
+  add_button (editor, _("New Box"), _("Adds a box in the middle of the picture"), G_CALLBACK (on_insert));
   gtk_box_pack_start (GTK_BOX (box), pmt_box_canvas_widget (editor->canvas), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), editor->rows, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), editor->buttons, FALSE, FALSE, 0);

@@ -31,7 +31,7 @@ GtkWidget *
 pmt_diagnostics_row_new (PmtReportMaker *make, gpointer user)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2), *line = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8);
-  GtkWidget *button = gtk_button_new_with_label (_("Copy diagnostics"));
+  GtkWidget *button = gtk_button_new_with_label (_("Copy Diagnostics"));
   Row *row = g_new0 (Row, 1);
 
   row->make = make;

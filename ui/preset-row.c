@@ -132,7 +132,7 @@ menu_button_new (Row *row)
 {
   GtkWidget *button = gtk_menu_button_new (), *menu = gtk_menu_new ();
 
-  item_new (menu, _("_Save as preset…"), G_CALLBACK (on_save), row);
+  item_new (menu, _("_Save as Preset…"), G_CALLBACK (on_save), row);
   row->rename = item_new (menu, _("_Rename…"), G_CALLBACK (on_rename), row);
   row->delete = item_new (menu, _("_Delete…"), G_CALLBACK (on_delete), row);
   gtk_menu_button_set_popup (GTK_MENU_BUTTON (button), menu);

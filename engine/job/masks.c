@@ -20,10 +20,10 @@ static gboolean
 check_mask (const PmtJob *job, const PmtPicture *mask, const PmtBox *context, GError **error)
 {
   if (!mask)
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "There is no mask to show; send a blob \"mask\" with the same id first.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("There is no mask to show; send a blob \"mask\" with the same id first."));
   else if (!(mask->width == context->width && mask->height == context->height) &&
            !(mask->width == job->region.canvas_width && mask->height == job->region.canvas_height))
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "The mask is %d×%d pixels, which is neither the canvas (%d×%d) nor the context (%d×%d) of the job's region.",
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The mask is %d×%d pixels, which is neither the canvas (%d×%d) nor the context (%d×%d) of the job's region."),
                  mask->width, mask->height, job->region.canvas_width, job->region.canvas_height, context->width, context->height);
   else
     return TRUE;
@@ -41,7 +41,7 @@ pmt_job_masks (const PmtJob *job, PmtModelCache *cache, const PmtPicture *mask, 
 
   memset (masks, 0, sizeof *masks);
   if (job->task == PMT_TASK_GENERATE) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "A picture that is generated has no masks; ask for those of a fill or an edit.");
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("A picture that is generated has no masks; ask for those of a fill or an edit."));
     return FALSE;
   }
   model = pmt_model_cache_get (cache, job->model, &(PmtModelParts) { job->unet, job->vae }, error);

@@ -9,7 +9,9 @@
 struct PmtEngineList {
   PmtEngineClient *client;
   char *kind;
-  GPtrArray *choices; /* GtkWidget */
+  void (*answer) (gpointer user, JsonArray *entries);
+  gpointer user;
+  GPtrArray *choices; /* GtkWidget; NULL: somebody else asked */
 };
 
 static void
@@ -27,7 +29,17 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
   JsonNode *node = json_object_get_member (message, list->kind);
   JsonArray *entries = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
 
-  for (guint i = 0; entries && i < json_array_get_length (entries); i++) {
+  if (entries)
+    list->answer (list->user, entries);
+  g_clear_pointer (&list->client, pmt_engine_client_free);
+}
+
+static void
+add_choices (gpointer user, JsonArray *entries)
+{
+  PmtEngineList *list = user;
+
+  for (guint i = 0; i < json_array_get_length (entries); i++) {
     JsonNode *element = json_array_get_element (entries, i);
     JsonObject *entry = JSON_NODE_HOLDS_OBJECT (element) ? json_node_get_object (element) : NULL;
     const char *id = entry ? json_object_get_string_member_with_default (entry, "id", NULL) : NULL;
@@ -35,7 +47,6 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
     for (guint k = 0; id && label && k < list->choices->len; k++)
       pmt_choice_add (g_ptr_array_index (list->choices, k), id, _(label)); /* the catalogue has the engine's labels too */
   }
-  g_clear_pointer (&list->client, pmt_engine_client_free);
 }
 
 static void
@@ -47,16 +58,27 @@ on_failed (gpointer user, const GError *error)
 }
 
 PmtEngineList *
-pmt_engine_list_fill (const char *kind, GtkWidget *const *choices, int n)
+pmt_engine_list_ask (const char *kind, void (*answer) (gpointer user, JsonArray *entries), gpointer user)
 {
   const PmtEngineHandlers handlers = { on_ready, on_message, on_failed };
   PmtEngineList *list = g_new0 (PmtEngineList, 1);
 
   list->kind = g_strdup (kind);
+  list->answer = answer;
+  list->user = user;
+  list->client = pmt_engine_client_new (&handlers, list);
+  return list;
+}
+
+PmtEngineList *
+pmt_engine_list_fill (const char *kind, GtkWidget *const *choices, int n)
+{
+  PmtEngineList *list = pmt_engine_list_ask (kind, add_choices, NULL);
+
+  list->user = list;
   list->choices = g_ptr_array_new_with_free_func (g_object_unref);
   for (int i = 0; i < n; i++)
     g_ptr_array_add (list->choices, g_object_ref (choices[i]));
-  list->client = pmt_engine_client_new (&handlers, list);
   return list;
 }
 
@@ -66,7 +88,8 @@ pmt_engine_list_free (PmtEngineList *list)
   if (!list)
     return;
   pmt_engine_client_free (list->client);
-  g_ptr_array_unref (list->choices);
+  if (list->choices)
+    g_ptr_array_unref (list->choices);
   g_free (list->kind);
   g_free (list);
 }

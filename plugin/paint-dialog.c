@@ -14,6 +14,7 @@
 #include "plugin/history.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
+#include "plugin/method-fields.h"
 #include "plugin/model-search.h"
 #include "plugin/preflight.h"
 #include "plugin/preset.h"
@@ -332,7 +333,6 @@ pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
   self->samplers = pmt_engine_list_fill ("samplers", &sampler, 1);
   pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
   pmt_form_add (form, _("Preview"), pmt_preflight_preview_choice (config), _("What is shown of a picture in the making"));
-  pmt_form_add (form, _("_Methods"), pmt_entry_new (config, "methods", _("none")), _("Methods, as ID:key=value,key=value; ID:key=value"));
 }
 
 void
@@ -365,7 +365,8 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
   GtkWidget *negative_prompt = pmt_prompt_new (config, "negative-prompt", _("What the picture should not sho_w"), 2);
   g_autofree char *negative = NULL;
-  GtkWidget *keep;
+  GtkWidget *keep, *methods;
+  gboolean methods_open = FALSE;
 
   g_object_get (config, "negative-prompt", &negative, NULL);
   gtk_box_pack_start (GTK_BOX (box), prompt, TRUE, TRUE, 0);
@@ -384,6 +385,8 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   keep = pmt_check_new (config, "forget-prompts", _("Do not keep prompts"),
                         _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"));
   gtk_grid_attach_next_to (GTK_GRID (advanced), keep, NULL, GTK_POS_BOTTOM, 2, 1);
+  methods = pmt_method_fields_new (config, &methods_open);
+  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Methods"), methods, methods_open), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;

@@ -386,7 +386,7 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
                         _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"));
   gtk_grid_attach_next_to (GTK_GRID (advanced), keep, NULL, GTK_POS_BOTTOM, 2, 1);
   methods = pmt_method_fields_new (config, &methods_open);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("Met_hods"), methods, methods_open), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("Methods"), methods, methods_open), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;

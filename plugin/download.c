@@ -2,6 +2,7 @@
 #include "plugin/download.h"
 
 #include <glib/gi18n.h>
+#include <inttypes.h>
 #include <libsoup/soup.h>
 #include <string.h>
 
@@ -229,7 +230,7 @@ complete (PmtDownload *self)
   if (self->bytes >= 0 && self->part.size != self->bytes) {
     gint64 size = self->part.size;
     pmt_part_remove (&self->part);
-    fail (self, _("The file from %s has %" G_GINT64_FORMAT " bytes where %" G_GINT64_FORMAT " were expected, so it is another file, and was removed: look at the model's page."),
+    fail (self, _("The file from %s has %" PRId64 " bytes where %" PRId64 " were expected, so it is another file, and was removed: look at the model's page."),
           self->first_url, size, self->bytes);
     return;
   }
@@ -319,7 +320,7 @@ take_body (PmtDownload *self, GInputStream *body, gint64 start, gint64 total)
   GError *error = NULL;
 
   if (self->bytes >= 0 && total >= 0 && total != self->bytes) {
-    fail (self, _("The file at %s has %" G_GINT64_FORMAT " bytes where %" G_GINT64_FORMAT " were expected, so it is another file: look at the model's page."),
+    fail (self, _("The file at %s has %" PRId64 " bytes where %" PRId64 " were expected, so it is another file: look at the model's page."),
           self->first_url, total, self->bytes);
     return;
   }

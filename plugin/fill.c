@@ -93,6 +93,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
   pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01),
+                /* xgettext:no-c-format */
                 _("How much is painted anew: 100 % ignores what is there, less keeps more of it"));
   pmt_paint_dialog_add_seed (dialog, form);
   pmt_paint_dialog_add_steps (dialog, advanced);

@@ -30,8 +30,7 @@ class After(Session):
     def dialog(self, action, title):
         self.gimp.act(f"plug-in-pentimento-{action}")
         window = self.gimp.window(title)
-        time.sleep(0.7)  # until it has the focus and its final size
-        return window
+        return self.gimp.ready(window)
 
     def sent(self):
         messages = map(json.loads, (self.fake / "log").read_text().splitlines())

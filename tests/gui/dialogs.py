@@ -31,8 +31,7 @@ def open_dialog(gimp, name):
     before = windows()
     gimp.act(DIALOGS[name].action)
     window = wait_for(f"window of {name}", lambda: windows() - before).pop()
-    time.sleep(1)
-    return window
+    return gimp.ready(window)
 
 
 def close_dialog(gimp, window):

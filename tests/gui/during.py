@@ -29,8 +29,7 @@ class Painting(Session):
     def open(self):
         self.gimp.act("plug-in-pentimento-generate")
         dialog = self.gimp.window(TITLE)
-        time.sleep(0.7)  # until it has the focus and its final size
-        return dialog
+        return self.gimp.ready(dialog)
 
     def messages(self, kind):
         log = self.fake / "log"

@@ -24,8 +24,7 @@ class Edits(Session):
     def open(self):
         self.gimp.act("plug-in-pentimento-edit")
         dialog = self.gimp.window(TITLE)
-        time.sleep(0.7)  # until it has the focus and its final size
-        return dialog
+        return self.gimp.ready(dialog)
 
 
 def case_opens(s, tap):

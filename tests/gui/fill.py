@@ -45,8 +45,7 @@ class Session:
     def open(self):
         self.gimp.act("plug-in-pentimento-fill")
         dialog = self.gimp.window(TITLE)
-        time.sleep(0.7)  # until it has the focus and its final size
-        return dialog
+        return self.gimp.ready(dialog)
 
     def prompt(self, dialog, text):
         self.gimp.keys(dialog, "alt+p", "ctrl+a")

@@ -25,8 +25,7 @@ class Pictures(Session):
     def open(self):
         self.gimp.act("plug-in-pentimento-generate")
         dialog = self.gimp.window(TITLE)
-        time.sleep(0.7)  # until it has the focus and its final size
-        return dialog
+        return self.gimp.ready(dialog)
 
     def sent(self):
         messages = map(json.loads, (self.fake / "log").read_text().splitlines())

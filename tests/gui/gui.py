@@ -110,6 +110,19 @@ class Gimp:
     def gone(self, title, seconds=PATIENCE):
         wait_for(f"end of the window “{title}”", lambda: not self.windows(title), seconds)
 
+    def ready(self, window):
+        """The window, when it has the focus and has kept its size for half a second: what is pressed and seen before that is lost."""
+        seen = []
+
+        def settled():
+            if run("xdotool", "getactivewindow").strip() != window:
+                run("xdotool", "windowactivate", window)
+                seen.clear()
+            seen.append(run("xdotool", "getwindowgeometry", window))
+            return len(seen) > 5 and len(set(seen[-6:])) == 1
+        wait_for("window with the focus and a size that stays", settled)
+        return window
+
     def keys(self, window, *keys):
         run("xdotool", "windowactivate", "--sync", window)
         run("xdotool", "key", "--delay", "60", *keys)

@@ -65,9 +65,7 @@ class Models:
 
     def open(self):
         self.gimp.act("plug-in-pentimento-models")
-        dialog = self.gimp.window(TITLE)
-        time.sleep(1)
-        return dialog
+        return self.gimp.ready(self.gimp.window(TITLE))
 
     def close(self, dialog):
         self.gimp.keys(dialog, "Escape")  # empties the search, if the focus is there

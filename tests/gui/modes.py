@@ -42,8 +42,7 @@ def has(found, wanted, near=6):
 
 def show_masks(gimp, tap, action, title, name):
     gimp.act(action)
-    dialog = gimp.window(title)
-    time.sleep(1)
+    dialog = gimp.ready(gimp.window(title))
     gimp.keys(dialog, "alt+i")
     time.sleep(0.7)
     before = colours(gimp.shot(name + "-region", dialog))
@@ -71,8 +70,7 @@ def case_expand(gimp, tap):
     size = gimp.scheme(SIZE)
     gimp.scheme("(gimp-selection-none " + IMAGE + ")")
     gimp.act("plug-in-pentimento-expand")
-    dialog = gimp.window("^Expand Canvas$")
-    time.sleep(1)
+    dialog = gimp.ready(gimp.window("^Expand Canvas$"))
     gimp.shot("modes-expand", dialog)
     gimp.keys(dialog, "alt+l", "ctrl+a", "4", "0", "Tab", "Tab")
     gimp.keys(dialog, "alt+i")

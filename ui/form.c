@@ -65,11 +65,34 @@ pmt_window_fit (GtkWidget *inside, gboolean shrink)
   gtk_window_resize (GTK_WINDOW (window), width, shrink ? natural : MAX (height, natural));
 }
 
+/* What was unfolded comes into view, with its head at the top where it is higher than the view. */
+static gboolean
+come_into_view (gpointer fold)
+{
+  GtkWidget *view = gtk_widget_get_ancestor (fold, GTK_TYPE_VIEWPORT), *inside = view ? gtk_bin_get_child (GTK_BIN (view)) : NULL;
+  int top;
+
+  if (inside && gtk_widget_translate_coordinates (fold, inside, 0, 0, NULL, &top))
+    gtk_adjustment_clamp_page (gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (view)), top, top + gtk_widget_get_allocated_height (fold));
+  return G_SOURCE_REMOVE;
+}
+
+/* The view learns its new height only after this. */
+static void
+on_unfolded (GtkWidget *fold, GdkRectangle *place, gpointer unused)
+{
+  g_signal_handlers_disconnect_by_func (fold, on_unfolded, NULL);
+  g_idle_add_full (G_PRIORITY_DEFAULT_IDLE, come_into_view, g_object_ref (fold), g_object_unref);
+}
+
 /* GTK's own way would push the buttons off the screen. */
 static void
 on_fold (GtkExpander *fold, GParamSpec *spec, gpointer unused)
 {
   pmt_window_fit (GTK_WIDGET (fold), !gtk_expander_get_expanded (fold));
+  g_signal_handlers_disconnect_by_func (fold, on_unfolded, NULL);
+  if (gtk_expander_get_expanded (fold))
+    g_signal_connect (fold, "size-allocate", G_CALLBACK (on_unfolded), NULL);
 }
 
 GtkWidget *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/job-bar.h"
 
+#include "ui/form.h"
+
 typedef struct Parts {
   GtkWidget *progress, *row, *icon, *label;
   GtkWidget *extra; /* below errors; or NULL */
@@ -69,6 +71,9 @@ pmt_job_bar_say (GtkWidget *bar, const char *sentence, gboolean error)
   gtk_widget_show (parts->row);
   if (parts->extra)
     gtk_widget_set_visible (parts->extra, error);
+  /* or the settings above would be squeezed */
+  if (sentence[0])
+    pmt_window_fit (bar, FALSE);
 }
 
 const char *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/preflight.h"
 
+#include "ui/form.h"
+
 /* As high as a button, so that nothing moves when one stands in its place. */
 #define LINE_HEIGHT 36
 
@@ -49,15 +51,28 @@ pmt_preflight_bar_new (void)
   return bar;
 }
 
+/* A size is not torn apart at the end of a line. */
+static char *
+keep_sizes_together (const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit (text, " × ", -1);
+
+  return g_strjoinv ("\u00a0×\u00a0", parts);
+}
+
 static void
 say (Parts *parts, const char *text, gboolean warning, const char *remedy)
 {
-  gtk_label_set_text (GTK_LABEL (parts->label), text);
+  g_autofree char *shown = keep_sizes_together (text);
+
+  gtk_label_set_text (GTK_LABEL (parts->label), shown);
   gtk_widget_set_opacity (parts->label, 1);
   gtk_widget_set_visible (parts->icon, warning);
   gtk_widget_set_visible (parts->button, remedy != NULL);
   if (remedy)
     gtk_button_set_label (GTK_BUTTON (parts->button), remedy);
+  if (warning)
+    pmt_window_fit (parts->label, FALSE);
 }
 
 void

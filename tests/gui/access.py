@@ -102,7 +102,6 @@ def main():
         settings.write("(theme-color-scheme light)\n")
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(HERE.parent / "plugin" / "fake-engine.py"), PMT_FAKE_FOLDER=str(folder / "fake"),
               NO_AT_BRIDGE="0") as gimp:
-        run("xdotool", "mousemove", "1", "895")  # a tooltip would be in the picture
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         for name in DIALOGS:
             tap.run(case_dialog, gimp, name)

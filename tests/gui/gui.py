@@ -62,6 +62,7 @@ class Gimp:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=dict(os.environ, **environment))
         self.window(Path(picture).stem + r".* GIMP$")
         self.server = wait_for("Script-Fu server", self.connect)
+        run("xdotool", "mousemove", "1", "895")  # a tooltip would be in the pictures
 
     def __enter__(self):
         return self

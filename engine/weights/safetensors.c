@@ -365,10 +365,12 @@ pmt_safetensors_read_f32 (const PmtSafetensors *file, const PmtSafetensor *tenso
     return TRUE;
   }
   if (!pmt_dtype_is_readable (tensor->dtype)) {
-    g_autofree char *what = g_strdup_printf ("%s' is stored as %s", tensor->name, tensor->dtype_name);
-    pmt_tensor_table_tidy (what);
+    g_autofree char *name = g_strdup (tensor->name), *dtype = g_strdup (tensor->dtype_name);
+    pmt_tensor_table_tidy (name);
+    pmt_tensor_table_tidy (dtype);
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
-                 _("'%s' cannot be used: its tensor '%s, which is not supported; convert the file to F16 or F32."), file->path, what);
+                 _("'%s' cannot be used: its tensor '%s' is stored as %s, which is not supported; convert the file to F16 or F32."), file->path,
+                 name, dtype);
     return FALSE;
   }
   const uint8_t *src = tensor->data;

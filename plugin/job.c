@@ -10,6 +10,7 @@
 #include "plugin/controls.h"
 #include "plugin/engine-client.h"
 #include "plugin/error.h"
+#include "plugin/full-size.h"
 #include "plugin/modes.h"
 #include "plugin/place.h"
 #include "plugin/recipe.h"
@@ -305,6 +306,11 @@ choose_size (PmtJob *job, int native)
   const double shape = (double) job->inputs->area.width / job->inputs->area.height;
   int width = job->want_width, height = job->want_height;
 
+  if (!width && !height && json_object_get_boolean_member_with_default (job->recipe, "full-size", FALSE)) {
+    /* the place's own size; the engine knows how large the model begins */
+    width = pmt_full_size_side (job->inputs->area.width);
+    height = pmt_full_size_side (job->inputs->area.height);
+  }
   if (!width && !height)
     width = whole_size (native * sqrt (shape), native);
   if (!height)

@@ -10,6 +10,7 @@
 #include "plugin/during.h"
 #include "plugin/engine-list.h"
 #include "plugin/error.h"
+#include "plugin/full-size.h"
 #include "plugin/help.h"
 #include "plugin/history.h"
 #include "plugin/job.h"
@@ -333,6 +334,7 @@ pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
   self->samplers = pmt_engine_list_fill ("samplers", &sampler, 1);
   pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
   pmt_form_add (form, _("Preview"), pmt_preflight_preview_choice (config), _("What is shown of a picture in the making"));
+  pmt_full_size_add_row (config, form);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "plugin/deliver.h"
 #include "plugin/embeddings.h"
 #include "plugin/error.h"
+#include "plugin/full-size.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
 #include "plugin/preflight.h"
@@ -154,6 +155,7 @@ pmt_procedure_add_sampling (GimpProcedure *procedure)
                                        G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,
                                    G_PARAM_READWRITE);
+  pmt_full_size_add_arguments (procedure);
 }
 
 void

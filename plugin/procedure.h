@@ -18,7 +18,7 @@ GimpLayer **pmt_procedure_run_dialog (GimpProcedure *procedure, GimpProcedureCon
 /* Arguments by groups, in the order in which they are added. */
 void pmt_procedure_add_model (GimpProcedure *procedure);
 void pmt_procedure_add_steps (GimpProcedure *procedure);
-void pmt_procedure_add_sampling (GimpProcedure *procedure); /* sampler, seed, variants */
+void pmt_procedure_add_sampling (GimpProcedure *procedure); /* sampler, seed, variants, full-size */
 void pmt_procedure_add_result (GimpProcedure *procedure);   /* methods, convert-indexed, those of preflight.h; and the return value, the new layers */
 void pmt_procedure_add_when_done (GimpProcedure *procedure); /* of its dialog alone: when-done, forget-prompts */
 void pmt_procedure_add_layers (GimpProcedure *procedure);   /* the return value alone */

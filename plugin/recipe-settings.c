@@ -46,7 +46,7 @@ void
 pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config)
 {
   static const char *const same[] = { "prompt", "negative-prompt", "model", "strength", "steps", "guidance", "sampler", "seed",
-                                      "text-guidance", "image-guidance" };
+                                      "text-guidance", "image-guidance", "full-size", "full-size-strength" };
   static const char *const of_region[][2] = { { "mode", "context" }, { "grow", "grow" }, { "feather", "feather" } };
   JsonNode *node = json_object_get_member (recipe, "region");
   JsonObject *region = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;

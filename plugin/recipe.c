@@ -7,6 +7,7 @@
 #include "pentimento/protocol.h"
 #include "plugin/embeddings.h"
 #include "plugin/error.h"
+#include "plugin/full-size.h"
 #include "plugin/modes.h"
 #include "plugin/preset.h"
 
@@ -212,6 +213,7 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
     describe_fill (recipe, config);
   copy_string (recipe, config, "negative-prompt", FALSE);
   copy_string (recipe, config, "sampler", FALSE);
+  pmt_full_size_describe (config, recipe);
   if (!pmt_preset_to_recipe (config, recipe, error)) {
     json_object_unref (recipe);
     g_clear_pointer (&methods, json_array_unref);

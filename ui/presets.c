@@ -11,7 +11,7 @@
 
 /* What a preset may set. */
 static const char *const kept[] = { "sampler", "steps", "guidance", "text-guidance", "image-guidance", "strength", "methods", "variants",
-                                    "width", "height", "context", "grow", "feather", "source" };
+                                    "width", "height", "context", "grow", "feather", "source", "full-size", "full-size-strength" };
 
 struct PmtPresets {
   char *own_path;

@@ -31,8 +31,8 @@ pictures_bytes (const PmtJob *job, const PmtJobPlan *plan)
   const size_t context = (size_t) plan->region.context.width * (size_t) plan->region.context.height * sizeof (float);
 
   if (job->task == PMT_TASK_GENERATE)
-    return run * 3;
-  return run * 7 + context * 10; /* scaled picture and mask; both as they came, flattened picture, two masks */
+    return run * 3 + pmt_job_full_bytes (plan);
+  return pmt_job_full_bytes (plan) + run * 7 + context * 10; /* scaled picture and mask; both as they came, flattened picture, two masks */
 }
 
 gboolean
@@ -79,11 +79,13 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtPreview preview, P
     if (!estimate->fits) {
       const size_t beside = process_bytes + pictures_bytes (job, &plan);
       request.memory_limit = estimate->available_bytes > beside ? estimate->available_bytes - beside : 1;
-      if (!pmt_run_largest (&request, &estimate->largest_width, &estimate->largest_height))
+      /* how large a fill is at full size is the picture's to say */
+      if ((plan.full_width && job->task != PMT_TASK_GENERATE) || !pmt_run_largest (&request, &estimate->largest_width, &estimate->largest_height))
         estimate->largest_width = estimate->largest_height = 0;
     }
-    estimate->width = plan.width;
-    estimate->height = plan.height;
+    const gboolean whole = job->task == PMT_TASK_GENERATE && plan.full_width;
+    estimate->width = whole ? plan.full_width : plan.width;
+    estimate->height = whole ? plan.full_height : plan.height;
     estimate->region = plan.region;
     estimate->seconds = pmt_speed_seconds (model, estimate->cost.work);
     if (estimate->seconds >= 0)

@@ -91,10 +91,12 @@ typedef struct PmtJob {
   PmtPrediction prediction;
   char *refiner; /* path; "" = none */
   double refiner_start;
+  gboolean full_size;        /* a picture larger than the model's own size is refined at its own (run.h: PmtFullSize) */
+  double full_size_strength;
   PmtVaeTiling tiling;
   char *taesd; /* path; "" = none */
   char *unet, *vae; /* files in place of the model's own; "" = none */
-  int width, height; /* of the run; 0 = the image's, else native (generate), or from the region (fill) */
+  int width, height; /* of the run, and of the picture at full size (generate); 0 = the image's, else native (generate), or from the region (fill) */
   PmtRegionRequest region; /* fill, edit; canvas_width 0 = the image's */
   gboolean has_selection;  /* fill, edit: region.selection was in the recipe; otherwise the mask's bounds are taken */
   PmtFillMode mode;        /* fill */

@@ -78,6 +78,10 @@ static const PmtParamChoice seams[] = {
     .text = "" },                                                                                                                   \
   { "refiner-start", N_("Refiner fro_m"), N_("Part of the noise levels after which the refiner goes on."), PMT_PARAM_DOUBLE,         \
     0.01, 0.99, 0.8 },                                                                                                              \
+  { "full-size", N_("Refine at full si_ze"), N_("Paint a second time, in tiles, what is larger than the model's own size."),          \
+    PMT_PARAM_BOOL, 0, 1, 0 },                                                                                                      \
+  { "full-size-strength", N_("Strength at _full size"), N_("How much the second time may change."), PMT_PARAM_DOUBLE, 0.05, 1,        \
+    0.4 },                                                                                                                          \
   { "vae-tiling", N_("_Tiles"), N_("Whether the autoencoder works in tiles, which takes less memory."), PMT_PARAM_CHOICE,           \
     .text = "auto", .choices = tilings },                                                                                           \
   { "taesd", N_("Tin_y autoencoder"), N_("File of a tiny autoencoder (TAESD) that decodes instead: quicker, less exact."),          \

@@ -190,6 +190,8 @@ read_all (PmtJob *job, PmtParamValues *values, JsonObject *recipe, GError **erro
     job->prediction = (PmtPrediction) (pmt_param_number (values, "prediction") - 1);
   job->refiner = g_strdup (pmt_param_text (values, "refiner"));
   job->refiner_start = pmt_param_number (values, "refiner-start");
+  job->full_size = pmt_param_number (values, "full-size") != 0;
+  job->full_size_strength = pmt_param_number (values, "full-size-strength");
   job->tiling = (PmtVaeTiling) pmt_param_number (values, "vae-tiling");
   job->taesd = g_strdup (pmt_param_text (values, "taesd"));
   job->unet = g_strdup (pmt_param_text (values, "unet"));

@@ -172,7 +172,12 @@ pmt_job_plan_sizes (const PmtJob *job, PmtModel *model, const PmtJobInputs *inpu
     return FALSE;
   if (job->model_hash && pmt_model_hash (model) && strcmp (job->model_hash, pmt_model_hash (model)) != 0)
     pmt_job_note (plan, "The model '%s' is not the one that the recipe was made with, so the picture will differ.", pmt_model_path (model));
-  return job->task == PMT_TASK_GENERATE ? plan_generate (job, model, inputs, plan, error) : plan_fill (job, model, inputs, plan, error);
+  plan->job = job;
+  plan->model = model;
+  if (!(job->task == PMT_TASK_GENERATE ? plan_generate (job, model, inputs, plan, error) : plan_fill (job, model, inputs, plan, error)))
+    return FALSE;
+  pmt_job_full_plan (job, model, plan);
+  return TRUE;
 }
 
 static float *
@@ -239,7 +244,7 @@ pmt_job_plan_pixels (const PmtJob *job, PmtModel *model, const PmtJobInputs *inp
 {
   gboolean good = job->task == PMT_TASK_GENERATE ? pixels_generate (inputs, plan, error) : pixels_fill (job, model, inputs, plan, error);
 
-  return good && pmt_job_extras_plan (job, inputs, plan, error);
+  return good && pmt_job_full_pixels (inputs, plan, error) && pmt_job_extras_plan (job, inputs, plan, error);
 }
 
 void
@@ -250,6 +255,7 @@ pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan)
   free (plan->original);
   free (plan->denoise);
   free (plan->blend);
+  free (plan->full_mask);
   pmt_job_extras_unplan (job, plan);
   g_clear_pointer (&plan->notes, g_ptr_array_unref);
   memset (plan, 0, sizeof *plan);
@@ -284,5 +290,6 @@ pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, Pmt
     .methods = job->methods,
     .n_methods = job->n_methods,
   };
+  pmt_job_full_request (job, plan, request);
   pmt_job_extras_request (job, plan, request);
 }

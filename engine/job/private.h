@@ -18,7 +18,10 @@ gboolean pmt_job_set_precision (const PmtJob *job, PmtModel *model, PmtModel *re
 /* What one job comes to with its inputs: sizes, and the network's inputs. Clear it, on failure too. */
 typedef struct PmtJobPlan {
   PmtJobChoice choice;
+  const PmtJob *job;      /* what it is the plan of; borrowed */
+  PmtModel *model;
   int width, height;      /* of the run */
+  int full_width, full_height; /* refined a second time at this size; 0 = not */
   PmtRegion region;       /* fill */
   int canvas_width, canvas_height;
   PmtBox selection;       /* fill; width 0 = everything */
@@ -26,6 +29,7 @@ typedef struct PmtJobPlan {
   float *image, *mask;    /* run-sized, [height, width, 3] and [height, width]; NULL when planned without pixels */
   float *original;        /* fill: flattened picture, context-sized [.., .., 3] */
   float *denoise, *blend; /* fill: context-sized */
+  float *full_mask;       /* generate: of the full size */
   PmtControl *controls;   /* of those with a model; their pictures are run-sized and owned */
   PmtReference *references; /* their pictures are owned */
   float *depth;           /* run-sized, [height, width], of the control that is the depth of a depth model; or NULL */
@@ -50,6 +54,18 @@ void pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan);
 void pmt_job_note (PmtJobPlan *plan, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* True when a fill's picture of that size is its context alone, not the canvas. */
 bool pmt_job_covers_context (const PmtJob *job, const PmtPicture *image);
+
+/* run.c. Brings the colours of rgb, context-sized, to those around the fill's mask, where the job wants that. */
+gboolean pmt_job_match_colours (const PmtJobPlan *plan, float *rgb, GError **error);
+
+/* full-size.c. Whether there is a second stage at full size, and how large; for a picture that is generated also how large the first is then.
+ * After the plan's other sizes. */
+void pmt_job_full_plan (const PmtJob *job, PmtModel *model, PmtJobPlan *plan);
+gboolean pmt_job_full_pixels (const PmtJobInputs *inputs, PmtJobPlan *plan, GError **error);
+void pmt_job_full_request (const PmtJob *job, const PmtJobPlan *plan, PmtRequest *request);
+void pmt_job_full_recipe (const PmtJob *job, JsonObject *recipe);
+/* Bytes of the pictures that it takes beside the first stage's. */
+size_t pmt_job_full_bytes (const PmtJobPlan *plan);
 
 /* plan-extras.c. Checks that every picture that the job names is there. */
 gboolean pmt_job_extras_check (const PmtJob *job, const PmtJobInputs *inputs, GError **error);

@@ -120,7 +120,11 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
     json_object_set_string_member (recipe, "refiner", job->refiner);
     json_object_set_double_member (recipe, "refiner-start", job->refiner_start);
   }
-  json_object_set_array_member (recipe, "size", int_array ((int[]) { plan->width, plan->height }, 2));
+  pmt_job_full_recipe (job, recipe);
+  if (job->task == PMT_TASK_GENERATE && plan->full_width)
+    json_object_set_array_member (recipe, "size", int_array ((int[]) { plan->full_width, plan->full_height }, 2));
+  else
+    json_object_set_array_member (recipe, "size", int_array ((int[]) { plan->width, plan->height }, 2));
   if (job->task == PMT_TASK_FILL)
     add_fill (job, recipe);
   if (job->task != PMT_TASK_GENERATE)

@@ -63,28 +63,37 @@ to_picture (const float *rgb, int width, const PmtBox *box, PmtPicture *picture,
   return TRUE;
 }
 
+gboolean
+pmt_job_match_colours (const PmtJobPlan *plan, float *rgb, GError **error)
+{
+  const PmtBox *context = &plan->region.context;
+  double scale = MAX ((double) context->width / plan->width, (double) context->height / plan->height);
+  /* a latent cell that the mask touches may be new as a whole, and its neighbour's pixels see it */
+  double gap = pmt_vae_factor (pmt_model_vae_config (plan->model)) * scale, reach = MAX (plan->region.feather, 2 * gap);
+  PmtColourMatch match;
+  PmtLabMatch lab;
+
+  if (!plan->job->colour_match)
+    return TRUE;
+  if (plan->job->colour_shift_only)
+    return pmt_colour_match (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &match, error);
+  return pmt_colour_match_lab (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &lab, error);
+}
+
 /* The run's picture back at the context's size, colours matched, cut to what comes back. */
 static gboolean
-deliver_fill (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const float *image, PmtJobResult *result, GError **error)
+deliver_fill (const PmtJob *job, const PmtJobPlan *plan, const PmtResult *run, PmtJobResult *result, GError **error)
 {
   const PmtBox *context = &plan->region.context, *box = &plan->region.box;
   PmtBox inside = { box->x - context->x, box->y - context->y, box->width, box->height };
   float *rgb = pmt_pixels_new ((size_t) context->width * (size_t) context->height * 3, error);
-  double scale = MAX ((double) context->width / plan->width, (double) context->height / plan->height);
-  /* a latent cell that the mask touches may be new as a whole, and its neighbour's pixels see it */
-  double gap = pmt_vae_factor (pmt_model_vae_config (model)) * scale, reach = MAX (plan->region.feather, 2 * gap);
   PmtPicture whole = { 0 };
-  PmtColourMatch match;
-  PmtLabMatch lab;
   gboolean good;
 
   if (!rgb)
     return FALSE;
-  good = pmt_resize (PMT_FILTER_AUTO, image, plan->width, plan->height, 3, rgb, context->width, context->height, error);
-  if (good && job->colour_match && !job->colour_shift_only)
-    good = pmt_colour_match_lab (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &lab, error);
-  else if (good && job->colour_match)
-    good = pmt_colour_match (rgb, plan->original, plan->denoise, context->width, context->height, gap, reach, &match, error);
+  good = pmt_resize (PMT_FILTER_AUTO, run->image, run->width, run->height, 3, rgb, context->width, context->height, error) &&
+         pmt_job_match_colours (plan, rgb, error);
   if (good && job->gradient_seam)
     good = pmt_membrane_blend (rgb, plan->original, plan->blend, context->width, context->height, error);
   good = good && to_picture (rgb, context->width, &inside, &result->picture, error);
@@ -127,14 +136,13 @@ static gboolean
 deliver (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const PmtResult *run, guint64 seed, const Variant *variant,
          GError **error)
 {
-  int factor = pmt_vae_factor (pmt_model_vae_config (model));
   PmtJobResult result = {
     .variant = variant->number,
     .variants = variant->of,
     .seed = seed,
     .box = { 0, 0, run->width, run->height },
     .latent = run->latent,
-    .latent_shape = { run->latent_channels, run->height / factor, run->width / factor },
+    .latent_shape = { run->latent_channels, run->latent_height, run->latent_width },
     .maps = run->maps,
     .n_maps = run->n_maps,
     .map_width = run->width,
@@ -148,7 +156,7 @@ deliver (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, const PmtRe
   if (run->stopped_after)
     json_object_set_int_member (result.recipe, "stop-after", run->stopped_after);
   if (job->task != PMT_TASK_GENERATE)
-    good = deliver_fill (job, model, plan, run->image, &result, error);
+    good = deliver_fill (job, plan, run, &result, error);
   else
     good = to_picture (run->image, run->width, &result.box, &result.picture, error);
   if (good && variant->hooks->result)

@@ -140,8 +140,10 @@ pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
 gboolean
 pmt_run_largest (const PmtRequest *request, int *width, int *height)
 {
+  const bool full = request->full.width > 0;
+  const int whole_width = full ? request->full.width : request->width, whole_height = full ? request->full.height : request->height;
   const int multiple = pmt_model_size_multiple (request->model);
-  const int long_side = MAX (request->width, request->height) / multiple;
+  const int long_side = MAX (whole_width, whole_height) / multiple;
   const int close = MAX (long_side / 48, 1); /* a little below what would just fit will do */
   int fits = 0, fails = long_side;
   for (int at = long_side / 4; fails - fits > close; at = (fits + fails) / 2) {
@@ -149,12 +151,14 @@ pmt_run_largest (const PmtRequest *request, int *width, int *height)
     PmtCost cost;
     if (at < 1)
       return FALSE;
-    smaller.width = MAX ((int) ((int64_t) request->width * at / long_side) / multiple, 1) * multiple;
-    smaller.height = MAX ((int) ((int64_t) request->height * at / long_side) / multiple, 1) * multiple;
+    const int w = MAX ((int) ((int64_t) whole_width * at / long_side) / multiple, 1) * multiple;
+    const int h = MAX ((int) ((int64_t) whole_height * at / long_side) / multiple, 1) * multiple;
+    *(full ? &smaller.full.width : &smaller.width) = w;
+    *(full ? &smaller.full.height : &smaller.height) = h;
     if (pmt_run_cost (&smaller, &cost, NULL) && cost.fits) {
       fits = at;
-      *width = smaller.width;
-      *height = smaller.height;
+      *width = w;
+      *height = h;
     } else if (fits == 0) {
       return FALSE;
     } else {
@@ -164,17 +168,10 @@ pmt_run_largest (const PmtRequest *request, int *width, int *height)
   return fits > 0;
 }
 
-/* Refuses a run that does not fit, before anything heavy is loaded. */
 static gboolean
-fit_in (const PmtRequest *request, Fit *fit, GError **error)
+refuse (const PmtRequest *request, const Fit *fit, GError **error)
 {
   int width, height;
-  pmt_extras_begin (pmt_model_extras (request->model));
-  if (!choose_way (request, fit, error))
-    return FALSE;
-  pmt_extras_sweep (pmt_model_extras (request->model));
-  if (fit->fits)
-    return TRUE;
   g_autofree char *needed = g_format_size_full (wanted (fit), G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *there = g_format_size_full (fit->room, G_FORMAT_SIZE_IEC_UNITS);
   if (pmt_run_largest (request, &width, &height))
@@ -188,6 +185,24 @@ fit_in (const PmtRequest *request, Fit *fit, GError **error)
                    "smaller model."),
                  request->width, request->height, pmt_model_path (request->model), needed, there);
   return FALSE;
+}
+
+/* Refuses a run that does not fit, before anything heavy is loaded. */
+static gboolean
+fit_in (const PmtRequest *request, Fit *fit, GError **error)
+{
+  pmt_extras_begin (pmt_model_extras (request->model));
+  if (!choose_way (request, fit, error))
+    return FALSE;
+  pmt_extras_sweep (pmt_model_extras (request->model));
+  return fit->fits || refuse (request, fit, error);
+}
+
+gboolean
+pmt_run_fits_one (const PmtRequest *request, GError **error)
+{
+  Fit fit;
+  return choose_way (request, &fit, error) && (fit.fits || refuse (request, &fit, error));
 }
 
 gboolean

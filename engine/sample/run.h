@@ -34,6 +34,18 @@ typedef enum { PMT_PREVIEW_LINEAR, PMT_PREVIEW_NONE, PMT_PREVIEW_DECODED } PmtPr
 
 typedef enum { PMT_VAE_TILING_AUTO, PMT_VAE_TILING_ON, PMT_VAE_TILING_OFF } PmtVaeTiling;
 
+/* A second stage for pictures that are wanted larger than the network is good for: what the run made is scaled to this size and refined
+ * there, in windows of the model's native size. It gets the prompts, region prompts, LoRAs, learned words and the seed, and none of the
+ * controls, references, boxes and methods. A run that is kept, or stops, before this stage ends with the scaled picture. */
+typedef struct PmtFullSize {
+  int width, height; /* pixels, any; width 0 = no such stage */
+  double strength;   /* (0, 1]: how much of the scaled picture may change */
+  const float *mask; /* [height, width] 0..1, 1 = refine, the rest stays as it is; NULL = all */
+  /* Looks at the scaled picture [height, width, 3] and may change it before it is refined; NULL = nothing is to be done. */
+  gboolean (*prepare) (void *user, float *picture, GError **error);
+  void *user;
+} PmtFullSize;
+
 typedef struct PmtRequest {
   PmtModel *model;       /* borrowed */
   bool fill;             /* use the model's inpainting UNet when it has one and image and mask are given */
@@ -82,6 +94,7 @@ typedef struct PmtRequest {
    * the prompts and the seed, and none of the controls and methods. NULL = none. */
   PmtModel *refiner;     /* borrowed */
   double refiner_start;
+  PmtFullSize full;
 
   const PmtMethodUse *methods; /* beside those that the request itself implies (guidance, img2img, inpainting) */
   int n_methods;
@@ -116,7 +129,8 @@ enum { PMT_WORK_KINDS = PMT_WORK_REST + 1, PMT_WORKS = 2 * PMT_WORK_KINDS }; /* 
 typedef struct PmtResult {
   float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear. NULL with latent_only */
   float *latent;         /* NCHW [c, h/8, w/8], as the UNet left it; owned */
-  int width, height, latent_channels;
+  int width, height;
+  int latent_width, latent_height, latent_channels;
   int steps_done;        /* evaluations */
   int stopped_after;     /* of them, where the run was kept early (stop_after gives this picture again); 0 = it went through all */
   int prompt_tokens_cut, negative_tokens_cut; /* tokens that did not fit the text encoder */
@@ -146,7 +160,7 @@ typedef struct PmtCost {
 /* The same run with dry contexts, as it would be done with the memory that there is: nothing is loaded or computed. The picture behind
  * request->image is not read. */
 gboolean pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error);
-/* About the largest picture of the request's shape that fits: FALSE, without error, when none does that is worth it (a quarter of the sides). */
+/* About the largest picture of the request's shape (at full size, where it asks for one) that fits: FALSE, without error, when none does that is worth it (a quarter of the sides). */
 gboolean pmt_run_largest (const PmtRequest *request, int *width, int *height);
 
 /* What methods may ask of the run they are in. */

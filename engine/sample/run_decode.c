@@ -79,6 +79,8 @@ fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *
     return FALSE;
   result->width = run->request->width;
   result->height = run->request->height;
+  result->latent_width = run->latent_width;
+  result->latent_height = run->latent_height;
   result->latent_channels = run->latent_channels;
   result->vae_tiled = runner->tiled && pmt_vae_tiling_helps (pmt_vae_config (run->vae), run->latent_height, run->latent_width);
   memcpy (result->work, runner->work, sizeof result->work);

@@ -54,9 +54,11 @@ gboolean pmt_runner_open (PmtRunner *runner, GError **error);
 void pmt_runner_close (PmtRunner *runner);
 gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or their dry twins */
 
-/* run.c: a run with one model, whatever the request says about a refiner. */
+/* run.c: a run of one stage, whatever the request says about a refiner and a full size. */
 gboolean pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error);
 gboolean pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error);
+/* TRUE, or the sentence that it doesn't. */
+gboolean pmt_run_fits_one (const PmtRequest *request, GError **error);
 
 /* run_probe.c: what the loaded UNet predicts, into the run's schedule. */
 gboolean pmt_runner_prediction (PmtRunner *runner, GError **error);

@@ -119,7 +119,7 @@ runs_distance (const float *a, const float *b, size_t n)
 size_t
 runs_latent_size (const PmtResult *result)
 {
-  return (size_t) result->latent_channels * (size_t) (result->width / 8) * (size_t) (result->height / 8);
+  return (size_t) result->latent_channels * (size_t) result->latent_width * (size_t) result->latent_height;
 }
 
 static bool

@@ -99,9 +99,11 @@ add_column (Table *table, int i)
   gtk_tree_view_column_add_attribute (shown, text, "text", FIRST + 2 * i);
   /* of a file's name both ends count */
   g_object_set (text, "xalign", column->right ? 1.0 : 0.0, "ellipsize", i == 0 && !column->width ? PANGO_ELLIPSIZE_MIDDLE : PANGO_ELLIPSIZE_END, NULL);
-  if (column->width)
+  if (column->width) {
     g_object_set (text, "width-chars", column->width, NULL);
-  else {
+    /* where there is no row whose text would ask for it: else the last title is out of sight */
+    gtk_tree_view_column_set_min_width (shown, 7 * column->width);
+  } else {
     /* its own wish, the longest text, would push the others out of sight */
     gtk_tree_view_column_set_sizing (shown, GTK_TREE_VIEW_COLUMN_FIXED);
     gtk_tree_view_column_set_fixed_width (shown, 160);

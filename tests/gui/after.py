@@ -172,6 +172,8 @@ def complaints(s):
 
 def case_recipe(s, tap):
     """The recipe of a layer, after saving and reopening."""
+    for message in s.gimp.windows("^GIMP Message$"):  # of the refusals before: it would cover the dialogs
+        s.gimp.keys(message, "Escape")
     before = s.layers()
     s.fill_in("a red fox in the snow", 7)
     s.new_layer(before)

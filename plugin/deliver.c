@@ -136,6 +136,28 @@ insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **
   return TRUE;
 }
 
+/* FALSE: those that were made are gone again. */
+static gboolean
+insert_maps (GimpImage *image, GPtrArray *results)
+{
+  g_autoptr (GPtrArray) made = g_ptr_array_new ();
+
+  for (guint i = 0; i < results->len; i++) {
+    const PmtResult *result = g_ptr_array_index (results, i);
+    for (guint k = 0; result->maps && k < result->maps->len; k++) {
+      GimpChannel *channel = pmt_map_insert (g_ptr_array_index (result->maps, k), image);
+      if (!channel) {
+        for (guint j = 0; j < made->len; j++)
+          gimp_image_remove_channel (image, g_ptr_array_index (made, j));
+        return FALSE;
+      }
+      pmt_recipe_attach (result->recipe, GIMP_ITEM (channel));
+      g_ptr_array_add (made, channel);
+    }
+  }
+  return TRUE;
+}
+
 gboolean
 pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error)
 {
@@ -171,6 +193,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
 {
   const PmtInputs *inputs = ((const PmtResult *) g_ptr_array_index (results, 0))->inputs;
   Selected selected = { 0 };
+  const gboolean only_maps = ((const PmtResult *) g_ptr_array_index (results, 0))->only_maps;
   GimpLayer **layers;
   gboolean good, grown;
 
@@ -190,7 +213,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
     gimp_image_convert_rgb (image);
   grown = pmt_inputs_grow (inputs, image);
   good = (!grown || gimp_image_resize (image, inputs->canvas.width, inputs->canvas.height, inputs->before.x, inputs->before.y)) &&
-         insert_all (image, above, results, layers);
+         (only_maps || insert_all (image, above, results, layers)) && insert_maps (image, results);
   if (!good)
     remove_all (image, layers, results->len);
   if (!good && grown)

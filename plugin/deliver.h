@@ -5,6 +5,7 @@
  *
  * Each result becomes a layer directly above the user's, under the same parent, with its blend mask as layer mask (none where the
  * result has none) and with recipe and inputs as parasites; several go into one group, named after the day, with only the first visible.
+ * Maps (maps.h) become channels that are not shown; a result of which only they are wanted makes no layer.
  * Where the mask is 0 the flattened picture stays the same to the bit. Selection, paths and selected items are as they were. */
 #pragma once
 

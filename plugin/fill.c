@@ -7,6 +7,7 @@
 #include "plugin/modes.h"
 #include "plugin/procedure.h"
 #include "plugin/region-fields.h"
+#include "plugin/wishes.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/model-chooser.h"
@@ -92,6 +93,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
     add_growth (config, form);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
+  pmt_wishes_add_fields (config, form);
   pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01),
                 /* xgettext:no-c-format */
                 _("How much is painted anew: 100 % ignores what is there, less keeps more of it"));
@@ -141,6 +143,7 @@ pmt_fill_procedure_new (GimpPlugIn *plug_in, const char *name)
   pmt_procedure_add_sampling (procedure);
   pmt_region_add_arguments (procedure);
   pmt_region_add_finish_arguments (procedure);
+  pmt_wishes_add_arguments (procedure, FALSE);
   pmt_procedure_add_result (procedure);
   return procedure;
 }

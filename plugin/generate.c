@@ -8,6 +8,7 @@
 #include "plugin/control-fields.h"
 #include "plugin/controls.h"
 #include "plugin/procedure.h"
+#include "plugin/wishes.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/model-chooser.h"
@@ -48,6 +49,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   *prompt = pmt_prompt_new (config, "prompt", _("_Prompt"), 3);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
+  pmt_wishes_add_fields (config, form);
   add_start (config, form);
   pmt_paint_dialog_add_seed (dialog, form);
   pmt_form_add (advanced, _("_Width"), pmt_number_new (config, "width", 0, MOST_PIXELS, 8, 0, automatic),
@@ -116,6 +118,7 @@ pmt_generate_procedure_new (GimpPlugIn *plug_in, const char *name)
   pmt_procedure_add_sampling (procedure);
   pmt_controls_add_arguments (procedure);
   pmt_boxes_add_arguments (procedure);
+  pmt_wishes_add_arguments (procedure, TRUE);
   pmt_procedure_add_result (procedure);
   return procedure;
 }

@@ -265,7 +265,7 @@ pmt_history_add (GimpImage *image, GPtrArray *results)
   for (guint i = 0; i < results->len; i++) {
     PmtResult *result = g_ptr_array_index (results, i);
     const guint64 size = g_bytes_get_size (result->picture) + (result->blend ? g_bytes_get_size (result->blend) : 0);
-    if (size > limit () / 4)
+    if (result->only_maps || size > limit () / 4)
       continue;
     make_room (root, size);
     add_one (session, image, result, i);

@@ -13,8 +13,10 @@
 #include "plugin/full-size.h"
 #include "plugin/modes.h"
 #include "plugin/place.h"
+#include "plugin/recipe-method.h"
 #include "plugin/recipe.h"
 #include "plugin/resample.h"
+#include "plugin/wishes.h"
 
 /* How often the region is asked for again because the picture changed in between. */
 #define ESTIMATES 10
@@ -25,6 +27,8 @@
 #define SIZE_SLACK 512
 /* Previews have at most so many bytes. */
 #define PREVIEW_BYTES (512 * 512 * 3)
+/* A prompt has no more words. */
+#define MOST_MAPS 512
 
 struct PmtJob {
   GimpImage *image;
@@ -33,6 +37,9 @@ struct PmtJob {
   PmtBoxes *boxes;   /* NULL: none */
   gboolean again;    /* the recipe says all */
   PmtPlace place;    /* of a recipe's job: by how much the canvas is to grow on the left and above, and no more */
+  gboolean whole;    /* a generated picture of the whole canvas; the selection is its mask */
+  gboolean only_maps;
+  gboolean wide;     /* longer than the model's own pictures */
   gboolean slim;     /* hardly any soft edge */
   guint hidden;      /* what came of these inputs (their origin) is not seen; 0: everything is */
   guint seen;        /* but for the layer with this tattoo; 0: none */
@@ -57,6 +64,7 @@ struct PmtJob {
   PmtRect selection; /* as told to the engine, as was inputs->canvas; what was captured is inputs->area */
   GBytes *blend;             /* arrived before its result */
   PmtRect blend_size;        /* its width and height */
+  GPtrArray *maps;           /* NULL, or those that arrived before their result */
   GPtrArray *results, *notes;
 };
 
@@ -126,7 +134,7 @@ describe_place (PmtJob *job, GError **error)
     pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, NULL);
     return TRUE;
   }
-  job->inputs->area = job->selection;
+  job->inputs->area = job->whole ? job->inputs->canvas : job->selection;
   job->sized = FALSE;
   return !job->boxes || pmt_boxes_place (job->boxes, job->recipe, job->image, &job->inputs->canvas, &job->inputs->area, error);
 }
@@ -253,6 +261,13 @@ limit_results (PmtJob *job)
   pmt_engine_client_set_max_payload (job->client, MAX (width * height * 4 * sizeof (float), PREVIEW_BYTES));
 }
 
+/* Methods that go from a whole picture to noise and back: a mask is laid over what they make, and they are not told. */
+static gboolean
+inverts_whole (JsonObject *recipe)
+{
+  return pmt_recipe_method (recipe, "null-text") || pmt_recipe_method (recipe, "edict");
+}
+
 static void
 send_job (PmtJob *job)
 {
@@ -273,7 +288,7 @@ send_job (PmtJob *job)
   json_object_set_string_member (message, "preview", job->preview);
   if (picture)
     send_blob (job, "image", 4, picture);
-  if (picture && (!job->generate || job->inputs->mask))
+  if (picture && (!job->generate || (job->inputs->mask && !inverts_whole (job->recipe))))
     send_blob (job, "mask", 1, mask);
   for (guint i = 0; i < controls->len; i++)
     send_blob (job, ((const PmtControl *) g_ptr_array_index (job->inputs->controls, i))->blob, 4, g_ptr_array_index (controls, i));
@@ -311,10 +326,12 @@ choose_size (PmtJob *job, int native)
     width = pmt_full_size_side (job->inputs->area.width);
     height = pmt_full_size_side (job->inputs->area.height);
   }
-  if (!width && !height)
+  if (!width && !height && job->wide)
+    width = whole_size (native * fmax (shape, 1), native);
+  else if (!width && !height)
     width = whole_size (native * sqrt (shape), native);
   if (!height)
-    height = whole_size (job->want_width ? width / shape : native / sqrt (shape), native);
+    height = whole_size (job->want_width || job->wide ? width / shape : native / sqrt (shape), native);
   if (!width)
     width = whole_size (height * shape, native);
   pmt_recipe_set_size (job->recipe, width, height);
@@ -517,6 +534,42 @@ on_blend (PmtJob *job, JsonObject *message, GBytes *payload)
   job->blend = g_bytes_ref (payload);
 }
 
+/* Of those that DiffEdit makes, the one that it went by is shown. */
+static void
+on_map (PmtJob *job, JsonObject *message, GBytes *payload)
+{
+  const char *name = json_object_get_string_member_with_default (message, "name", NULL);
+  PmtRect size;
+
+  if (!name || !pixels_fit (message, payload, 1, &size) || !all_numbers (payload)) {
+    finish_confused (job, _("a map that does not fit its size"));
+    return;
+  }
+  if (g_str_equal (name, "diffedit"))
+    return;
+  if (!job->maps)
+    job->maps = pmt_maps_new ();
+  if (job->maps->len >= MOST_MAPS)
+    finish_confused (job, _("more maps than a picture has"));
+  else
+    g_ptr_array_add (job->maps, pmt_map_new (name, size.width, size.height, payload, &job->inputs->area));
+}
+
+/* Where the picture was found to change becomes its layer's mask, unless the user gave one or wants it by itself. */
+static gboolean
+take_found_mask (PmtJob *job, GBytes **blend, GError **error)
+{
+  for (guint i = 0; job->maps && i < job->maps->len; i++) {
+    const PmtMap *map = g_ptr_array_index (job->maps, i);
+    if (!g_str_equal (map->name, PMT_MAP_CHANGED) || !job->generate || job->only_maps || *blend)
+      continue;
+    *blend = pmt_map_stretched (map, FALSE, error);
+    g_ptr_array_remove_index (job->maps, i);
+    return *blend != NULL;
+  }
+  return TRUE;
+}
+
 static void
 collect_notes (PmtJob *job, JsonObject *message)
 {
@@ -560,7 +613,8 @@ on_result (PmtJob *job, JsonObject *message, GBytes *payload)
 {
   JsonNode *recipe = json_object_get_member (message, "recipe");
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) picture = NULL;
+  g_autoptr (GBytes) picture = NULL, blend = NULL;
+  PmtResult *result;
   PmtRect size, box;
 
   if (!pixels_fit (message, payload, 4, &size) || !is_in_place (job, message, &size, &box) || !all_numbers (payload)) {
@@ -576,13 +630,17 @@ on_result (PmtJob *job, JsonObject *message, GBytes *payload)
     return;
   }
   picture = fitted (job, payload, &size, &box, &error);
-  if (!picture) {
+  if (job->generate ? job->inputs->mask : job->blend)
+    blend = g_bytes_ref (job->generate ? job->inputs->mask : job->blend);
+  if (!picture || !take_found_mask (job, &blend, &error)) {
     finish (job, error);
     return;
   }
-  g_ptr_array_add (job->results,
-                   pmt_result_new (&box, picture, job->generate ? job->inputs->mask : job->blend,
-                                   json_object_get_int_member_with_default (message, "seed", 0), json_node_get_object (recipe), job->inputs));
+  result = pmt_result_new (&box, picture, blend, json_object_get_int_member_with_default (message, "seed", 0), json_node_get_object (recipe),
+                           job->inputs);
+  result->maps = g_steal_pointer (&job->maps);
+  result->only_maps = job->only_maps;
+  g_ptr_array_add (job->results, result);
   g_clear_pointer (&job->blend, g_bytes_unref);
   collect_notes (job, message);
 }
@@ -622,6 +680,8 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
     on_queued (job, message);
   else if (strcmp (type, "blob") == 0)
     on_blend (job, message, payload);
+  else if (strcmp (type, "map") == 0)
+    on_map (job, message, payload);
   else if (strcmp (type, "result") == 0)
     on_result (job, message, payload);
   else if (strcmp (type, "error") == 0)
@@ -735,6 +795,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   job->place = place;
   job->slim = pmt_mode_of (config) && pmt_mode_of (config)->slim;
   inputs->before = pmt_place_before (&place, image);
+  job->wide = pmt_wishes_wide (config);
   if (generate)
     g_object_get (config, "width", &job->want_width, "height", &job->want_height, NULL);
   return job;
@@ -773,7 +834,9 @@ forget_place (JsonObject *recipe)
 
   for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
     json_object_remove_member (recipe, members[i]);
-  if (!region || !JSON_NODE_HOLDS_OBJECT (region))
+  if (g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") == 0)
+    json_object_remove_member (recipe, "region"); /* a picture of its own has none */
+  else if (!region || !JSON_NODE_HOLDS_OBJECT (region))
     json_object_set_object_member (recipe, "region", json_object_new ());
 }
 
@@ -829,6 +892,13 @@ pmt_job_ask (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *co
   return job;
 }
 
+void
+pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps)
+{
+  job->whole = whole;
+  job->only_maps = only_maps;
+}
+
 const PmtEstimate *
 pmt_job_estimate (PmtJob *job)
 {
@@ -852,6 +922,7 @@ pmt_job_free (PmtJob *job)
   job->over = TRUE;
   g_clear_pointer (&job->client, pmt_engine_client_free);
   g_clear_pointer (&job->blend, g_bytes_unref);
+  g_clear_pointer (&job->maps, g_ptr_array_unref);
   g_ptr_array_unref (job->results);
   g_ptr_array_unref (job->notes);
   json_object_unref (job->recipe);

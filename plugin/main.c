@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/change-word.h"
+#include "plugin/describe.h"
 #include "plugin/diagnostics.h"
 #include "plugin/edit.h"
 #include "plugin/fill.h"
@@ -13,11 +14,13 @@
 #include "plugin/models.h"
 #include "plugin/history-dialog.h"
 #include "plugin/history.h"
+#include "plugin/move-this.h"
 #include "plugin/recipe-show.h"
 #include "plugin/recipe-strip.h"
 #include "plugin/recipe-vary.h"
 #include "plugin/rerun.h"
 #include "plugin/session.h"
+#include "plugin/word-maps.h"
 
 typedef struct PmtProcedure {
   const char *name;
@@ -39,6 +42,9 @@ static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_VARY, pmt_vary_procedure_new },
   { PMT_PROCEDURE_HISTORY, pmt_history_procedure_new },
   { PMT_PROCEDURE_CHANGE_WORD, pmt_change_word_procedure_new },
+  { PMT_PROCEDURE_DESCRIBE, pmt_describe_procedure_new },
+  { PMT_PROCEDURE_WORD_MAPS, pmt_word_maps_procedure_new },
+  { PMT_PROCEDURE_MOVE, pmt_move_procedure_new },
   { PMT_PROCEDURE_SHOW, pmt_show_procedure_new },
   { PMT_PROCEDURE_STRIP, pmt_strip_procedure_new },
   { PMT_PROCEDURE_DIAGNOSTICS, pmt_diagnostics_procedure_new },

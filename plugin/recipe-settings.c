@@ -5,6 +5,7 @@
 #include "plugin/fill.h"
 #include "plugin/generate.h"
 #include "plugin/recipe.h"
+#include "plugin/wishes.h"
 
 const char *
 pmt_recipe_procedure (JsonObject *recipe)
@@ -61,4 +62,5 @@ pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config)
   if (!region && pmt_recipe_get_size (recipe, &width, &height) && g_object_class_find_property (G_OBJECT_GET_CLASS (object), "width"))
     g_object_set (object, "width", width, "height", height, NULL);
   set_methods (object, recipe);
+  pmt_wishes_clear (object);
 }

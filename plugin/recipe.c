@@ -10,6 +10,7 @@
 #include "plugin/full-size.h"
 #include "plugin/modes.h"
 #include "plugin/preset.h"
+#include "plugin/wishes.h"
 
 /* Longest part of the prompt in a layer's name, in characters. */
 #define NAME_LENGTH 60
@@ -225,6 +226,10 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
     json_object_set_int_member (recipe, "steps", steps);
   if (methods)
     json_object_set_array_member (recipe, "methods", methods);
+  if (!pmt_wishes_to_recipe (config, recipe, error)) {
+    json_object_unref (recipe);
+    return NULL;
+  }
   embeddings = pmt_embeddings_to_json (embeddings_text);
   if (embeddings)
     json_object_set_array_member (recipe, "embeddings", embeddings);

@@ -32,6 +32,7 @@ pmt_result_unref (PmtResult *result)
   g_clear_pointer (&result->blend, g_bytes_unref);
   json_object_unref (result->recipe);
   pmt_inputs_free (result->inputs);
+  g_clear_pointer (&result->maps, g_ptr_array_unref);
   g_free (result->kept);
   g_free (result);
 }

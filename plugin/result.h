@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 
 #include "plugin/inputs.h"
+#include "plugin/maps.h"
 #include "plugin/rect.h"
 
 typedef struct PmtResult {
@@ -14,6 +15,8 @@ typedef struct PmtResult {
   gint64 seed;
   JsonObject *recipe; /* complete: makes this picture again */
   PmtInputs *inputs;  /* shared by the results of one job */
+  GPtrArray *maps;    /* PmtMap, to become channels; NULL: none */
+  gboolean only_maps; /* they are all that is wanted of it */
   char *kept;         /* where the history has it (history.h); NULL: nowhere */
   int references;
 } PmtResult;

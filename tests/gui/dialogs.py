@@ -15,6 +15,7 @@ DIALOGS = {
     "expand": Dialog("plug-in-pentimento-expand", "fill.html", ()),
     "remove": Dialog("plug-in-pentimento-remove", "fill.html", ()),
     "edit": Dialog("plug-in-pentimento-edit", "edit.html", ()),
+    "describe": Dialog("plug-in-pentimento-describe", "describe.html", (("advanced", ("alt+a",), 0.7),)),
     "generate": Dialog("plug-in-pentimento-generate", "generate.html", (("follow", ("alt+f",), 0.7), ("boxes", ("alt+f", "alt+x"), 0.7))),
     "history": Dialog("plug-in-pentimento-history", "recipes.html", ()),
     "models": Dialog("plug-in-pentimento-models", "models.html", ()),

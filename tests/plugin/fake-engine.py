@@ -212,10 +212,25 @@ class Client:
         if how == "not-numbers":
             pixels[0:4] = struct.pack("<f", float("nan"))
         box = [1 if how == "misplaced" else 0, 0, width, height]
+        Client.send_maps(self, number, recipe, how)
         controls = [dict(control, **{"image-hash": "fake"}) for control in recipe.get("controls", [])]
         self.send({"type": "result", "id": number, "variant": variant, "variants": recipe.get("variants", 1), "seed": seed, "box": box,
                    "width": width, "height": height, "channels": 4, "dtype": "f32", "notes": [],
                    "recipe": dict(recipe, seed=seed, variants=1, engine="fake", **({"controls": controls} if controls else {}))}, bytes(pixels))
+
+    def send_maps(self, number, recipe, how):
+        """What methods would find: the left half changes; every word is looked for less and less to the right, a quarter at most."""
+        for method in recipe.get("methods", []):
+            if method["id"] == "diffedit" and "mask" not in self.blobs:
+                maps = {name: [1.0 if i % 8 < 4 else 0.0 for i in range(64)] for name in ("diffedit", "diffedit-mask")}
+            elif method["id"] == "word-maps":
+                words = method.get("words", "; ".join(recipe["prompt"].split()))
+                maps = {word.strip(): [0.25 - i % 8 / 32 for i in range(64)] for word in words.split(";")}
+            else:
+                continue
+            for name, values in maps.items():
+                self.send({"type": "map", "id": number, "name": name, "width": 8 if how != "misplaced" else 9, "height": 8, "channels": 1,
+                           "dtype": "f32"}, struct.pack("<64f", *values))
 
     def paint(self, number, recipe, variant, how):
         if recipe["task"] == "generate":

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plugin/wishes.h"
+
+#include <glib/gi18n.h>
+
+#include "plugin/error.h"
+#include "plugin/recipe-method.h"
+#include "ui/fields.h"
+#include "ui/form.h"
+
+static const char *const panoramas[][2] = {
+  { "no", N_("No") },
+  { "windows", N_("In windows of the model's size") },
+  { "closed", N_("In windows, the right edge goes on at the left") },
+};
+
+static gboolean
+has (gpointer config, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
+}
+
+void
+pmt_wishes_add_arguments (GimpProcedure *procedure, gboolean wide)
+{
+  GimpChoice *choice = gimp_choice_new ();
+
+  gimp_procedure_add_string_argument (procedure, "make-sure", _("Make s_ure of"),
+                                      _("Words of the prompt that have to be seen, with spaces between, or phrases with “;” between (Attend-and-Excite)"),
+                                      "", G_PARAM_READWRITE);
+  for (gsize i = 0; i < G_N_ELEMENTS (panoramas); i++)
+    gimp_choice_add (choice, panoramas[i][0], (int) i, _(panoramas[i][1]), NULL);
+  if (wide)
+    gimp_procedure_add_choice_argument (procedure, "panorama", _("Panorama"),
+                                        _("A picture much wider or higher than the model's own is painted in windows that overlap (MultiDiffusion)"),
+                                        choice, "no", G_PARAM_READWRITE);
+  else
+    g_object_unref (choice);
+}
+
+void
+pmt_wishes_add_fields (GObject *config, GtkWidget *form)
+{
+  GtkWidget *choice;
+
+  pmt_form_add (form, _("Make s_ure of"), pmt_entry_new (config, "make-sure", _("words of the prompt")),
+                _("Words of the prompt that have to be seen, with spaces between, or phrases with “;” between; takes twice as long"));
+  if (!has (config, "panorama"))
+    return;
+  choice = pmt_choice_new (config, "panorama");
+  for (gsize i = 0; i < G_N_ELEMENTS (panoramas); i++)
+    pmt_choice_add (choice, panoramas[i][0], _(panoramas[i][1]));
+  pmt_form_add (form, _("Panorama"), choice, _("A picture much wider or higher than the model's own is painted in windows that overlap"));
+}
+
+/* The recipe's own of that id to be completed, else a new one at the end. */
+static JsonObject *
+method_for (JsonObject *recipe, const char *id)
+{
+  JsonObject *method = pmt_recipe_method (recipe, id);
+
+  if (method)
+    return method;
+  method = json_object_new ();
+  json_object_set_string_member (method, "id", id);
+  pmt_recipe_put_method (recipe, method);
+  return method;
+}
+
+static gboolean
+make_sure (JsonObject *recipe, const char *words, GError **error)
+{
+  JsonObject *method = method_for (recipe, "attend-and-excite");
+  const char *said = json_object_get_string_member_with_default (method, "words", "");
+
+  if (said && said[0] && g_strcmp0 (said, words) != 0) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("The words “%s” are to be made sure of, and the methods say “%s”: write them in one of both places."), words, said);
+    return FALSE;
+  }
+  json_object_set_string_member (method, "words", words);
+  return TRUE;
+}
+
+static char *
+chosen_panorama (GimpProcedureConfig *config)
+{
+  char *panorama = NULL;
+
+  if (has (config, "panorama"))
+    g_object_get (config, "panorama", &panorama, NULL);
+  return panorama;
+}
+
+gboolean
+pmt_wishes_wide (GimpProcedureConfig *config)
+{
+  g_autofree char *panorama = chosen_panorama (config);
+
+  return g_strcmp0 (panorama, "windows") == 0 || g_strcmp0 (panorama, "closed") == 0;
+}
+
+gboolean
+pmt_wishes_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **error)
+{
+  g_autofree char *words = NULL, *panorama = chosen_panorama (config);
+
+  if (has (config, "make-sure"))
+    g_object_get (config, "make-sure", &words, NULL);
+  if (words && g_strstrip (words)[0] && !make_sure (recipe, words, error))
+    return FALSE;
+  if (pmt_wishes_wide (config)) {
+    JsonObject *method = method_for (recipe, "multidiffusion");
+    if (g_strcmp0 (panorama, "closed") == 0)
+      json_object_set_boolean_member (method, "wrap", TRUE);
+  }
+  return TRUE;
+}
+
+void
+pmt_wishes_clear (GObject *config)
+{
+  if (has (config, "make-sure"))
+    g_object_set (config, "make-sure", "", NULL);
+  if (has (config, "panorama"))
+    g_object_set (config, "panorama", "no", NULL);
+}

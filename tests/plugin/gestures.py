@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gestures of methods: edit by description, word maps, move this, words to make sure of, panoramas; with the fake engine, or, with
+PMT_GESTURES_REAL=yes, with the bundled model. Runs inside GIMP."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pictures import *  # noqa: E402,F403
+from tap import Tap  # noqa: E402
+
+REAL = os.environ.get("PMT_GESTURES_REAL") == "yes"
+FAKE = Path(os.environ.get("PMT_FAKE_FOLDER", "/nonexistent"))
+
+
+def messages(kind):
+    return [message for message in map(json.loads, (FAKE / "log").read_text().splitlines()) if message["type"] == kind]
+
+
+def sent():
+    return messages("job")[-1]["job"]
+
+
+def recipe_of(item):
+    return json.loads(bytes(item.get_parasite("pentimento-recipe").get_data()).rstrip(b"\0"))
+
+
+def picture(width=96, height=64):
+    image = new_image("u8", width, height)
+    return image, new_layer(image, "user's", width, height, alpha=False)
+
+
+def describe(image, layer, **arguments):
+    return call("plug-in-pentimento-describe", image, [layer], **arguments)
+
+
+def by_recipe(name, image, layer, **arguments):
+    return call("plug-in-pentimento-recipe-" + name, image, [layer], **arguments)
+
+
+def values_of(channel):
+    """A channel's numbers as they are."""
+    buffer = channel.get_buffer()
+    width, height = channel.get_width(), channel.get_height()
+    data = buffer.get(Gegl.Rectangle.new(0, 0, width, height), 1.0, None, Gegl.AbyssPolicy.NONE)
+    return np.frombuffer(bytes(data), np.uint8).reshape(height, width) / 255
+
+
+def case_describe(tap):
+    image, user = picture()
+    flat = flattened(image)
+    status, said = describe(image, user, shows="a fox in snow", prompt="a wolf in snow", seed=5, strength=0.7, threshold=0.4, steps=12, guidance=4.0,
+                            model="/m")
+    job = sent()
+    methods = [{"id": "diffedit", "source": "a fox in snow", "ratio": 0.7, "threshold": 0.4}]
+    tap.check("descriptions and numbers reach the recipe", status == DONE and job["methods"] == methods and
+              (job["task"], job["prompt"], job["seed"], job["steps"], job["guidance"], job["sampler"], job["model"]) ==
+              ("generate", "a wolf in snow", 5, 12, 4, "ddim", "/m") and "stop-after" not in job, (said, job))
+    made = new_layers(image)[0]
+    mask = mask_on_canvas(made)
+    tap.check("the place that was found is the layer's mask, which can be painted in",
+              made.get_mask() and mask[:, :40].min() > 0.99 and mask[:, 56:].max() < 0.01 and 0 < mask[0, 48] < 1, mask[0, ::8])
+    now = flattened(image)
+    tap.check("what is not in it stays to the bit", (now[mask == 0] == flat[mask == 0]).all() and (now[:, :40] != flat[:, :40]).any())
+    tap.check("no channel is left over", not image.get_channels())
+    status, said = call("plug-in-pentimento-rerun", image, [made])
+    again = new_layers(image)[0]
+    tap.check("run again, it has its mask again", status == DONE and again.get_mask() and (mask_on_canvas(again) == mask).all(), said)
+    image.delete()
+
+
+def case_find_the_place(tap):
+    image, user = picture()
+    before = flattened(image)
+    status, said = describe(image, user, prompt="a wolf", mask_only=True, seed=5)
+    channels = image.get_channels()
+    job = sent()
+    tap.check("the place alone comes as a channel", status == DONE and len(channels) == 1 and not new_layers(image) and
+              channels[0].get_name() == "What changes" and not channels[0].get_visible(), (said, [c.get_name() for c in channels]))
+    tap.check("and the run ends as soon as it is known", job["stop-after"] == 1 and job["methods"][0]["ratio"] == 0.2, job)
+    values = values_of(channels[0])
+    tap.check("with its numbers", values[:, :40].min() == 1 and values[:, 56:].max() == 0, values[0, ::8])
+    tap.check("the picture is as it was", (flattened(image) == before).all() and image.get_selected_layers() == [user])
+    image.select_item(Gimp.ChannelOps.REPLACE, channels[0])
+    status, said = describe(image, user, prompt="a wolf", seed=5)
+    made = new_layers(image)[0]
+    blob = [m for m in messages("blob") if m["name"] == "mask"][-1]
+    tap.check("as a selection it is the place: sent, and the layer's mask", status == DONE and (blob["width"], blob["height"]) == (96, 64) and
+              blob["id"] == messages("job")[-1]["id"] and abs(mask_on_canvas(made) - selection(image)).max() < 0.01, (said, blob))
+    count = len(messages("blob"))
+    for method in ("null-text", "edict"):
+        status, said = describe(image, user, shows="a fox", prompt="a wolf", method=method, seed=5)
+        tap.check(f"{method} works on the whole, and the selection is the layer's mask", status == DONE and
+                  not [m for m in messages("blob")[count:] if m["name"] == "mask"] and
+                  abs(mask_on_canvas(new_layers(image)[0]) - selection(image)).max() < 0.01, said)
+    tap.check("a second word for the place is refused while one is selected", "is selected" in describe(image, user, prompt="x", mask_only=True)[1])
+    image.delete()
+
+
+def case_other_methods(tap):
+    image, user = picture()
+    status, said = describe(image, user, shows="a fox", prompt="a wolf", method="null-text", strength=0.5, seed=1)
+    tap.check("null-text brings Prompt-to-Prompt", status == DONE and
+              sent()["methods"] == [{"id": "null-text", "source": "a fox"}, {"id": "prompt-to-prompt", "source": "a fox", "self": 0.5}], (said, sent()))
+    status, said = describe(image, user, prompt="a wolf", method="edict", strength=0.5, seed=1)
+    tap.check("EDICT", status == DONE and sent()["methods"] == [{"id": "edict", "strength": 0.5}], (said, sent()))
+    for words, arguments in (("not said what", {}), ("the same", {"shows": "a", "prompt": "a"}), ("has to be known", {"prompt": "a", "method": "null-text"}),
+                             ("Only DiffEdit", {"prompt": "a", "shows": "b", "method": "edict", "mask_only": True})):
+        status, said = describe(image, user, **arguments)
+        tap.check(f"refused: {words}", status != DONE and words in said, said)
+    (FAKE / "mode").write_text("misplaced")
+    before = state(image)
+    status, said = describe(image, user, prompt="a wolf")
+    tap.check("a map that does not fit is a sentence", status != DONE and "map that does not fit" in said and state(image) == before, said)
+    (FAKE / "mode").write_text("paint")
+    image.delete()
+
+
+def case_word_maps(tap):
+    image, user = picture()
+    status, said = by_recipe("word-maps", image, user)
+    tap.check("a layer without a recipe is refused", status != DONE and "no recipe" in said, said)
+    generate(image, [user], prompt="a red fox", seed=7)
+    made = new_layers(image)[0]
+    status, said = by_recipe("word-maps", image, made, words="fox; red fox")
+    names = sorted(channel.get_name() for channel in image.get_channels())
+    tap.check("each word is a channel, and there is no new layer", status == DONE and names == ["Word: fox", "Word: red fox"] and
+              len(new_layers(image)) == 1, (said, names))
+    values = values_of(image.get_channels()[0])
+    tap.check("white where it is looked for most", values[:, 2].min() == 1 and values[:, -2].max() < 0.2 and (np.diff(values[30]) <= 0).all(),
+              values[30, ::8])
+    tap.check("the recipe is the layer's, and watched", sent()["methods"] == [{"id": "word-maps", "words": "fox; red fox"}] and sent()["seed"] == 7, sent())
+    by_recipe("word-maps", image, made)
+    tap.check("without words it is each of them", len(image.get_channels()) == 5, [c.get_name() for c in image.get_channels()])
+    image.delete()
+
+
+def case_move(tap):
+    image, user = picture()
+    generate(image, [user], prompt="a red fox", seed=7)
+    made = new_layers(image)[0]
+    for words, arguments in (("not said what shall move", {"right": 0.2}), ("Nothing moves", {"words": "fox"})):
+        status, said = by_recipe("move", image, made, **arguments)
+        tap.check(f"refused: {words}", status != DONE and words in said, said)
+    status, said = by_recipe("move", image, made, words="fox", right=0.25, resize=1.5)
+    method = {"id": "self-guidance", "words": "fox", "right": 0.25, "down": 0, "resize": 1.5}
+    tap.check("word, way and size reach the recipe, the seed stays", status == DONE and sent()["methods"] == [method] and sent()["seed"] == 7, (said, sent()))
+    new = new_layers(image)[0]
+    tap.check("the result is a new layer above", len(new_layers(image)) == 2 and new != made)
+    by_recipe("move", image, new, words="fox", right=0.25, down=-0.5, resize=2.0)
+    tap.check("a second move goes on from the first", sent()["methods"] == [dict(method, right=0.5, down=-0.5, resize=3)], sent()["methods"])
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
+    fill(image, [user], prompt="a fox", seed=3)
+    status, said = by_recipe("move", image, [layer for layer in new_layers(image) if recipe_of(layer)["task"] == "fill"][0], words="fox", right=0.5)
+    tap.check("a place that was filled is refused", status != DONE and "filled or edited" in said, said)
+    image.delete()
+
+
+def case_wishes(tap):
+    image, user = picture(256, 64)
+    status, said = generate(image, [user], prompt="a circle and a star", make_sure="circle star", panorama="closed", seed=1)
+    job = sent()
+    tap.check("words to make sure of and a panorama are methods", status == DONE and job["methods"] ==
+              [{"id": "attend-and-excite", "words": "circle star"}, {"id": "multidiffusion", "wrap": True}], (said, job))
+    tap.check("a panorama is as high as the model paints, and longer", job["size"] == [256, 64], job["size"])
+    generate(image, [user], prompt="a circle", seed=1)
+    tap.check("other pictures have as many pixels as the model likes", "methods" not in sent() and sent()["size"] == [128, 32], sent())
+    generate(image, [user], prompt="a circle", make_sure="circle", methods="attend-and-excite:scale=5; multidiffusion:stride=4", panorama="windows", seed=1)
+    tap.check("the list of methods has their other values", sent()["methods"] ==
+              [{"id": "attend-and-excite", "scale": 5, "words": "circle"}, {"id": "multidiffusion", "stride": 4}], sent()["methods"])
+    status, said = generate(image, [user], prompt="a circle", make_sure="circle", methods="attend-and-excite:words=star")
+    tap.check("two sayings are one too many", status != DONE and "one of both places" in said, said)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
+    status, said = fill(image, [user], prompt="a circle", make_sure="circle", seed=1)
+    tap.check("a fill can make sure too", status == DONE and sent()["methods"] == [{"id": "attend-and-excite", "words": "circle"}], (said, sent()))
+    image.delete()
+
+
+def real_gestures(tap):
+    """Every gesture with the engine itself: what it sends is what the procedures take."""
+    image, user = picture(64, 64)
+    status, said = generate(image, [user], prompt="a red circle", seed=4, steps=6)
+    if not tap.check("a picture to work on", status == DONE, said):
+        return
+    made = new_layers(image)[0]
+    status, said = by_recipe("word-maps", image, made, words="red; circle")
+    names = sorted(channel.get_name() for channel in image.get_channels())
+    tap.check("word maps", status == DONE and names == ["Word: circle", "Word: red"] and values_of(image.get_channels()[0]).max() == 1, (said, names))
+    status, said = by_recipe("move", image, made, words="circle", right=0.2)
+    tap.check("move this", status == DONE and len(new_layers(image)) == 2 and (read(new_layers(image)[0]) != read(made)).any(), said)
+    image.remove_layer(new_layers(image)[0])
+    status, said = describe(image, user, shows="a red circle", prompt="a blue circle", mask_only=True, seed=2)
+    tap.check("the place alone", status == DONE and image.get_channels()[0].get_name() == "What changes", said)
+    for method in ("diffedit", "null-text", "edict"):
+        count = len(new_layers(image))
+        status, said = describe(image, user, shows="a red circle", prompt="a blue circle", method=method, seed=2, steps=6)
+        tap.check(f"edit by description: {method}", status == DONE and len(new_layers(image)) == count + 1, said)
+        if status == DONE:
+            image.remove_layer(new_layers(image)[0])
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 30, 30)
+    for method in ("diffedit", "edict"):
+        status, said = describe(image, user, shows="a red circle", prompt="a blue circle", method=method, seed=2, steps=6)
+        tap.check(f"in a selection: {method}", status == DONE and (mask_on_canvas(new_layers(image)[0]) == selection(image)).all(), said)
+    Gimp.Selection.none(image)
+    status, said = generate(image, [user], prompt="a red circle and a blue star", make_sure="circle star", seed=4, steps=4)
+    tap.check("make sure of words", status == DONE, said)
+    image.delete()
+    image, user = picture(128, 64)
+    status, said = generate(image, [user], prompt="a red circle", panorama="closed", seed=4, steps=4)
+    tap.check("a panorama", status == DONE and recipe_of(new_layers(image)[0])["size"][0] > recipe_of(new_layers(image)[0])["size"][1], said)
+    image.delete()
+
+
+def main():
+    tap = Tap()
+    cases = [real_gestures] if REAL else [case for name, case in list(globals().items()) if name.startswith("case_")]
+    for case in cases:
+        tap.run(case)
+    tap.end()
+
+
+main()

@@ -6,24 +6,11 @@
 #include "engine/methods/control.h"
 #include "engine/nets/control_files.h"
 #include "engine/ops/ops.h"
+#include "engine/sample/extra_net.h"
 
 enum { MOST_RESIDUALS = 160 };
 
 /* ---- the networks ----------------------------------------------------------------------------------------------------- */
-
-typedef struct Extra {
-  PmtControlNet *net;
-  PmtWeights *weights; /* until loaded */
-} Extra;
-
-static void
-extra_free (void *data)
-{
-  Extra *extra = data;
-  pmt_controlnet_free (extra->net);
-  pmt_weights_free (extra->weights);
-  g_free (extra);
-}
 
 /* "Stable Diffusion 1.x (widths 320, 640, 1280, 1280; text of 768)" */
 static char *
@@ -66,6 +53,26 @@ check_fits (PmtModel *model, PmtUnetChoice choice, const char *path, const PmtCo
   return TRUE;
 }
 
+static gboolean
+net_load (void *net, PmtWeights *weights, const PmtCancel *cancel, GError **error)
+{
+  return pmt_controlnet_load (net, weights, cancel, error);
+}
+
+static PmtWeightPool *
+net_weights (const void *net)
+{
+  return pmt_controlnet_weights (net);
+}
+
+static void
+net_free (void *net)
+{
+  pmt_controlnet_free (net);
+}
+
+static const PmtExtraNetClass net_class = { net_load, net_weights, net_free };
+
 static void *
 extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
@@ -76,32 +83,10 @@ extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **er
   PmtWeights *weights = pmt_controlnet_open (path, pmt_model_unet_config (model, choice), &config, error);
   config.unet.precision = pmt_model_precision (model);
   PmtControlNet *net = weights && check_fits (model, choice, path, &config, error) ? pmt_controlnet_new (&config, NULL, NULL, error) : NULL;
-  if (!net) {
-    pmt_weights_free (weights);
-    return NULL;
-  }
-  Extra *extra = g_new0 (Extra, 1);
-  *extra = (Extra) { net, weights };
-  return extra;
+  return pmt_extra_net_new (&net_class, net, weights);
 }
 
-static gboolean
-extra_load (void *data, const PmtCancel *cancel, GError **error)
-{
-  Extra *extra = data;
-  if (!pmt_controlnet_load (extra->net, extra->weights, cancel, error))
-    return FALSE;
-  g_clear_pointer (&extra->weights, pmt_weights_free);
-  return TRUE;
-}
-
-static size_t
-extra_bytes (const void *data)
-{
-  return pmt_weight_pool_bytes (pmt_controlnet_weights (((const Extra *) data)->net));
-}
-
-static const PmtExtraClass extra_class = { "ControlNet", extra_open, extra_load, extra_bytes, extra_free };
+static const PmtExtraClass extra_class = { "ControlNet", extra_open, pmt_extra_net_load, pmt_extra_net_bytes, pmt_extra_net_free };
 
 /* ---- a run ------------------------------------------------------------------------------------------------------------ */
 
@@ -144,13 +129,13 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
     const PmtControl *asked = &q->controls[i];
     if (pmt_control_is_adapter (asked))
       continue;
-    Extra *extra = pmt_control_check (asked, error) ? pmt_run_extra (run, &extra_class, asked->model, error) : NULL;
+    void *extra = pmt_control_check (asked, error) ? pmt_run_extra (run, &extra_class, asked->model, error) : NULL;
     if (!extra) {
       state_free (state);
       return NULL;
     }
-    g_assert (pmt_controlnet_n_residuals (extra->net) <= MOST_RESIDUALS);
-    state->control[state->n++] = (Control) { .asked = asked, .net = extra->net };
+    g_assert (pmt_controlnet_n_residuals (pmt_extra_net (extra)) <= MOST_RESIDUALS);
+    state->control[state->n++] = (Control) { .asked = asked, .net = pmt_extra_net (extra) };
   }
   return state;
 }

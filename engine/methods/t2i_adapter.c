@@ -10,22 +10,9 @@
 #include "engine/methods/control.h"
 #include "engine/nets/control_files.h"
 #include "engine/ops/ops.h"
+#include "engine/sample/extra_net.h"
 
 /* ---- the networks ----------------------------------------------------------------------------------------------------- */
-
-typedef struct Extra {
-  PmtT2iAdapter *net;
-  PmtWeights *weights; /* until loaded */
-} Extra;
-
-static void
-extra_free (void *data)
-{
-  Extra *extra = data;
-  pmt_t2i_free (extra->net);
-  pmt_weights_free (extra->weights);
-  g_free (extra);
-}
 
 /* Whether map k can be added somewhere, and where. */
 static bool
@@ -67,6 +54,26 @@ check_fits (PmtModel *model, PmtUnetChoice choice, const char *path, const PmtT2
   return FALSE;
 }
 
+static gboolean
+net_load (void *net, PmtWeights *weights, const PmtCancel *cancel, GError **error)
+{
+  return pmt_t2i_load (net, weights, cancel, error);
+}
+
+static PmtWeightPool *
+net_weights (const void *net)
+{
+  return pmt_t2i_weights (net);
+}
+
+static void
+net_free (void *net)
+{
+  pmt_t2i_free (net);
+}
+
+static const PmtExtraNetClass net_class = { net_load, net_weights, net_free };
+
 static void *
 extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
@@ -76,32 +83,10 @@ extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **er
     return NULL;
   PmtWeights *weights = pmt_t2i_open (path, &config, error);
   PmtT2iAdapter *net = weights && check_fits (model, choice, path, &config, error) ? pmt_t2i_new (&config, NULL, NULL, error) : NULL;
-  if (!net) {
-    pmt_weights_free (weights);
-    return NULL;
-  }
-  Extra *extra = g_new0 (Extra, 1);
-  *extra = (Extra) { net, weights };
-  return extra;
+  return pmt_extra_net_new (&net_class, net, weights);
 }
 
-static gboolean
-extra_load (void *data, const PmtCancel *cancel, GError **error)
-{
-  Extra *extra = data;
-  if (!pmt_t2i_load (extra->net, extra->weights, cancel, error))
-    return FALSE;
-  g_clear_pointer (&extra->weights, pmt_weights_free);
-  return TRUE;
-}
-
-static size_t
-extra_bytes (const void *data)
-{
-  return pmt_weight_pool_bytes (pmt_t2i_weights (((const Extra *) data)->net));
-}
-
-static const PmtExtraClass extra_class = { "T2I-Adapter", extra_open, extra_load, extra_bytes, extra_free };
+static const PmtExtraClass extra_class = { "T2I-Adapter", extra_open, pmt_extra_net_load, pmt_extra_net_bytes, pmt_extra_net_free };
 
 /* ---- a run ------------------------------------------------------------------------------------------------------------ */
 
@@ -162,12 +147,12 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
     const PmtControl *asked = &q->controls[i];
     if (!pmt_control_is_adapter (asked))
       continue;
-    Extra *extra = pmt_control_check (asked, error) ? pmt_run_extra (run, &extra_class, asked->model, error) : NULL;
-    if (!extra || !check_asked (run, asked, pmt_t2i_config (extra->net), error)) {
+    void *extra = pmt_control_check (asked, error) ? pmt_run_extra (run, &extra_class, asked->model, error) : NULL;
+    if (!extra || !check_asked (run, asked, pmt_t2i_config (pmt_extra_net (extra)), error)) {
       state_free (state);
       return NULL;
     }
-    state->adapter[state->n++] = (Adapter) { .asked = asked, .net = extra->net };
+    state->adapter[state->n++] = (Adapter) { .asked = asked, .net = pmt_extra_net (extra) };
   }
   return state;
 }

@@ -131,17 +131,14 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/attend-and-excite/reference", test_reference);
-  g_test_add_func ("/attend-and-excite/identities", test_identities);
-  g_test_add_func ("/attend-and-excite/samplers", test_samplers);
-  g_test_add_func ("/attend-and-excite/differences", test_differences);
-  g_test_add_func ("/attend-and-excite/satisfied", test_satisfied);
-  g_test_add_func ("/attend-and-excite/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/attend-and-excite/reference", test_reference },
+    { "/attend-and-excite/identities", test_identities },
+    { "/attend-and-excite/samplers", test_samplers },
+    { "/attend-and-excite/differences", test_differences },
+    { "/attend-and-excite/satisfied", test_satisfied },
+    { "/attend-and-excite/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

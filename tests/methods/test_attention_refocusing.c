@@ -128,18 +128,13 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/attention-refocusing/reference", test_reference);
-  g_test_add_func ("/attention-refocusing/identities", test_identities);
-  g_test_add_func ("/attention-refocusing/differences", test_differences);
-  g_test_add_func ("/attention-refocusing/whole", test_whole);
-  g_test_add_func ("/attention-refocusing/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/attention-refocusing/reference", test_reference },
+    { "/attention-refocusing/identities", test_identities },
+    { "/attention-refocusing/differences", test_differences },
+    { "/attention-refocusing/whole", test_whole },
+    { "/attention-refocusing/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -162,17 +162,14 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/composable/alone", test_alone);
-  g_test_add_func ("/composable/sums", test_sums);
-  g_test_add_func ("/composable/parameter", test_parameter);
-  g_test_add_func ("/composable/without-guidance", test_without_guidance);
-  g_test_add_func ("/composable/reference", test_reference);
-  g_test_add_func ("/composable/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/composable/alone", test_alone },
+    { "/composable/sums", test_sums },
+    { "/composable/parameter", test_parameter },
+    { "/composable/without-guidance", test_without_guidance },
+    { "/composable/reference", test_reference },
+    { "/composable/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -109,18 +109,13 @@ test_parity (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/deepcache/identities", test_identities);
-  g_test_add_func ("/deepcache/rows-change", test_rows_change);
-  g_test_add_func ("/deepcache/nested", test_nested);
-  g_test_add_func ("/deepcache/errors", test_errors);
-  g_test_add_func ("/deepcache/parity", test_parity);
-  const int failed = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return failed;
+  static const RunsTest tests[] = {
+    { "/deepcache/identities", test_identities },
+    { "/deepcache/rows-change", test_rows_change },
+    { "/deepcache/nested", test_nested },
+    { "/deepcache/errors", test_errors },
+    { "/deepcache/parity", test_parity },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

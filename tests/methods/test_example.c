@@ -81,13 +81,10 @@ test_list (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/example/amount", test_amount);
-  g_test_add_func ("/example/list", test_list);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/example/amount", test_amount },
+    { "/example/list", test_list },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

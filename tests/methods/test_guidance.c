@@ -130,15 +130,12 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/guidance/one-is-none", test_one);
-  g_test_add_func ("/guidance/same-prompts", test_same_prompts);
-  g_test_add_func ("/guidance/rescale", test_rescale);
-  g_test_add_func ("/guidance/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/guidance/one-is-none", test_one },
+    { "/guidance/same-prompts", test_same_prompts },
+    { "/guidance/rescale", test_rescale },
+    { "/guidance/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -77,16 +77,11 @@ test_parity (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/guidance-interval/ends", test_ends);
-  g_test_add_func ("/guidance-interval/errors", test_errors);
-  g_test_add_func ("/guidance-interval/parity", test_parity);
-  const int failed = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return failed;
+  static const RunsTest tests[] = {
+    { "/guidance-interval/ends", test_ends },
+    { "/guidance-interval/errors", test_errors },
+    { "/guidance-interval/parity", test_parity },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

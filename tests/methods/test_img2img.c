@@ -64,14 +64,11 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/img2img/strength", test_strength);
-  g_test_add_func ("/img2img/full-strength", test_full);
-  g_test_add_func ("/img2img/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/img2img/strength", test_strength },
+    { "/img2img/full-strength", test_full },
+    { "/img2img/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

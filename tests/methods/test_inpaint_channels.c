@@ -148,15 +148,12 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/inpaint-channels/threshold", test_threshold);
-  g_test_add_func ("/inpaint-channels/hidden", test_hidden);
-  g_test_add_func ("/inpaint-channels/text-only", test_text_only);
-  g_test_add_func ("/inpaint-channels/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/inpaint-channels/threshold", test_threshold },
+    { "/inpaint-channels/hidden", test_hidden },
+    { "/inpaint-channels/text-only", test_text_only },
+    { "/inpaint-channels/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -189,17 +189,14 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/latent-blend/zero-mask", test_zero);
-  g_test_add_func ("/latent-blend/full-mask", test_ones);
-  g_test_add_func ("/latent-blend/binary-mask", test_binary);
-  g_test_add_func ("/latent-blend/soft-mask", test_soft);
-  g_test_add_func ("/latent-blend/kept-early", test_keep);
-  g_test_add_func ("/latent-blend/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/latent-blend/zero-mask", test_zero },
+    { "/latent-blend/full-mask", test_ones },
+    { "/latent-blend/binary-mask", test_binary },
+    { "/latent-blend/soft-mask", test_soft },
+    { "/latent-blend/kept-early", test_keep },
+    { "/latent-blend/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

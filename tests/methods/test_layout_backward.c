@@ -179,17 +179,14 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/layout-backward/reference", test_reference);
-  g_test_add_func ("/layout-backward/identities", test_identities);
-  g_test_add_func ("/layout-backward/sigmas", test_sigmas);
-  g_test_add_func ("/layout-backward/differences", test_differences);
-  g_test_add_func ("/layout-backward/cells", test_cells);
-  g_test_add_func ("/layout-backward/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/layout-backward/reference", test_reference },
+    { "/layout-backward/identities", test_identities },
+    { "/layout-backward/sigmas", test_sigmas },
+    { "/layout-backward/differences", test_differences },
+    { "/layout-backward/cells", test_cells },
+    { "/layout-backward/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -167,16 +167,13 @@ test_parity (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/layout-forward/no-strength", test_no_strength);
-  g_test_add_func ("/layout-forward/mass", test_mass);
-  g_test_add_func ("/layout-forward/small-box", test_small_box);
-  g_test_add_func ("/layout-forward/errors", test_errors);
-  g_test_add_func ("/layout-forward/parity", test_parity);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/layout-forward/no-strength", test_no_strength },
+    { "/layout-forward/mass", test_mass },
+    { "/layout-forward/small-box", test_small_box },
+    { "/layout-forward/errors", test_errors },
+    { "/layout-forward/parity", test_parity },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

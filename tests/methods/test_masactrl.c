@@ -154,16 +154,13 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/masactrl/same-prompts", test_same_prompts);
-  g_test_add_func ("/masactrl/never", test_never);
-  g_test_add_func ("/masactrl/reference", test_reference);
-  g_test_add_func ("/masactrl/things", test_things);
-  g_test_add_func ("/masactrl/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/masactrl/same-prompts", test_same_prompts },
+    { "/masactrl/never", test_never },
+    { "/masactrl/reference", test_reference },
+    { "/masactrl/things", test_things },
+    { "/masactrl/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -313,21 +313,18 @@ test_others (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/multidiffusion/windows", test_windows);
-  g_test_add_func ("/multidiffusion/merge", test_merge);
-  g_test_add_func ("/multidiffusion/one-window", test_one_window);
-  g_test_add_func ("/multidiffusion/whole-region", test_whole_region);
-  g_test_add_func ("/multidiffusion/regions", test_regions);
-  g_test_add_func ("/multidiffusion/wrap", test_wrap);
-  g_test_add_func ("/multidiffusion/canvas", test_canvas);
-  g_test_add_func ("/multidiffusion/reference", test_reference);
-  g_test_add_func ("/multidiffusion/errors", test_errors);
-  g_test_add_func ("/multidiffusion/others", test_others);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/multidiffusion/windows", test_windows },
+    { "/multidiffusion/merge", test_merge },
+    { "/multidiffusion/one-window", test_one_window },
+    { "/multidiffusion/whole-region", test_whole_region },
+    { "/multidiffusion/regions", test_regions },
+    { "/multidiffusion/wrap", test_wrap },
+    { "/multidiffusion/canvas", test_canvas },
+    { "/multidiffusion/reference", test_reference },
+    { "/multidiffusion/errors", test_errors },
+    { "/multidiffusion/others", test_others },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

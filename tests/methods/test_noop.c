@@ -156,14 +156,11 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/noop/plain", test_plain);
-  g_test_add_func ("/noop/fan-out", test_fan_out);
-  g_test_add_func ("/noop/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/noop/plain", test_plain },
+    { "/noop/fan-out", test_fan_out },
+    { "/noop/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -152,18 +152,13 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/null-text/reference", test_reference);
-  g_test_add_func ("/null-text/reconstructs", test_reconstructs);
-  g_test_add_func ("/null-text/identities", test_identities);
-  g_test_add_func ("/null-text/with-words", test_with_words);
-  g_test_add_func ("/null-text/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/null-text/reference", test_reference },
+    { "/null-text/reconstructs", test_reconstructs },
+    { "/null-text/identities", test_identities },
+    { "/null-text/with-words", test_with_words },
+    { "/null-text/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

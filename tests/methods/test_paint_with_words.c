@@ -157,16 +157,13 @@ test_parity (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/paint-with-words/no-strength", test_no_strength);
-  g_test_add_func ("/paint-with-words/monotone", test_monotone);
-  g_test_add_func ("/paint-with-words/no-noise", test_no_noise);
-  g_test_add_func ("/paint-with-words/errors", test_errors);
-  g_test_add_func ("/paint-with-words/parity", test_parity);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/paint-with-words/no-strength", test_no_strength },
+    { "/paint-with-words/monotone", test_monotone },
+    { "/paint-with-words/no-noise", test_no_noise },
+    { "/paint-with-words/errors", test_errors },
+    { "/paint-with-words/parity", test_parity },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -159,18 +159,13 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/pix2pix-zero/reference", test_reference);
-  g_test_add_func ("/pix2pix-zero/identities", test_identities);
-  g_test_add_func ("/pix2pix-zero/differences", test_differences);
-  g_test_add_func ("/pix2pix-zero/even", test_even);
-  g_test_add_func ("/pix2pix-zero/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/pix2pix-zero/reference", test_reference },
+    { "/pix2pix-zero/identities", test_identities },
+    { "/pix2pix-zero/differences", test_differences },
+    { "/pix2pix-zero/even", test_even },
+    { "/pix2pix-zero/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

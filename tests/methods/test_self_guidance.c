@@ -193,20 +193,15 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/self-guidance/reference", test_reference);
-  g_test_add_func ("/self-guidance/identities", test_identities);
-  g_test_add_func ("/self-guidance/photo", test_photo);
-  g_test_add_func ("/self-guidance/samplers", test_samplers);
-  g_test_add_func ("/self-guidance/differences", test_differences);
-  g_test_add_func ("/self-guidance/nothing", test_nothing);
-  g_test_add_func ("/self-guidance/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/self-guidance/reference", test_reference },
+    { "/self-guidance/identities", test_identities },
+    { "/self-guidance/photo", test_photo },
+    { "/self-guidance/samplers", test_samplers },
+    { "/self-guidance/differences", test_differences },
+    { "/self-guidance/nothing", test_nothing },
+    { "/self-guidance/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

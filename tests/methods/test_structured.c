@@ -154,17 +154,14 @@ test_parity (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/structured/noun-chunks", test_noun_chunks);
-  g_test_add_func ("/structured/no-op", test_no_op);
-  g_test_add_func ("/structured/found", test_found);
-  g_test_add_func ("/structured/equal-copies", test_equal_copies);
-  g_test_add_func ("/structured/errors", test_errors);
-  g_test_add_func ("/structured/parity", test_parity);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/structured/noun-chunks", test_noun_chunks },
+    { "/structured/no-op", test_no_op },
+    { "/structured/found", test_found },
+    { "/structured/equal-copies", test_equal_copies },
+    { "/structured/errors", test_errors },
+    { "/structured/parity", test_parity },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -171,16 +171,13 @@ test_tiled_start (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/taesd/decodes", test_decodes);
-  g_test_add_func ("/taesd/loads-what-it-needs", test_loads_what_it_needs);
-  g_test_add_func ("/taesd/refusals", test_refusals);
-  g_test_add_func ("/taesd/tiling", test_tiling);
-  g_test_add_func ("/taesd/tiled-start", test_tiled_start);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/taesd/decodes", test_decodes },
+    { "/taesd/loads-what-it-needs", test_loads_what_it_needs },
+    { "/taesd/refusals", test_refusals },
+    { "/taesd/tiling", test_tiling },
+    { "/taesd/tiled-start", test_tiled_start },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -178,19 +178,14 @@ test_errors (void)
 int
 main (int argc, char **argv)
 {
-  PmtCpuLevel level;
-  g_assert_true (pmt_cpu_select (&level, NULL)); /* first: with PENTIMENTO_CPU set it begins the program anew */
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/universal-guidance/reference", test_reference);
-  g_test_add_func ("/universal-guidance/identities", test_identities);
-  g_test_add_func ("/universal-guidance/nearer", test_nearer);
-  g_test_add_func ("/universal-guidance/photo", test_photo);
-  g_test_add_func ("/universal-guidance/differences", test_differences);
-  g_test_add_func ("/universal-guidance/errors", test_errors);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/universal-guidance/reference", test_reference },
+    { "/universal-guidance/identities", test_identities },
+    { "/universal-guidance/nearer", test_nearer },
+    { "/universal-guidance/photo", test_photo },
+    { "/universal-guidance/differences", test_differences },
+    { "/universal-guidance/errors", test_errors },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

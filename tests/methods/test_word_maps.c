@@ -169,17 +169,14 @@ test_parity (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/word-maps/looks-only", test_looks_only);
-  g_test_add_func ("/word-maps/sums", test_sums);
-  g_test_add_func ("/word-maps/beside-others", test_beside_others);
-  g_test_add_func ("/word-maps/with-refiner", test_with_refiner);
-  g_test_add_func ("/word-maps/errors", test_errors);
-  g_test_add_func ("/word-maps/parity", test_parity);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/word-maps/looks-only", test_looks_only },
+    { "/word-maps/sums", test_sums },
+    { "/word-maps/beside-others", test_beside_others },
+    { "/word-maps/with-refiner", test_with_refiner },
+    { "/word-maps/errors", test_errors },
+    { "/word-maps/parity", test_parity },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -144,3 +144,21 @@ runs_assert_differ (const PmtResult *a, const PmtResult *b)
 {
   g_assert_cmpfloat (runs_distance (a->latent, b->latent, runs_latent_size (a)), >, 1e-3);
 }
+
+int
+runs_main (int argc, char **argv, Runs *runs, PmtModel **model, const RunsTest *tests)
+{
+  PmtCpuLevel level;
+  GError *error = NULL;
+  pmt_cpu_select (&level, &error); /* first: with PENTIMENTO_CPU set it begins the program anew */
+  g_assert_no_error (error);
+  g_test_init (&argc, &argv, NULL);
+  runs_open (runs);
+  *model = runs_model ("tiny");
+  for (const RunsTest *test = tests; test->path; test++)
+    g_test_add_func (test->path, test->run);
+  const int status = g_test_run ();
+  pmt_model_unref (*model);
+  runs_close (runs);
+  return status;
+}

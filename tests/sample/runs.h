@@ -32,3 +32,10 @@ double runs_distance (const float *a, const float *b, size_t n);
 void runs_assert_equal (const PmtResult *a, const PmtResult *b);  /* pictures and latents, to the bit */
 void runs_assert_differ (const PmtResult *a, const PmtResult *b);
 size_t runs_latent_size (const PmtResult *result);
+
+/* For main(): the tests of a table that ends with { 0 }, on the tiny model, which `runs` and `model` are set to meanwhile. */
+typedef struct RunsTest {
+  const char *path;
+  void (*run) (void);
+} RunsTest;
+int runs_main (int argc, char **argv, Runs *runs, PmtModel **model, const RunsTest *tests);

@@ -138,15 +138,12 @@ test_preview_is_what_is_kept (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/keep/is-stop-after", test_keep_is_stop_after);
-  g_test_add_func ("/keep/cost", test_cost);
-  g_test_add_func ("/keep/previews", test_previews);
-  g_test_add_func ("/keep/preview-is-what-is-kept", test_preview_is_what_is_kept);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/keep/is-stop-after", test_keep_is_stop_after },
+    { "/keep/cost", test_cost },
+    { "/keep/previews", test_previews },
+    { "/keep/preview-is-what-is-kept", test_preview_is_what_is_kept },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

@@ -605,27 +605,24 @@ test_model (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  runs_open (&runs);
-  model = runs_model ("tiny");
-  g_test_add_func ("/run/cost", test_cost);
-  g_test_add_func ("/run/cost-loads-nothing", test_cost_loads_nothing);
-  g_test_add_func ("/run/memory", test_memory);
-  g_test_add_func ("/run/batch-or-single", test_batch);
-  g_test_add_func ("/run/seeds", test_seeds);
-  g_test_add_func ("/run/progress", test_progress);
-  g_test_add_func ("/run/keep", test_keep);
-  g_test_add_func ("/run/cancel", test_cancel);
-  g_test_add_func ("/run/cancel-inside", test_cancel_inside);
-  g_test_add_func ("/run/tracks", test_tracks);
-  g_test_add_func ("/run/windows", test_windows);
-  g_test_add_func ("/run/order", test_order);
-  g_test_add_func ("/run/nested", test_nested);
-  g_test_add_func ("/run/failing-hook", test_failing_hook);
-  g_test_add_func ("/run/refusals", test_refusals);
-  g_test_add_func ("/run/model", test_model);
-  int status = g_test_run ();
-  pmt_model_unref (model);
-  runs_close (&runs);
-  return status;
+  static const RunsTest tests[] = {
+    { "/run/cost", test_cost },
+    { "/run/cost-loads-nothing", test_cost_loads_nothing },
+    { "/run/memory", test_memory },
+    { "/run/batch-or-single", test_batch },
+    { "/run/seeds", test_seeds },
+    { "/run/progress", test_progress },
+    { "/run/keep", test_keep },
+    { "/run/cancel", test_cancel },
+    { "/run/cancel-inside", test_cancel_inside },
+    { "/run/tracks", test_tracks },
+    { "/run/windows", test_windows },
+    { "/run/order", test_order },
+    { "/run/nested", test_nested },
+    { "/run/failing-hook", test_failing_hook },
+    { "/run/refusals", test_refusals },
+    { "/run/model", test_model },
+    { 0 }
+  };
+  return runs_main (argc, argv, &runs, &model, tests);
 }

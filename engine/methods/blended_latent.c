@@ -29,9 +29,9 @@ static void *
 state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
   const PmtRequest *q = run->request;
-  const char *wrong = !q->image || !q->mask ? "needs a picture and a mask; give both"
+  const char *wrong = !q->image || !q->mask ? _("needs a picture and a mask; give both")
                       : q->edit || run->unet_channels != run->latent_channels
-                        ? "needs a model without further channels; choose another model, or leave the method out"
+                        ? _("needs a model without further channels; choose another model, or leave the method out")
                         : NULL;
   if (wrong) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method blended-latent %s."), wrong);

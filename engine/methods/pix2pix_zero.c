@@ -58,7 +58,7 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   const bool words = *from && *to;
   if (!words || q->mask) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE,
-                 words ? "whole pictures are changed; leave the mask out" : "from and to are needed, as in from=cat,to=dog");
+                 words ? _("whole pictures are changed; leave the mask out") : _("from and to are needed, as in from=cat,to=dog"));
     return NULL;
   }
   if (photo && !pmt_start_check_inversion (run, "pix2pix-zero", error))

@@ -77,9 +77,9 @@ check (const State *state, const PmtRun *run, GError **error)
 {
   const char *wrong = NULL;
   if (state->words.n != 1)
-    wrong = "words has to be one phrase of the prompt, the thing that moves, as in words=red circle";
+    wrong = _("words has to be one phrase of the prompt, the thing that moves, as in words=red circle");
   else if (run->request->mask || run->request->edit)
-    wrong = "whole pictures are made; leave the mask or the instruction out";
+    wrong = _("whole pictures are made; leave the mask or the instruction out");
   if (wrong)
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE, wrong);
   return !wrong;

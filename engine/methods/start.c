@@ -60,15 +60,15 @@ pmt_start_check_inversion (const PmtRun *run, const char *method, GError **error
   const PmtRequest *q = run->request;
   const char *wrong = NULL;
   if (!q->image && !q->latent)
-    wrong = "changes a picture and there is none; give the picture";
+    wrong = _("changes a picture and there is none; give the picture");
   else if (q->edit || run->unet_channels != run->latent_channels)
-    wrong = "needs a model that makes pictures from text alone, without further channels; choose such a model";
+    wrong = _("needs a model that makes pictures from text alone, without further channels; choose such a model");
   else if (strcmp (q->sampler->id, "ddim") != 0)
-    wrong = "goes to noise and back with DDIM; choose the sampler ddim";
+    wrong = _("goes to noise and back with DDIM; choose the sampler ddim");
   else if (q->eta > 0)
-    wrong = "goes to noise and back without fresh noise; set eta to 0";
+    wrong = _("goes to noise and back without fresh noise; set eta to 0");
   else if (q->denoising_start > 0 || (q->denoising_end > 0 && q->denoising_end < 1))
-    wrong = "goes through its own part of the noise levels; leave the start and the end out";
+    wrong = _("goes through its own part of the noise levels; leave the start and the end out");
   else
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method %s %s."), method, wrong);

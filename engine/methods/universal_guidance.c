@@ -67,15 +67,15 @@ check (const State *state, const PmtRun *run, GError **error)
   const PmtRequest *q = run->request;
   const char *wrong = NULL;
   if (state->task.loss == PMT_PICTURE_EDGES && !q->image)
-    wrong = "edges are those of a picture and there is none; give one to start from";
+    wrong = _("edges are those of a picture and there is none; give one to start from");
   else if (state->task.loss == PMT_PICTURE_KEEP_OUTSIDE && (!q->image || !q->mask))
-    wrong = "there is no mask to keep the outside of; give a picture and a mask";
+    wrong = _("there is no mask to keep the outside of; give a picture and a mask");
   else if (!q->mask && !(state->box[0] < state->box[2] && state->box[1] < state->box[3]))
-    wrong = "the place is empty; left has to be less than right and top less than bottom";
+    wrong = _("the place is empty; left has to be less than right and top less than bottom");
   else if (state->repeats > 1 && strcmp (q->sampler->id, "ddim") != 0)
-    wrong = "steps are repeated with DDIM alone; choose the sampler ddim, or repeats=1";
+    wrong = _("steps are repeated with DDIM alone; choose the sampler ddim, or repeats=1");
   else if (state->start >= state->end)
-    wrong = "nothing is led, since start is not before end; change one of them";
+    wrong = _("nothing is led, since start is not before end; change one of them");
   if (wrong)
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE, wrong);
   return !wrong;

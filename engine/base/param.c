@@ -87,9 +87,9 @@ set_number (PmtParamValues *values, int i, double number, const char *where, GEr
 {
   const PmtParam *p = &values->table[i];
   if (p->type == PMT_PARAM_INT && number != floor (number))
-    return wrong (p, "a whole number", where, error);
+    return wrong (p, _("a whole number"), where, error);
   if (!(number >= p->min && number <= p->max)) { /* also refuses NaN */
-    g_autofree char *range = g_strdup_printf ("from %g to %g", p->min, p->max);
+    g_autofree char *range = g_strdup_printf (_("from %g to %g"), p->min, p->max);
     return wrong (p, range, where, error);
   }
   values->number[i] = number;
@@ -103,7 +103,7 @@ set_string (PmtParamValues *values, int i, const char *text, const char *where, 
   if (p->type == PMT_PARAM_CHOICE) {
     int choice = find_choice (p, text);
     if (choice < 0) {
-      g_autoptr (GString) known = g_string_new ("one of ");
+      g_autoptr (GString) known = g_string_new (_("one of "));
       for (int k = 0; p->choices[k].id; k++)
         g_string_append_printf (known, "%s%s", k ? ", " : "", p->choices[k].id);
       return wrong (p, known->str, where, error);
@@ -126,18 +126,18 @@ pmt_param_values_set_json (PmtParamValues *values, const char *id, JsonNode *nod
   switch (p->type) {
     case PMT_PARAM_BOOL:
       if (type != G_TYPE_BOOLEAN)
-        return wrong (p, "true or false", where, error);
+        return wrong (p, _("true or false"), where, error);
       values->number[i] = json_node_get_boolean (node);
       return TRUE;
     case PMT_PARAM_INT:
     case PMT_PARAM_DOUBLE:
       if (type != G_TYPE_INT64 && type != G_TYPE_DOUBLE)
-        return wrong (p, "a number", where, error);
+        return wrong (p, _("a number"), where, error);
       return set_number (values, i, json_node_get_double (node), where, error);
     case PMT_PARAM_STRING:
     case PMT_PARAM_CHOICE:
       if (type != G_TYPE_STRING)
-        return wrong (p, "a string", where, error);
+        return wrong (p, _("a string"), where, error);
       return set_string (values, i, json_node_get_string (node), where, error);
   }
   g_assert_not_reached ();
@@ -158,14 +158,14 @@ pmt_param_values_set_text (PmtParamValues *values, const char *id, const char *t
   if (p->type == PMT_PARAM_BOOL) {
     bool yes = g_strv_contains (yes_words, text);
     if (!yes && !g_strv_contains (no_words, text))
-      return wrong (p, "true or false", where, error);
+      return wrong (p, _("true or false"), where, error);
     values->number[i] = yes;
     return TRUE;
   }
   char *end = NULL;
   double number = g_ascii_strtod (text, &end);
   if (end == text || *end != '\0')
-    return wrong (p, "a number", where, error);
+    return wrong (p, _("a number"), where, error);
   return set_number (values, i, number, where, error);
 }
 

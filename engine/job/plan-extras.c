@@ -65,7 +65,7 @@ static void
 note_changed (PmtJobPlan *plan, const char *name, const char *told, const char *found)
 {
   if (told[0] && strcmp (told, found) != 0)
-    pmt_job_note (plan, "The picture \"%s\" is not the one that the recipe was made with, so the result will differ.", name);
+    pmt_job_note (plan, _("The picture \"%s\" is not the one that the recipe was made with, so the result will differ."), name);
 }
 
 /* RGB of an RGBA picture laid over white. */

@@ -29,7 +29,7 @@ round_size (PmtJobPlan *plan, PmtModel *model, int width, int height, GError **e
     return FALSE;
   }
   if (plan->width != width || plan->height != height)
-    pmt_job_note (plan, "The size %d×%d was rounded to %d×%d, since the model's sides are multiples of %d pixels.", width, height,
+    pmt_job_note (plan, _("The size %d×%d was rounded to %d×%d, since the model's sides are multiples of %d pixels."), width, height,
           plan->width, plan->height, multiple);
   return TRUE;
 }
@@ -93,13 +93,14 @@ find_selection (const PmtJob *job, const PmtJobInputs *inputs, PmtJobPlan *plan,
       return FALSE;
     }
     if (inputs->image && job->task == PMT_TASK_FILL)
-      pmt_job_note (plan, "There is no mask, so the whole picture is filled.");
+      pmt_job_note (plan, _("There is no mask, so the whole picture is filled."));
     return TRUE;
   }
   found = pmt_mask_bounds (inputs->mask->data, inputs->mask->width, inputs->mask->height);
   if (!found.width) {
     if (!job->has_selection || told->width > 0)
-      pmt_job_note (plan, "The mask is empty, so the whole picture is %s.", job->task == PMT_TASK_EDIT ? "edited" : "filled");
+      pmt_job_note (plan, "%s", job->task == PMT_TASK_EDIT ? _("The mask is empty, so the whole picture is edited.")
+                                                           : _("The mask is empty, so the whole picture is filled."));
     plan->selection = found;
     return TRUE;
   }
@@ -171,7 +172,7 @@ pmt_job_plan_sizes (const PmtJob *job, PmtModel *model, const PmtJobInputs *inpu
   if (!check_inputs (inputs, error) || !pmt_job_choose (job, model, &plan->choice, error))
     return FALSE;
   if (job->model_hash && pmt_model_hash (model) && strcmp (job->model_hash, pmt_model_hash (model)) != 0)
-    pmt_job_note (plan, "The model '%s' is not the one that the recipe was made with, so the picture will differ.", pmt_model_path (model));
+    pmt_job_note (plan, _("The model '%s' is not the one that the recipe was made with, so the picture will differ."), pmt_model_path (model));
   plan->job = job;
   plan->model = model;
   if (!(job->task == PMT_TASK_GENERATE ? plan_generate (job, model, inputs, plan, error) : plan_fill (job, model, inputs, plan, error)))

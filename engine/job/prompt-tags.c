@@ -112,7 +112,7 @@ pmt_job_plan_tags (const PmtJob *job, PmtJobPlan *plan, GError **error)
   if (!pmt_prompt_parse (job->negative, job->syntax, &prompt, error))
     return FALSE;
   if (prompt.n_tags)
-    pmt_job_note (plan, "LoRAs act on the whole picture: the tag <%s:%s> in the negative prompt was left out.",
+    pmt_job_note (plan, _("LoRAs act on the whole picture: the tag <%s:%s> in the negative prompt was left out."),
                   prompt.tag[0].hypernetwork ? "hypernet" : "lora", prompt.tag[0].name);
   pmt_prompt_clear (&prompt);
   return TRUE;

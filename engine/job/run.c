@@ -108,19 +108,20 @@ deliver_fill (const PmtJob *job, const PmtJobPlan *plan, const PmtResult *run, P
 static void
 add_notes (const PmtJobPlan *plan, const PmtResult *run, GPtrArray *notes)
 {
-  const struct {
-    const char *which;
-    int cut;
-  } prompts[] = { { "prompt", run->prompt_tokens_cut }, { "negative prompt", run->negative_tokens_cut } };
+  const int cut = run->prompt_tokens_cut, negative_cut = run->negative_tokens_cut;
 
   for (guint i = 0; i < plan->notes->len; i++)
     g_ptr_array_add (notes, g_strdup (g_ptr_array_index (plan->notes, i)));
   for (char **note = run->notes; note && *note; note++)
     g_ptr_array_add (notes, g_strdup (*note));
-  for (gsize i = 0; i < G_N_ELEMENTS (prompts); i++)
-    if (prompts[i].cut > 0)
-      g_ptr_array_add (notes, g_strdup_printf ("The %s is longer than the model can read, so its last %d token%s left out.",
-                                               prompts[i].which, prompts[i].cut, prompts[i].cut == 1 ? " was" : "s were"));
+  if (cut > 0)
+    g_ptr_array_add (notes, g_strdup_printf (g_dngettext (GETTEXT_PACKAGE, "The prompt is longer than the model can read, so its last %d token was left out.",
+                                                          "The prompt is longer than the model can read, so its last %d tokens were left out.", (gulong) cut),
+                                             cut));
+  if (negative_cut > 0)
+    g_ptr_array_add (notes, g_strdup_printf (g_dngettext (GETTEXT_PACKAGE, "The negative prompt is longer than the model can read, so its last %d token was left out.",
+                                                          "The negative prompt is longer than the model can read, so its last %d tokens were left out.", (gulong) negative_cut),
+                                             negative_cut));
 }
 
 static void

@@ -107,15 +107,15 @@ add_needs (Report *report, const PmtKindInfo *kind)
     case PMT_KIND_CONTROLNET:
     case PMT_KIND_T2I_ADAPTER:
       add_sentence (report->needs, _("a %s model"), base);
-      json_array_add_string_element (report->needs, "a control picture");
+      json_array_add_string_element (report->needs, _("a control picture"));
       break;
     case PMT_KIND_IP_ADAPTER:
       add_sentence (report->needs, _("a %s model"), base);
-      json_array_add_string_element (report->needs, "its CLIP image encoder (folder image_encoder)");
-      json_array_add_string_element (report->needs, "a reference picture");
+      json_array_add_string_element (report->needs, _("its CLIP image encoder (folder image_encoder)"));
+      json_array_add_string_element (report->needs, _("a reference picture"));
       break;
     case PMT_KIND_CLIP_VISION:
-      json_array_add_string_element (report->needs, "an IP-Adapter");
+      json_array_add_string_element (report->needs, _("an IP-Adapter"));
       break;
     case PMT_KIND_LORA:
     case PMT_KIND_EMBEDDING:
@@ -221,7 +221,7 @@ inspect_folder (Report *report, const char *path)
     set_kind (report, &kind);
     add_needs (report, &kind);
     if (kind.refusal)
-      add_sentence (report->problems, _("'%s' is %s, %s."), path, kind.label, kind.refusal);
+      add_sentence (report->problems, _("'%s' is %s, %s."), path, _(kind.label), _(kind.refusal));
     return;
   }
   json_object_set_string_member (report->object, "kind", "diffusers-folder");
@@ -277,9 +277,9 @@ inspect_file (Report *report, const char *path)
     g_ptr_array_add (all, file);
     add_component (report, pmt_kind_id (kind.kind), all, "");
     if (kind.refusal)
-      add_sentence (report->problems, _("'%s' is %s, %s."), path, kind.label, kind.refusal);
+      add_sentence (report->problems, _("'%s' is %s, %s."), path, _(kind.label), _(kind.refusal));
     else if (kind.kind == PMT_KIND_UNKNOWN)
-      add_sentence (report->problems, _("'%s' is %s; give a file that this version knows."), path, kind.label);
+      add_sentence (report->problems, _("'%s' is %s; give a file that this version knows."), path, _(kind.label));
   }
   pmt_model_files_free (files);
   pmt_safetensors_free (file);

@@ -11,21 +11,21 @@
 static const struct {
   const char *id, *label, *short_label; /* both with an article: what it is found to be, and what to give */
 } kinds[PMT_N_KINDS] = {
-  [PMT_KIND_UNKNOWN] = { "unknown", "a file of tensors of a kind that is not known here", "another file" },
-  [PMT_KIND_CHECKPOINT] = { "checkpoint", "a checkpoint", "a model" },
-  [PMT_KIND_UNET] = { "unet", "a UNet alone", "a UNet" },
-  [PMT_KIND_VAE] = { "vae", "a VAE alone", "a VAE" },
-  [PMT_KIND_TAESD] = { "taesd", "a tiny autoencoder (TAESD)", "a TAESD" },
-  [PMT_KIND_TEXT_ENCODER] = { "text-encoder", "a text encoder alone", "a text encoder" },
-  [PMT_KIND_LORA] = { "lora", "a LoRA", "a LoRA" },
-  [PMT_KIND_CONTROLNET] = { "controlnet", "a ControlNet", "a ControlNet" },
-  [PMT_KIND_T2I_ADAPTER] = { "t2i-adapter", "a T2I-Adapter", "a T2I-Adapter" },
-  [PMT_KIND_IP_ADAPTER] = { "ip-adapter", "an IP-Adapter", "an IP-Adapter" },
-  [PMT_KIND_GLIGEN] = { "gligen", "a GLIGEN model", "a GLIGEN model" },
-  [PMT_KIND_EMBEDDING] = { "embedding", "a textual inversion embedding", "an embedding" },
-  [PMT_KIND_CLIP_VISION] = { "clip-vision", "a CLIP image encoder", "a CLIP image encoder" },
-  [PMT_KIND_HYPERNETWORK] = { "hypernetwork", "a hypernetwork", "a hypernetwork" },
-  [PMT_KIND_OTHER] = { "other", "something that this version has no use for", "another file" },
+  [PMT_KIND_UNKNOWN] = { "unknown", N_("a file of tensors of a kind that is not known here"), N_("another file") },
+  [PMT_KIND_CHECKPOINT] = { "checkpoint", N_("a checkpoint"), N_("a model") },
+  [PMT_KIND_UNET] = { "unet", N_("a UNet alone"), N_("a UNet") },
+  [PMT_KIND_VAE] = { "vae", N_("a VAE alone"), N_("a VAE") },
+  [PMT_KIND_TAESD] = { "taesd", N_("a tiny autoencoder (TAESD)"), N_("a TAESD") },
+  [PMT_KIND_TEXT_ENCODER] = { "text-encoder", N_("a text encoder alone"), N_("a text encoder") },
+  [PMT_KIND_LORA] = { "lora", N_("a LoRA"), N_("a LoRA") },
+  [PMT_KIND_CONTROLNET] = { "controlnet", N_("a ControlNet"), N_("a ControlNet") },
+  [PMT_KIND_T2I_ADAPTER] = { "t2i-adapter", N_("a T2I-Adapter"), N_("a T2I-Adapter") },
+  [PMT_KIND_IP_ADAPTER] = { "ip-adapter", N_("an IP-Adapter"), N_("an IP-Adapter") },
+  [PMT_KIND_GLIGEN] = { "gligen", N_("a GLIGEN model"), N_("a GLIGEN model") },
+  [PMT_KIND_EMBEDDING] = { "embedding", N_("a textual inversion embedding"), N_("an embedding") },
+  [PMT_KIND_CLIP_VISION] = { "clip-vision", N_("a CLIP image encoder"), N_("a CLIP image encoder") },
+  [PMT_KIND_HYPERNETWORK] = { "hypernetwork", N_("a hypernetwork"), N_("a hypernetwork") },
+  [PMT_KIND_OTHER] = { "other", N_("something that this version has no use for"), N_("another file") },
 };
 
 /* ---- signs ------------------------------------------------------------------------------------------------------------ */
@@ -105,7 +105,7 @@ kind_of_folder (const char *path, PmtKindInfo *info, GError **error)
       *info = (PmtKindInfo) { .base = NULL };
     info->kind = PMT_KIND_CHECKPOINT;
     info->form = "folder";
-    info->label = "a whole model";
+    info->label = N_("a whole model");
     return TRUE;
   }
   for (size_t i = 0; i < G_N_ELEMENTS (stems) && !weights; i++) {
@@ -159,17 +159,21 @@ pmt_kind_require (const char *path, PmtKind wanted, const char *model, const Pmt
   if (!pmt_kind_of_file (path, &found, error))
     return FALSE;
   if (found.kind != wanted) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, not %s; give %s%s%s instead."), path, found.label, kinds[wanted].label,
-                 kinds[wanted].short_label, is_known (family) ? " for " : "", is_known (family) ? family->label : "");
+    if (is_known (family))
+      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, not %s; give %s for %s instead."), path, _(found.label),
+                   _(kinds[wanted].label), _(kinds[wanted].short_label), family->label);
+    else
+      g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, not %s; give %s instead."), path, _(found.label), _(kinds[wanted].label),
+                   _(kinds[wanted].short_label));
     return FALSE;
   }
   if (found.refusal) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, %s."), path, found.label, found.refusal);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s, %s."), path, _(found.label), _(found.refusal));
     return FALSE;
   }
   if (is_known (found.base) && is_known (family) && found.base != family) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is %s for %s, and the model '%s' is %s; use %s made for that, or a %s model."),
-                 path, found.label, found.base->label, model, family->label, kinds[wanted].short_label, found.base->label);
+                 path, _(found.label), found.base->label, model, family->label, _(kinds[wanted].short_label), found.base->label);
     return FALSE;
   }
   if (info)

@@ -60,11 +60,11 @@ looks_like (const uint8_t *bytes, size_t size)
   static const struct {
     const char *start, *what;
   } known[] = {
-    { "version https://git-lfs", "it is a Git LFS pointer, not the file itself" },
-    { "<!DOCTYPE", "it is a web page" },
-    { "<html", "it is a web page" },
-    { "PK\003\004", "it is a zip archive, most likely a pickled checkpoint" },
-    { "GGUF", "it is a GGUF file" },
+    { "version https://git-lfs", N_("it is a Git LFS pointer, not the file itself") },
+    { "<!DOCTYPE", N_("it is a web page") },
+    { "<html", N_("it is a web page") },
+    { "PK\003\004", N_("it is a zip archive, most likely a pickled checkpoint") },
+    { "GGUF", N_("it is a GGUF file") },
   };
   for (size_t i = 0; i < G_N_ELEMENTS (known); i++) {
     size_t n = strlen (known[i].start);
@@ -83,12 +83,12 @@ check_frame (PmtSafetensors *file, GError **error)
     return refuse (file, error, _("it has only %zu bytes"), file->size);
   const char *what = looks_like (file->bytes, file->size);
   if (what)
-    return refuse (file, error, "%s", what);
+    return refuse (file, error, "%s", _(what));
   memcpy (&header_size, file->bytes, 8);
   if (header_size > PMT_SAFETENSORS_MAX_HEADER)
     return refuse (file, error, _("its header would be %" PRIu64 " bytes long, more than the format allows"), header_size);
   if (header_size > file->size - 8)
-    return refuse_short (file, "at least ", header_size - (file->size - 8), error);
+    return refuse_short (file, _("at least "), header_size - (file->size - 8), error);
   if (header_size < 2 || file->bytes[8] != '{')
     return refuse (file, error, _("its header does not begin with '{'"));
   file->header_offset = 8;

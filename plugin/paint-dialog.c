@@ -17,6 +17,7 @@
 #include "plugin/last-settings.h"
 #include "plugin/method-fields.h"
 #include "plugin/model-search.h"
+#include "plugin/precision.h"
 #include "plugin/preflight.h"
 #include "plugin/preset.h"
 #include "plugin/prompt-help.h"
@@ -335,6 +336,7 @@ pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
   pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
   pmt_form_add (form, _("Preview"), pmt_preflight_preview_choice (config), _("What is shown of a picture in the making"));
   pmt_full_size_add_row (config, form);
+  pmt_precision_add_row (config, form);
 }
 
 void

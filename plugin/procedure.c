@@ -9,6 +9,7 @@
 #include "plugin/embeddings.h"
 #include "plugin/error.h"
 #include "plugin/full-size.h"
+#include "plugin/precision.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
 #include "plugin/preflight.h"
@@ -156,6 +157,7 @@ pmt_procedure_add_sampling (GimpProcedure *procedure)
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,
                                    G_PARAM_READWRITE);
   pmt_full_size_add_arguments (procedure);
+  pmt_precision_add_argument (procedure);
 }
 
 void

@@ -215,6 +215,7 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
   copy_string (recipe, config, "negative-prompt", FALSE);
   copy_string (recipe, config, "sampler", FALSE);
   pmt_full_size_describe (config, recipe);
+  copy_choice (recipe, config, "precision", "auto");
   if (!pmt_preset_to_recipe (config, recipe, error)) {
     json_object_unref (recipe);
     g_clear_pointer (&methods, json_array_unref);

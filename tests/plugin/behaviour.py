@@ -43,10 +43,10 @@ def case_arguments(tap):
     select(image)
     status, said = fill(image, [user], prompt="a red\nmushroom", negative_prompt="grass", model="/no/such", strength=0.5, steps=12,
                         guidance=3.5, sampler="euler", seed=99, variants=2, context="whole", grow=3.0, feather=5.0,
-                        methods="one:a=1,b=0.5,c=true,d=text; two")
+                        methods="one:a=1,b=0.5,c=true,d=text; two", precision="int8")
     job = sent()
     expected = {"pentimento": 1, "task": "fill", "prompt": "a red\nmushroom", "negative-prompt": "grass", "model": "/no/such", "strength": 0.5,
-                "steps": 12, "guidance": 3.5, "sampler": "euler", "seed": 99, "variants": 2,
+                "steps": 12, "guidance": 3.5, "sampler": "euler", "seed": 99, "variants": 2, "precision": "int8",
                 "methods": [{"id": "one", "a": 1, "b": 0.5, "c": True, "d": "text"}, {"id": "two"}]}
     tap.check("every argument reaches the recipe", status == DONE and {key: job.get(key) for key in expected} == expected, (said, job))
     region = job["region"]
@@ -59,7 +59,7 @@ def case_arguments(tap):
               ["Fill: a red mushroom (99)", "Fill: a red mushroom (100)"], [layer.get_name() for layer in new_layers(image)])
     fill(image, [user], prompt="x")
     job = sent()
-    tap.check("defaults are left to the model", not {"steps", "guidance", "sampler", "negative-prompt", "methods"} & set(job), job)
+    tap.check("defaults are left to the model", not {"steps", "guidance", "sampler", "negative-prompt", "methods", "precision"} & set(job), job)
     first = job["seed"]
     fill(image, [user], prompt="x")
     tap.check("a random seed is chosen anew and can be typed again", 0 <= first < 2 ** 31 and sent()["seed"] != first, first)

@@ -256,6 +256,7 @@ pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan)
   free (plan->original);
   free (plan->denoise);
   free (plan->blend);
+  free (plan->full_image);
   free (plan->full_mask);
   pmt_job_extras_unplan (job, plan);
   g_clear_pointer (&plan->notes, g_ptr_array_unref);

@@ -29,7 +29,7 @@ typedef struct PmtJobPlan {
   float *image, *mask;    /* run-sized, [height, width, 3] and [height, width]; NULL when planned without pixels */
   float *original;        /* fill: flattened picture, context-sized [.., .., 3] */
   float *denoise, *blend; /* fill: context-sized */
-  float *full_mask;       /* generate: of the full size */
+  float *full_image, *full_mask; /* generate, with a mask: of the full size */
   PmtControl *controls;   /* of those with a model; their pictures are run-sized and owned */
   PmtReference *references; /* their pictures are owned */
   float *depth;           /* run-sized, [height, width], of the control that is the depth of a depth model; or NULL */

@@ -60,6 +60,28 @@ def case_automatic(tap):
     image.delete()
 
 
+def case_full_size(tap):
+    """A crop larger than the model's own size, painted a second time at its size: finer, in the same place, and again to the byte."""
+    image, user = picture(420, 330)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 60, 50, 300, 230)
+    flat = flattened(image)
+    status, said = fill(image, [user], prompt="a red circle", seed=3, steps=4, context="whole", full_size=True)
+    if not tap.check("a fill at full size with the bundled model", status == DONE, said):
+        return
+    layer = new_layers(image)[0]
+    recipe, mask, fine, now = recipe_of(layer), mask_on_canvas(layer), read(layer), flattened(image)
+    tap.check("its recipe says so", (recipe["full-size"], recipe["full-size-strength"]) == (True, 0.4) and recipe["size"][0] < 420, recipe)
+    tap.check("at full size nothing outside the mask changed", (now[mask == 0] == flat[mask == 0]).all() and (now != flat).any())
+    image.remove_layer(layer)
+    status, said = fill(image, [user], prompt="a red circle", seed=3, steps=4, context="whole", full_size=True)
+    tap.check("the same seed gives the same bytes at full size", status == DONE and (read(new_layers(image)[0]) == fine).all(), said)
+    image.remove_layer(new_layers(image)[0])
+    status, said = fill(image, [user], prompt="a red circle", seed=3, steps=4, context="whole")
+    plain = read(new_layers(image)[0])
+    tap.check("and others than without", status == DONE and plain.shape == fine.shape and (plain != fine).any(), said)
+    image.delete()
+
+
 def case_soft(tap):
     image, user = picture()
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 60, 40, 80, 70)
@@ -150,7 +172,7 @@ def case_killed(tap):
 
 def main():
     tap = Tap()
-    for case in (case_automatic, case_soft, case_everything, case_generate, case_types, case_refused, case_killed):
+    for case in (case_automatic, case_full_size, case_soft, case_everything, case_generate, case_types, case_refused, case_killed):
         tap.run(case)
     tap.end()
 

@@ -25,6 +25,7 @@
 
 typedef struct PmtRun PmtRun;
 struct PmtUnetInput;
+struct PmtRequest;
 
 /* A prompt as the network takes it. */
 typedef struct PmtConditioning {
@@ -119,6 +120,12 @@ typedef struct PmtMethod {
   void (*resid) (void *state, PmtRun *run, PmtStep *step, const PmtResidSite *site, PmtTensor *x);
   gboolean (*combine) (void *state, PmtRun *run, PmtStep *step, int track, GError **error);
   gboolean (*latent) (void *state, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage, bool *moved, GError **error);
+  /* A method that is several runs, each of which paints a part of the picture that the ones before left, and no hooks of any run (of several
+   * such methods the first is asked). Their number; -1 + error. */
+  int (*passes) (const struct PmtRequest *whole, const PmtParamValues *values, GError **error);
+  /* Of pass i the prompt (newly allocated) and, where `area` [height, width] is not NULL, 1 where it paints and 0 elsewhere. Without it no
+   * pixels are read. */
+  void (*pass) (const struct PmtRequest *whole, const PmtParamValues *values, int i, char **prompt, float *area);
   /* The picture of the final latent [1, h, w, c] -> [1, H, W, 3] around [-1, 1], in place of the autoencoder's; errors go into run->ctx. Of
    * several methods that have one the first is asked. */
   PmtTensor (*decode) (void *state, PmtRun *run, PmtTensor latent);

@@ -4,9 +4,7 @@
 
 #include "engine/sample/stages.h"
 
-typedef enum { FIRST, REFINER, FULL } Kind;
-
-enum { MOST = 3 };
+typedef enum { FIRST, PASS, REFINER, FULL } Kind;
 
 typedef struct Stage {
   Kind kind;
@@ -18,7 +16,8 @@ typedef struct Stages {
   const PmtRequest *whole;
   PmtRequest base, rest;
   PmtFullStage full;
-  Stage stage[MOST];
+  PmtPasses passes;
+  Stage *stage; /* n; owned */
   int n, at;
   double flops; /* of all */
 } Stages;
@@ -26,6 +25,7 @@ typedef struct Stages {
 static void
 add (Stages *s, Kind kind, PmtRequest *request)
 {
+  s->stage = g_renew (Stage, s->stage, s->n + 1);
   s->stage[s->n++] = (Stage) { .kind = kind, .request = request };
 }
 
@@ -33,6 +33,14 @@ static void
 stages_clear (Stages *s)
 {
   pmt_full_stage_clear (&s->full);
+  pmt_passes_clear (&s->passes);
+  g_free (s->stage);
+}
+
+static bool
+single (const PmtRequest *q)
+{
+  return !q->refiner && !q->full.width && !pmt_passes_wanted (q);
 }
 
 /* Requests and costs of all stages. Clear it, on failure too. */
@@ -44,7 +52,14 @@ stages_open (Stages *s, const PmtRequest *q, GError **error)
   s->base = *q;
   if (q->refiner && !pmt_refiner_split (q, &s->base, &s->rest, error))
     return FALSE;
-  add (s, FIRST, &s->base);
+  if (pmt_passes_wanted (q)) {
+    if (!pmt_passes_open (&s->passes, q, error))
+      return FALSE;
+    for (int i = 0; i < s->passes.n; i++)
+      add (s, PASS, &s->passes.request[i]);
+  } else {
+    add (s, FIRST, &s->base);
+  }
   if (q->refiner)
     add (s, REFINER, &s->rest);
   if (q->full.width) {
@@ -66,7 +81,7 @@ stages_open (Stages *s, const PmtRequest *q, GError **error)
 static gboolean
 further_weights (const Stages *s, const Stage *stage, size_t *bytes, GError **error)
 {
-  const PmtUnetChoice first = pmt_request_unet (&s->base), here = pmt_request_unet (stage->request);
+  const PmtUnetChoice first = pmt_request_unet (s->stage[0].request), here = pmt_request_unet (stage->request);
   *bytes = 0;
   if (stage->kind == REFINER)
     *bytes = stage->cost.weight_bytes;
@@ -83,7 +98,7 @@ gboolean
 pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
 {
   Stages s;
-  if (!request->refiner && !request->full.width)
+  if (single (request))
     return pmt_run_cost_one (request, cost, error);
   gboolean ok = stages_open (&s, request, error);
   if (ok)
@@ -184,7 +199,15 @@ run_stage (Stages *s, PmtResult *made, GError **error)
   const PmtRequest *q = s->whole;
   PmtRequest request = *stage->request;
   PmtResult result;
-  if (stage->kind == FULL) {
+  if (stage->kind == PASS) {
+    if (s->at > 0 && ended (s, made)) {
+      made->stopped_after = made->steps_done;
+      return TRUE;
+    }
+    if (!pmt_passes_begin (&s->passes, q, s->at, error))
+      return FALSE;
+    request = *stage->request;
+  } else if (stage->kind == FULL) {
     if (ended (s, made)) {
       made->stopped_after = made->steps_done;
       return pmt_full_stage_skip (q, made, error);
@@ -206,6 +229,8 @@ run_stage (Stages *s, PmtResult *made, GError **error)
     return FALSE;
   if (stage->kind == FULL)
     pmt_full_stage_crop (q, &result);
+  if (stage->kind == PASS)
+    pmt_passes_paste (&s->passes, &result);
   if (s->at > 0)
     take_over (made, &result);
   else
@@ -217,7 +242,7 @@ gboolean
 pmt_run (const PmtRequest *request, PmtResult *result, GError **error)
 {
   Stages s;
-  if (!request->refiner && !request->full.width)
+  if (single (request))
     return pmt_run_one (request, result, error);
   *result = (PmtResult) { 0 };
   gboolean ok = stages_open (&s, request, error);

@@ -102,7 +102,7 @@ def case_arguments(tap):
               and job["size"] == [80, 64], job)
     generate(image, [user], prompt="x", full_size=True, full_size_strength=0.5)
     job = sent()
-    tap.check("at full size the canvas's own size is asked for", (job["size"], job["full-size"], job["full-size-strength"]) == ([96, 72], True, 0.5), job)
+    tap.check("at full size the canvas's own size is asked for", (job["size"], job["full-size"], job["full-size-strength"]) == ([96, 80], True, 0.5), job)
     generate(image, [user], prompt="x", width=128)
     tap.check("one side that is asked for settles the other by the shape", sent()["size"] == [128, 96], sent()["size"])
     image.delete()

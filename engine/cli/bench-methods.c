@@ -37,6 +37,7 @@ static const struct {
   { "structured", false, 0, { { NULL } } },
   { "paint-with-words", false, BOXES, { { NULL } } },
   { "layout-forward", false, BOXES, { { NULL } } },
+  { "iterative-inpaint", false, BOXES, { { NULL } } },
   { "multidiffusion", false, REGIONS, { { NULL } } },
   { "blended-latent", false, PHOTO | MASK, { { NULL } } },
   { "diffedit", false, PHOTO, { { NULL } } },

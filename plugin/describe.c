@@ -179,7 +179,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   GtkWidget *method = pmt_choice_new (config, "method"), *threshold = pmt_percent_new (config, "threshold", 0), *shows, *only;
 
   shows = pmt_prompt_new (config, "shows", _("What the picture sho_ws (may be empty)"), 2);
-  *prompt = pmt_prompt_new (config, "prompt", _("What it _shall show"), 2);
+  *prompt = pmt_prompt_new (config, "prompt", _("What _it shall show"), 2);
   for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
     pmt_choice_add (method, methods[i][0], _(methods[i][1]));
   only = pmt_check_new (config, "mask-only", _("Only find the _place, as a channel"),
@@ -245,7 +245,7 @@ pmt_describe_procedure_new (GimpPlugIn *plug_in, const char *name)
                                     name);
   gimp_procedure_add_string_argument (procedure, "shows", _("What the picture sho_ws"), _("What there is now, such as: a red fox in snow"), "",
                                       G_PARAM_READWRITE);
-  gimp_procedure_add_string_argument (procedure, "prompt", _("What it _shall show"), _("What it shall be, such as: a gray wolf in snow"), "",
+  gimp_procedure_add_string_argument (procedure, "prompt", _("What _it shall show"), _("What it shall be, such as: a gray wolf in snow"), "",
                                       G_PARAM_READWRITE);
   gimp_procedure_add_choice_argument (procedure, "method", _("_Method"), _("How what is not spoken of is kept"), choice, methods[0][0],
                                       G_PARAM_READWRITE);

@@ -292,7 +292,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   gtk_label_set_max_width_chars (GTK_LABEL (says), 50);
   gtk_widget_show (says);
   canvas = canvas_new (config, pmt_paint_dialog_image (dialog));
-  pmt_form_add (form, _("Thin_g"), pmt_entry_new (config, "words", _("its word in the prompt")), _("The words that the prompt has for the thing that moves"));
+  pmt_form_add (form, _("_Thing"), pmt_entry_new (config, "words", _("its word in the prompt")), _("The words that the prompt has for the thing that moves"));
   pmt_paint_dialog_add_when_done (dialog, form);
   gtk_box_pack_start (GTK_BOX (box), says, FALSE, FALSE, 0);
   if (canvas)
@@ -314,7 +314,7 @@ pmt_move_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       "thing elsewhere or in another size and the rest as it was (self-guidance). The result is a new layer above "
                                       "it. It takes about three times as long as the picture took."),
                                     name);
-  gimp_procedure_add_string_argument (procedure, "words", _("Thin_g"), _("The words that the prompt has for the thing that moves"), "",
+  gimp_procedure_add_string_argument (procedure, "words", _("_Thing"), _("The words that the prompt has for the thing that moves"), "",
                                       G_PARAM_READWRITE);
   gimp_procedure_add_double_argument (procedure, "right", _("_Right"), _("How far it moves, as a part of the picture's width; to the left below 0"), -1,
                                       1, 0, G_PARAM_READWRITE);

@@ -25,7 +25,7 @@ pmt_wishes_add_arguments (GimpProcedure *procedure, gboolean wide)
 {
   GimpChoice *choice = gimp_choice_new ();
 
-  gimp_procedure_add_string_argument (procedure, "make-sure", _("Make s_ure of"),
+  gimp_procedure_add_string_argument (procedure, "make-sure", _("Make sure of"),
                                       _("Words of the prompt that have to be seen, with spaces between, or phrases with “;” between (Attend-and-Excite)"),
                                       "", G_PARAM_READWRITE);
   for (gsize i = 0; i < G_N_ELEMENTS (panoramas); i++)
@@ -43,7 +43,7 @@ pmt_wishes_add_fields (GObject *config, GtkWidget *form)
 {
   GtkWidget *choice;
 
-  pmt_form_add (form, _("Make s_ure of"), pmt_entry_new (config, "make-sure", _("words of the prompt")),
+  pmt_form_add (form, _("Make sure of"), pmt_entry_new (config, "make-sure", _("words of the prompt")),
                 _("Words of the prompt that have to be seen, with spaces between, or phrases with “;” between; takes twice as long"));
   if (!has (config, "panorama"))
     return;

@@ -35,6 +35,19 @@ pictures_bytes (const PmtJob *job, const PmtJobPlan *plan)
   return pmt_job_full_bytes (plan) + run * 7 + context * 10; /* scaled picture and mask; both as they came, flattened picture, two masks */
 }
 
+/* Methods that stand in for img2img need a picture where they are asked for, or can begin with one, which is the most that they take. */
+static bool
+begins_with_picture (const PmtJob *job)
+{
+  for (int i = 0; i < job->n_methods; i++) {
+    const char *const *ids = job->methods[i].method->replaces;
+    for (int k = 0; ids && ids[k]; k++)
+      if (strcmp (ids[k], "img2img") == 0)
+        return true;
+  }
+  return false;
+}
+
 gboolean
 pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtPreview preview, PmtJobEstimate *estimate, GError **error)
 {
@@ -63,7 +76,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtPreview preview, P
     request.refiner = refiner;
     request.preview = preview;
     request.refiner_start = refiner ? job->refiner_start : 0;
-    if (job->task != PMT_TASK_GENERATE)
+    if (job->task != PMT_TASK_GENERATE || begins_with_picture (job))
       request.image = dot;
     if (job->task == PMT_TASK_FILL) {
       request.mask = dot;

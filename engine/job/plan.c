@@ -263,12 +263,22 @@ pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan)
   memset (plan, 0, sizeof *plan);
 }
 
+static bool
+uses (const PmtJob *job, const char *method)
+{
+  for (int i = 0; i < job->n_methods; i++)
+    if (strcmp (job->methods[i].method->id, method) == 0)
+      return true;
+  return false;
+}
+
+/* DiffEdit's mask says where to change, which takes no network for filling. */
 void
 pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtRequest *request)
 {
   *request = (PmtRequest) {
     .model = model,
-    .fill = job->task != PMT_TASK_EDIT && plan->mask,
+    .fill = job->task != PMT_TASK_EDIT && plan->mask && !(job->task == PMT_TASK_GENERATE && uses (job, "diffedit")),
     .prompt = job->prompt,
     .negative = job->negative,
     .width = plan->width,

@@ -10,5 +10,6 @@
 /* Makes GIMP know the pages; it takes this only while it asks for the procedures. */
 void pmt_help_register (GimpPlugIn *plug_in);
 
-/* Takes the letter of the dialog's Help button away: F1 does the same, and a dialog full of fields needs the letter. */
+/* Takes the letter of the dialog's Help button away: F1 does the same, and a dialog full of fields needs the letter. Its word comes from
+ * here as well, since GIMP has it in English in some languages. */
 void pmt_help_free_letter (GtkDialog *dialog);

@@ -12,6 +12,7 @@
 #include "plugin/error.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/help.h"
 #include "plugin/history.h"
 #include "plugin/last-settings.h"
 #include "plugin/procedure.h"
@@ -176,6 +177,7 @@ show (History *history)
                             RESPONSE_REMOVE, _("Use _Settings…"), RESPONSE_SETTINGS, _("_Close"), GTK_RESPONSE_CLOSE, _("_Apply"),
                             RESPONSE_APPLY, NULL);
   history->dialog = GTK_DIALOG (dialog);
+  pmt_help_free_letter (history->dialog);
   history->entries = pmt_history_list ();
   history->list = pmt_history_list_new (on_chosen, on_changed, history);
   history->bar = pmt_job_bar_new ();

@@ -6,6 +6,7 @@
 
 #include "plugin/capture.h"
 #include "plugin/error.h"
+#include "plugin/help.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-text.h"
 #include "plugin/recipe.h"
@@ -98,6 +99,7 @@ show (GimpLayer *layer, JsonObject *recipe, const Texts *texts)
   gimp_ui_init ("pentimento");
   dialog = gimp_dialog_new (_("Recipe"), PMT_PROCEDURE_SHOW, NULL, 0, gimp_standard_help_func, PMT_PROCEDURE_SHOW, _("Copy as _JSON"), RESPONSE_JSON,
                             _("Copy as _Parameters"), RESPONSE_PARAMETERS, _("_Close"), GTK_RESPONSE_CLOSE, NULL);
+  pmt_help_free_letter (GTK_DIALOG (dialog));
   title = gtk_label_new (name);
   gtk_label_set_xalign (GTK_LABEL (title), 0);
   gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_END);

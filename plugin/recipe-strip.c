@@ -8,6 +8,7 @@
 #include "pentimento/protocol.h"
 #include "plugin/capture.h"
 #include "plugin/error.h"
+#include "plugin/help.h"
 #include "plugin/inputs.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe.h"
@@ -114,6 +115,7 @@ asks (GimpProcedure *procedure, GimpProcedureConfig *config)
   gimp_ui_init ("pentimento");
   dialog = gimp_procedure_dialog_new (procedure, config, _("Strip Recipe"));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("Stri_p"));
+  pmt_help_free_letter (GTK_DIALOG (dialog));
   gimp_procedure_dialog_fill (GIMP_PROCEDURE_DIALOG (dialog), "scope", "rename", NULL);
   yes = gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
   gtk_widget_destroy (dialog);

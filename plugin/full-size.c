@@ -21,7 +21,7 @@ pmt_full_size_add_arguments (GimpProcedure *procedure)
 void
 pmt_full_size_add_row (GObject *config, GtkWidget *form)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
   GtkWidget *check = pmt_check_new (config, "full-size", _("Refine at full si_ze"),
                                     _("Paint a second time, in tiles, what is larger than the model's own size: sharper, and takes its time"));
   GtkWidget *strength = pmt_percent_new (config, "full-size-strength", 0.05);
@@ -29,7 +29,7 @@ pmt_full_size_add_row (GObject *config, GtkWidget *form)
   atk_object_set_name (gtk_widget_get_accessible (strength), _("Strength at full size"));
   gtk_widget_set_tooltip_text (strength, _("How much the second time may change"));
   g_object_bind_property (config, "full-size", strength, "sensitive", G_BINDING_SYNC_CREATE);
-  gtk_box_pack_start (GTK_BOX (box), check, TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (box), check, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), strength, FALSE, FALSE, 0);
   gtk_widget_show (box);
   pmt_form_add (form, _("Large pictures"), box, NULL);

@@ -23,6 +23,30 @@ proc_bytes (const char *file, const char *key)
   return 0;
 }
 
+/* 0: none. */
+static gboolean
+users_limit (size_t *limit, GError **error)
+{
+  const char *word = g_getenv ("PENTIMENTO_MEMORY");
+  guint64 mib = 0;
+  *limit = 0;
+  if (!word || !*word)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned (word, 10, 1, G_MAXUINT32, &mib, NULL)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("PENTIMENTO_MEMORY=%s is not a number of MiB; set it to one or unset it."), word);
+    return FALSE;
+  }
+  *limit = (size_t) mib << 20;
+  return TRUE;
+}
+
+gboolean
+pmt_memory_check (GError **error)
+{
+  size_t limit;
+  return users_limit (&limit, error);
+}
+
 size_t
 pmt_memory_available (void)
 {
@@ -37,6 +61,9 @@ pmt_memory_available (void)
     size_t left = limit.rlim_cur > mapped ? (size_t) limit.rlim_cur - mapped : 0;
     available = MIN (available, left);
   }
+  size_t users;
+  if (users_limit (&users, NULL) && users > 0)
+    available = MIN (available, users);
   return available;
 }
 

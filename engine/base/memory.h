@@ -5,8 +5,13 @@
 
 #include <stddef.h>
 
-/* Bytes: what the system can give without swapping, capped by the limits of control groups and of the process (RLIMIT_AS). */
+#include "engine/base/error.h"
+
+/* Bytes: what the system can give without swapping, capped by the limits of control groups and of the process (RLIMIT_AS), and by the
+ * user's own: PENTIMENTO_MEMORY, a number of MiB. */
 size_t pmt_memory_available (void);
+/* PMT_ERROR_INPUT when PENTIMENTO_MEMORY is set to anything but a number above 0; for programs that begin. */
+gboolean pmt_memory_check (GError **error);
 /* Bytes of this process in memory now, and the most there ever were (VmRSS, VmHWM). 0 when the system does not say. */
 size_t pmt_memory_resident (void);
 size_t pmt_memory_resident_peak (void);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "engine/base/cpu.h"
+#include "engine/base/memory.h"
 #include "engine/cli/cli.h"
 #include "engine/kernels/blas.h"
 
@@ -62,7 +63,7 @@ main (int argc, char **argv)
 
   let_threads_sleep (argv);
   /* a forced level, too, may start the program anew */
-  if (!pmt_cpu_select (&level, &error))
+  if (!pmt_cpu_select (&level, &error) || !pmt_memory_check (&error))
     return fail (error);
   setlocale (LC_CTYPE, "");
   g_set_prgname ("pentimento-engine");

@@ -36,8 +36,11 @@ pmt_names_folders (PmtNameKind kind, char *const *first)
   for (guint i = 0; folders && i < folders->len; i++) {
     const PmtLibraryFolder *folder = folders->pdata[i];
     g_autofree char *own = g_path_get_basename (folder->path); /* a folder of this kind alone may be on the list */
-    for (const char *const *place = places[kind]; folder->used && *place; place++)
-      g_ptr_array_add (all, strcmp (own, *place) == 0 ? g_strdup (folder->path) : g_build_filename (folder->path, *place, NULL));
+    for (const char *const *place = places[kind]; folder->used && *place; place++) {
+      g_autofree char *path = strcmp (own, *place) == 0 ? g_strdup (folder->path) : g_build_filename (folder->path, *place, NULL);
+      if (g_file_test (path, G_FILE_TEST_IS_DIR)) /* sentences name the folders that can be looked into */
+        g_ptr_array_add (all, g_steal_pointer (&path));
+    }
   }
   g_ptr_array_add (all, NULL);
   return (char **) g_ptr_array_free (all, FALSE);

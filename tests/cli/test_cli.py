@@ -270,6 +270,16 @@ def test_bad_input_gets_a_sentence(cli):
     assert not Path(cli.path("never.png")).exists()
 
 
+def test_users_limit_of_memory(cli):
+    """A number of MiB; anything else is told before anything is done."""
+    few = subprocess.run([cli.program, "generate", "--model", TINY, "--prompt", "a", "--size", "1536x1536", "--steps", "1", "--out", cli.path("few.png")],
+                         capture_output=True, env=dict(cli.env, PENTIMENTO_MEMORY="20"), timeout=300)
+    assert few.returncode == 1 and b"memory" in few.stderr and few.stderr.count(b"\n") == 1, few
+    for wrong in ("much", "0", "-5", "3G"):
+        done = subprocess.run([cli.program, "--version"], capture_output=True, env=dict(cli.env, PENTIMENTO_MEMORY=wrong))
+        assert done.returncode == 1 and done.stderr.decode() == f"PENTIMENTO_MEMORY={wrong} is not a number of MiB; set it to one or unset it.\n", done
+
+
 def test_too_little_memory_is_told_before_the_run(cli):
     """With a gigabyte and a half of addresses, a picture that needs more; the file that was there stays."""
     Path(cli.path("kept.png")).write_bytes(b"old")

@@ -74,14 +74,14 @@ class Client:
 class Engine:
     """`pentimento-engine serve` on a socket of its own."""
 
-    def __init__(self, program, *options, folder=None):
+    def __init__(self, program, *options, folder=None, **environment):
         self.folder = folder or tempfile.mkdtemp(prefix="pmt-serve-")
         self.own_folder = folder is None
         os.chmod(self.folder, 0o700)
         self.path = os.path.join(self.folder, "engine.sock")
         self.log = open(os.path.join(self.folder, "log"), "ab")
         self.process = subprocess.Popen([program, "serve", "--socket", self.path, *options], stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log)
+                                        stdout=self.log, stderr=self.log, env=dict(os.environ, **environment))
         self.wait_for_socket()
 
     def wait_for_socket(self):

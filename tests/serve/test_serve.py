@@ -3,7 +3,6 @@
 """test_serve.py ENGINE: the engine as a server, with the bundled model: what it answers, when it stops, what it survives."""
 
 import os
-import resource
 import signal
 import struct
 import subprocess
@@ -250,11 +249,8 @@ def test_estimated_memory_is_what_the_process_takes(program):
 
 def test_too_large_a_picture_is_told_with_one_that_fits(program):
     job = recipe(size=[1536, 1536], steps=1)
-    with Engine(program) as engine:
+    with Engine(program, PENTIMENTO_MEMORY="200") as engine:
         client = engine.client()
-        client.ask({"type": "estimate", "id": 0, "job": recipe()})
-        most = in_status(engine.process.pid, "VmSize") + (200 << 20)
-        resource.prlimit(engine.process.pid, resource.RLIMIT_AS, (most, most))
         answer = client.ask({"type": "estimate", "id": 1, "job": job})
         assert not answer["fits"] and answer["memory-bytes"] > answer["available-bytes"], answer
         width, height = answer["largest"]

@@ -43,6 +43,8 @@ static const struct {
   { "diffedit", false, PHOTO, { { NULL } } },
   { "edict", false, PHOTO, { { NULL } } },
   { "word-maps", false, 0, { { "words", "circle" } } },
+  { "deepcache", false, 0, { { NULL } } },
+  { "guidance-interval", false, 0, { { NULL } } },
 };
 
 typedef struct Row {

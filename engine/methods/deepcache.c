@@ -169,7 +169,7 @@ resid (void *user, PmtRun *run, PmtStep *step, const PmtResidSite *site, PmtTens
 const PmtMethod pmt_method_deepcache = {
   .id = "deepcache",
   .label = N_("Reuse of deep features"),
-  .summary = N_("Saves more than half of the time by computing the depth of the network in some of the steps only."),
+  .summary = N_("Saves about half of the time by computing the depth of the network in some of the steps only."),
   .params = params,
   .order = 990, /* after all that change rows */
   .state_new = state_new,

@@ -169,7 +169,8 @@ def memory_of_gimp(what):
 
 
 def case_huge(tap):
-    """10000×10000 pixels and a small selection: nothing else is put together or sent."""
+    """10000×10000 pixels and a small selection: nothing else is put together or sent. GIMP's own projections take 200 to 650 MB, as it finds
+    time for them; the visible picture read whole took a gigabyte."""
     image = new_image("u8", 10000, 10000)
     user = Gimp.Layer.new(image, "user's", 10000, 10000, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
     image.insert_layer(user, None, 0)
@@ -184,7 +185,7 @@ def case_huge(tap):
     print(f"# {seconds:.1f} s, {more} MB", flush=True)
     made = new_layers(image)
     tap.check("10000×10000 with a small selection takes neither the whole picture's memory nor its time",
-              status == DONE and made[0].get_width() < 200 and more < 600, (said, seconds, more))
+              status == DONE and made[0].get_width() < 200 and more < 800, (said, seconds, more))
     image.delete()
 
 

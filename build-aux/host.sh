@@ -72,6 +72,7 @@ gdbus                     libglib2.0-bin         glib2                 glib2-too
 appstreamcli              appstream              appstream             AppStream            appstream
 gi:Atspi                  gir1.2-atspi-2.0       at-spi2-core          typelib-1_0-Atspi-2_0 at-spi2-core
 xwininfo                  x11-utils              xorg-x11-utils        xwininfo             xorg-xwininfo
+valgrind                  valgrind               valgrind              valgrind             valgrind
 LIST
 }
 

@@ -11,7 +11,7 @@ libopenblas-openmp-dev libdnnl-dev libomp-dev
 python3 python3-venv python3-gi python3-numpy python3-pil
 xvfb xdotool openbox imagemagick dbus dbus-bin x11-utils libglib2.0-bin at-spi2-core gir1.2-atspi-2.0 fonts-wqy-microhei
 appstream dpkg-dev lintian flatpak-builder
-procps locales ca-certificates xz-utils
+procps locales ca-certificates xz-utils valgrind
 LIST
 }
 

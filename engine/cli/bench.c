@@ -316,9 +316,9 @@ set_precision (PmtModel *model, const char *text, GError **error)
     }
     return pmt_model_set_precision (model, precision, error);
   }
-  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++)
-    if (strcmp (text, pmt_precision_name (precision)) == 0)
-      return pmt_model_set_precision (model, precision, error);
+  PmtPrecision precision;
+  if (pmt_precision_find (text, &precision))
+    return pmt_model_set_precision (model, precision, error);
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--precision takes f32, bf16, int8 or auto, not '%s'.", text);
   return FALSE;
 }

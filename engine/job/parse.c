@@ -63,11 +63,11 @@ read_precision (PmtJob *job, JsonNode *node, GError **error)
 
   if (!wanted)
     return pmt_parse_wrong (error, "precision", "a string");
-  for (job->precision = PMT_PRECISIONS - 1; job->precision >= 0; job->precision--)
-    if (strcmp (wanted, pmt_precision_name ((PmtPrecision) job->precision)) == 0)
-      return TRUE;
-  if (strcmp (wanted, "auto") == 0)
-    return TRUE; /* -1 */
+  PmtPrecision precision;
+  const bool one = pmt_precision_find (wanted, &precision);
+  job->precision = one ? (int) precision : -1;
+  if (one || strcmp (wanted, "auto") == 0)
+    return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("This engine computes in precision f32, bf16 or int8 and has no \"%s\"; use one of them or auto."),
                wanted);
   return FALSE;

@@ -30,12 +30,30 @@ pmt_precision_available (PmtPrecision precision)
   return precision == PMT_PRECISION_F32 || pmt_product_kernels_here (precision);
 }
 
+static const char *const names[] = { "f32", "bf16", "int8" };
+G_STATIC_ASSERT (G_N_ELEMENTS (names) == PMT_PRECISIONS);
+
 const char *
 pmt_precision_name (PmtPrecision precision)
 {
-  static const char *const names[] = { "f32", "bf16", "int8" };
-  G_STATIC_ASSERT (G_N_ELEMENTS (names) == PMT_PRECISIONS);
   return names[precision];
+}
+
+bool
+pmt_precision_find (const char *name, PmtPrecision *precision)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (name, names[i]) == 0) {
+      *precision = (PmtPrecision) i;
+      return true;
+    }
+  return false;
+}
+
+PmtPrecision
+pmt_precision_wide (PmtPrecision precision)
+{
+  return precision == PMT_PRECISION_INT8 ? PMT_PRECISION_BF16 : precision;
 }
 
 static int64_t
@@ -134,7 +152,8 @@ transpose_panels (void *user, size_t begin, size_t end)
 const PmtProductKernels *
 pmt_packed_back_kernels (const PmtPacked *w)
 {
-  return w->kernels->head ? pmt_product_kernels_here (PMT_PRECISION_BF16) : w->kernels;
+  const PmtPrecision wide = pmt_precision_wide (w->precision);
+  return wide == w->precision ? w->kernels : pmt_product_kernels_here (wide);
 }
 
 void

@@ -24,6 +24,9 @@ const PmtProductKernels *pmt_product_kernels_here (PmtPrecision precision);
 /* Whether this process can compute in it: f32 always, bf16 and int8 where the CPU level has their products. */
 bool pmt_precision_available (PmtPrecision precision);
 const char *pmt_precision_name (PmtPrecision precision); /* "f32", "bf16", "int8" */
+bool pmt_precision_find (const char *name, PmtPrecision *precision); /* by that name; false when there is none */
+/* What is computed in beside int8 where bits are worth more than time: bf16. The others are their own. */
+PmtPrecision pmt_precision_wide (PmtPrecision precision);
 
 /* Memory for a weight of n outputs and k inputs; a multiple of 64. */
 size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k);

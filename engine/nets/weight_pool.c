@@ -91,8 +91,7 @@ pmt_weight_pool_free (PmtWeightPool *pool)
 static PmtPacked
 packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
 {
-  const PmtPrecision precision = pool->precision == PMT_PRECISION_INT8 && (n < INT8_LEAST || k < INT8_LEAST) ? PMT_PRECISION_BF16
-                                                                                                            : pool->precision;
+  const PmtPrecision precision = n < INT8_LEAST || k < INT8_LEAST ? pmt_precision_wide (pool->precision) : pool->precision;
   const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
   return (PmtPacked) { kernels, precision, n, k, NULL };
 }

@@ -69,18 +69,12 @@ lay_out (const Tiles *t, char *base, Scratch *s)
   return at[PMT_N (size)];
 }
 
-static PmtPrecision
-computed_in (PmtPrecision precision)
-{
-  return precision == PMT_PRECISION_INT8 ? PMT_PRECISION_BF16 : precision;
-}
-
 static Tiles
 tiles_of (const PmtOpCall *call)
 {
   const PmtAttentionParams *params = call->params;
   const PmtKernels *k = call->ctx->kernels;
-  const PmtPrecision precision = computed_in (params->precision);
+  const PmtPrecision precision = pmt_precision_wide (params->precision);
   const PmtProductKernels *p = k->product[precision];
   Tiles t = { .p = p, .a = k->attend[precision], .k = k, .cancel = call->ctx->cancel, .q = call->in[0].data,
               .key = call->in[1].data, .v = call->in[2].data, .out = call->out.data };
@@ -109,7 +103,7 @@ tiles_of (const PmtOpCall *call)
 bool
 pmt_attention_tiles_exist (const PmtKernels *kernels, PmtPrecision precision)
 {
-  const PmtPrecision computed = computed_in (precision);
+  const PmtPrecision computed = pmt_precision_wide (precision);
   return kernels->product[computed] && kernels->attend[computed];
 }
 

@@ -130,7 +130,7 @@ PmtOpBack
 pmt_op_back (PmtOpCall *call, PmtTensor w, int64_t taps)
 {
   const PmtPacked *p = w.packed;
-  PmtOpBack back = { { pmt_packed_back_kernels (p), p->precision, p->k / taps, taps * p->n, call->workspace }, (char *) call->workspace + back_bytes (w, taps) };
+  PmtOpBack back = { { pmt_packed_back_kernels (p), pmt_precision_wide (p->precision), p->k / taps, taps * p->n, call->workspace }, (char *) call->workspace + back_bytes (w, taps) };
   pmt_packed_transpose (p, taps, &back.w);
   return back;
 }

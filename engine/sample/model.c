@@ -26,6 +26,7 @@ struct PmtModel {
   bool prediction_known;
   PmtUnetConfig unet_config[PMT_N_UNETS];
   bool has_unet[PMT_N_UNETS];
+  int64_t unet_values; /* parameters of the main one; 0 = not counted yet */
   PmtVaeConfig vae_config;
   int n_texts;
   PmtComponent text_component[PMT_MODEL_MAX_TEXTS];
@@ -216,7 +217,7 @@ pmt_model_set_precision (PmtModel *model, PmtPrecision precision, GError **error
   model->extras = pmt_extras_new ();
   for (int k = 0; k < PMT_N_UNETS; k++)
     model->unet_config[k].precision = precision;
-  const PmtPrecision others = precision == PMT_PRECISION_INT8 ? PMT_PRECISION_BF16 : precision;
+  const PmtPrecision others = pmt_precision_wide (precision);
   model->vae_config.precision = others;
   for (int k = 0; k < PMT_MODEL_MAX_TEXTS; k++)
     model->text_config[k].precision = others;
@@ -232,8 +233,15 @@ pmt_model_precision (const PmtModel *model)
 PmtPrecision
 pmt_model_auto_precision (PmtModel *model, GError **error)
 {
-  PmtUnet *unet = pmt_precision_available (PMT_PRECISION_BF16) ? pmt_model_unet_dry (model, PMT_UNET_MAIN, error) : NULL;
-  return unet && pmt_weight_pool_values (pmt_unet_weights (unet)) >= 100 * 1000 * 1000 ? PMT_PRECISION_BF16 : PMT_PRECISION_F32;
+  if (!pmt_precision_available (PMT_PRECISION_BF16))
+    return PMT_PRECISION_F32;
+  if (model->unet_values == 0) {
+    PmtUnet *unet = pmt_model_unet_dry (model, PMT_UNET_MAIN, error);
+    if (!unet)
+      return PMT_PRECISION_F32;
+    model->unet_values = pmt_weight_pool_values (pmt_unet_weights (unet));
+  }
+  return model->unet_values >= 100 * 1000 * 1000 ? PMT_PRECISION_BF16 : PMT_PRECISION_F32;
 }
 
 PmtExtras *

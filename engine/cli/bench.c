@@ -201,14 +201,25 @@ ceiling_of (const Bench *b, int i)
 }
 
 static void
+print_ceiling (const PmtCeiling *c)
+{
+  printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, ", c->openblas);
+  if (c->dnnl_version[0])
+    printf ("oneDNN %s f32 %.0f, bf16 %.0f, int8 %.0f, ", c->dnnl_version, c->dnnl[PMT_PRECISION_F32], c->dnnl[PMT_PRECISION_BF16],
+            c->dnnl[PMT_PRECISION_INT8]);
+  else
+    printf ("no oneDNN, ");
+  printf ("tiles f32 %.0f, bf16 %.0f, int8 %.0f; copy %.1f GB/s\n", c->tiles[PMT_PRECISION_F32], c->tiles[PMT_PRECISION_BF16],
+          c->tiles[PMT_PRECISION_INT8], c->copy);
+}
+
+static void
 print_text (const Bench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
   printf ("%s, %d threads, %s, %dx%d, products in %s, seconds of the %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
           pmt_precision_name (precision), pmt_work_clock_name ());
-  printf ("best products (GFLOP/s): OpenBLAS f32 %.0f, tiles f32 %.0f, tiles bf16 %.0f, tiles int8 %.0f; copy %.1f GB/s\n",
-          b->ceiling.openblas, b->ceiling.tiles[PMT_PRECISION_F32], b->ceiling.tiles[PMT_PRECISION_BF16],
-          b->ceiling.tiles[PMT_PRECISION_INT8], b->ceiling.copy);
+  print_ceiling (&b->ceiling);
   printf ("%-12s %-10s %6s %10s %10s %9s %8s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best");
   for (int i = 0; i < NETWORKS; i++) {
     const Timing *t = &b->timing[i];
@@ -282,7 +293,15 @@ print_json (const Bench *b)
   set_speed (ceiling, "bf16_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_BF16));
   set_speed (ceiling, "int8_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_INT8));
   set_speed (ceiling, "openblas_f32_gflops", b->ceiling.openblas);
-  set_speed (ceiling, "tiles_f32_gflops", b->ceiling.tiles[PMT_PRECISION_F32]);
+  for (PmtPrecision p = 0; p < PMT_PRECISIONS; p++) {
+    g_autofree char *tiles = g_strdup_printf ("tiles_%s_gflops", pmt_precision_name (p)), *dnnl = g_strdup_printf ("onednn_%s_gflops", pmt_precision_name (p));
+    set_speed (ceiling, tiles, b->ceiling.tiles[p]);
+    set_speed (ceiling, dnnl, b->ceiling.dnnl[p]);
+  }
+  if (b->ceiling.dnnl_version[0])
+    json_object_set_string_member (ceiling, "onednn", b->ceiling.dnnl_version);
+  else
+    json_object_set_null_member (ceiling, "onednn");
   json_object_set_double_member (ceiling, "copy_gbs", b->ceiling.copy);
   json_object_set_object_member (object, "ceiling", ceiling);
   json_object_set_int_member (object, "peak_rss_bytes", (gint64) pmt_memory_resident_peak ());

@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/base/threads.h"
 #include "engine/kernels/blas.h"
+#include "engine/kernels/ceiling_dnnl.h"
 #include "engine/kernels/packed.h"
 
 #define BUDGET 0.05 /* seconds for each shape and kind */
@@ -24,6 +25,7 @@ typedef struct Bench {
   /* what is timed */
   PmtGemm gemm;
   PmtProduct product;
+  PmtDnnl *dnnl; /* NULL without the library */
 } Bench;
 
 static void
@@ -36,6 +38,12 @@ static void
 run_product (Bench *b)
 {
   pmt_product (b->cancel, &b->product, b->scratch);
+}
+
+static void
+run_dnnl (Bench *b)
+{
+  pmt_dnnl_run (b->dnnl);
 }
 
 static void
@@ -73,6 +81,11 @@ measure_shape (Bench *b, PmtCeiling *ceiling, const PmtKernels *kernels, int64_t
   ceiling->openblas = MAX (ceiling->openblas, gflop / least_seconds (b, run_gemm));
   for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
     const PmtProductKernels *tiles = pmt_product_kernels (kernels, precision);
+    if (b->dnnl && pmt_dnnl_prepare (b->dnnl, precision, m, n, k)) {
+      const double seconds = least_seconds (b, run_dnnl);
+      if (pmt_dnnl_ready (b->dnnl))
+        ceiling->dnnl[precision] = MAX (ceiling->dnnl[precision], gflop / seconds);
+    }
     if (!tiles)
       continue;
     PmtPacked packed = { tiles, precision, n, k, b->packed };
@@ -115,6 +128,9 @@ pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, bool copy, 
   b.y = take (sizeof (float) * values, &good);
   b.w = take (sizeof (float) * MOST_W, &good);
   take_packed (&b, kernels, &good);
+  b.dnnl = good ? pmt_dnnl_new () : NULL;
+  if (b.dnnl)
+    g_strlcpy (ceiling->dnnl_version, pmt_dnnl_version (b.dnnl), sizeof ceiling->dnnl_version);
   if (good) {
     for (size_t i = 0; i < values; i++)
       b.x[i] = (float) (i * 2654435761u % 1000) * 1e-3f - 0.5f;
@@ -126,6 +142,7 @@ pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, bool copy, 
   } else {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is too little memory to measure the machine's speed; close other programs."));
   }
+  pmt_dnnl_free (b.dnnl);
   free (b.x);
   free (b.y);
   free (b.w);
@@ -141,5 +158,6 @@ pmt_ceiling_measure (PmtCeiling *ceiling, const PmtKernels *kernels, bool copy, 
 double
 pmt_ceiling_product (const PmtCeiling *ceiling, PmtPrecision precision)
 {
-  return precision == PMT_PRECISION_F32 ? MAX (ceiling->openblas, ceiling->tiles[precision]) : ceiling->tiles[precision];
+  const double best = MAX (ceiling->dnnl[precision], ceiling->tiles[precision]);
+  return precision == PMT_PRECISION_F32 ? MAX (ceiling->openblas, best) : best;
 }

@@ -444,6 +444,11 @@ def test_bench(cli):
     assert said["seconds_of"] == "clock" and said["cpu"] and said["peak_rss_bytes"] > 1 << 20
     assert said["ceiling"]["copy_gbs"] > 0 and "int8_gflops" in said["ceiling"]
     assert said["ceiling"]["f32_gflops"] >= said["ceiling"]["openblas_f32_gflops"] > 0
+    for precision in ("f32", "bf16", "int8"):  # the best of the products there are
+        of = [said["ceiling"][f"{kind}_{precision}_gflops"] for kind in ("tiles", "onednn")]
+        of += [said["ceiling"]["openblas_f32_gflops"]] if precision == "f32" else []
+        assert said["ceiling"][f"{precision}_gflops"] == max((speed for speed in of if speed is not None), default=None)
+    assert set(said["networks"]) == {"unet", "vae_decode", "text"}
     for name, network in said["networks"].items():
         kinds = network["kinds"].values()
         assert set(network["kinds"]) == {"conv", "linear", "attention", "norm", "rest"} and network["weight_bytes"] > 0

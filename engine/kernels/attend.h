@@ -7,18 +7,6 @@
 
 #ifdef PMT_HAVE_PRODUCTS
 
-#if defined(__AVX512F__)
-#define lane_max _mm512_max_ps
-#define lane_sub _mm512_sub_ps
-#define lane_add _mm512_add_ps
-#define lane_mul _mm512_mul_ps
-#else
-#define lane_max _mm256_max_ps
-#define lane_sub _mm256_sub_ps
-#define lane_add _mm256_add_ps
-#define lane_mul _mm256_mul_ps
-#endif
-
 /* 2^x = 2^n 2^r with n the nearest integer. Least relative error of 2^r on [-1/2, 1/2] with 2^0 = 1: degree 6 within 1.6e-8, degree 4 within
  * 2.9e-6, which is a thousandth of a bf16's step. */
 PMT_INLINE Lane
@@ -47,6 +35,11 @@ lane_exp2 (Lane x, bool coarse)
   x = _mm512_max_ps (lane_fill (-160.0f), x); /* the second one where one is NaN; keeps -infinity out of the subtraction */
   const Lane n = _mm512_roundscale_ps (x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   return _mm512_scalef_ps (exp2_part (_mm512_sub_ps (x, n), coarse), n);
+#elif defined(__aarch64__)
+  const Lane least = lane_fill (-125.0f), from = lane_max (least, x), n = vrndnq_f32 (from);
+  const int32x4_t power = vshlq_n_s32 (vaddq_s32 (vcvtq_s32_f32 (n), vdupq_n_s32 (127)), 23);
+  const Lane y = lane_mul (exp2_part (lane_sub (from, n), coarse), vreinterpretq_f32_s32 (power));
+  return vbslq_f32 (vcltq_f32 (x, least), lane_zero (), y);
 #else
   const Lane least = lane_fill (-125.0f), some = _mm256_cmp_ps (x, least, _CMP_NLT_UQ);
   x = _mm256_max_ps (least, x);

@@ -73,7 +73,7 @@ panel_bytes (const PmtProductKernels *kernels, int64_t k)
 size_t
 pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
 {
-  return (size_t) ((n + kernels->columns - 1) / kernels->columns) * panel_bytes (kernels, k);
+  return ((size_t) ((n + kernels->columns - 1) / kernels->columns) * panel_bytes (kernels, k) + 63) & ~(size_t) 63;
 }
 
 typedef struct Filling {

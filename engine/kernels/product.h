@@ -7,32 +7,9 @@
 #include <string.h>
 
 #include "engine/kernels/kernels.h"
-#include "engine/kernels/vec.h"
+#include "engine/kernels/lane.h"
 
-#if (defined(__AVX512F__) && defined(__AVX512VL__)) || (defined(__AVX2__) && defined(__FMA__))
-#define PMT_HAVE_PRODUCTS 1
-#include <immintrin.h>
-
-#if defined(__AVX512F__)
-enum { TILE_ROWS = 12, TILE_COLUMNS = 32 };
-typedef __m512 Lane;
-#define lane_load _mm512_loadu_ps
-#define lane_store _mm512_storeu_ps
-#define lane_zero _mm512_setzero_ps
-#define lane_fill _mm512_set1_ps
-#define lane_fma _mm512_fmadd_ps
-#else
-enum { TILE_ROWS = 6, TILE_COLUMNS = 16 };
-typedef __m256 Lane;
-#define lane_load _mm256_loadu_ps
-#define lane_store _mm256_storeu_ps
-#define lane_zero _mm256_setzero_ps
-#define lane_fill _mm256_set1_ps
-#define lane_fma _mm256_fmadd_ps
-#endif
-
-enum { LANE = TILE_COLUMNS / 2 };
-
+#ifdef PMT_HAVE_PRODUCTS
 /* Accumulators from the bias, from what earlier blocks of k left in c, or from zero; and back to c. */
 #define TILE_BEGIN(rows, c, ldc, first, bias, acc)                                                                                   \
   for (int r = 0; r < (rows); r++) {                                                                                                 \
@@ -77,7 +54,7 @@ tile_f32_rows (int rows, const float *a, const float *b, int64_t k, float *c, in
   case n:                                                                                                                            \
     function (n, __VA_ARGS__);                                                                                                       \
     break;
-#if defined(__AVX512F__)
+#if defined(PMT_TWELVE_ROWS)
 #define TILE_MORE(function, ...)                                                                                                     \
   TILE_CASE (function, 7, __VA_ARGS__)                                                                                               \
   TILE_CASE (function, 8, __VA_ARGS__)                                                                                               \
@@ -99,28 +76,6 @@ static void
 convert_f32 (const float *x, void *y, size_t n)
 {
   memcpy (y, x, n * sizeof (float));
-}
-
-/* y[c, r] = x[r, c] for 8 x 8 values. */
-PMT_INLINE void
-transpose_eight (const float *x, int64_t ldx, float *y, int64_t ldy)
-{
-  __m256 a[8], b[8];
-  for (int i = 0; i < 8; i++)
-    a[i] = _mm256_loadu_ps (x + i * ldx);
-  for (int i = 0; i < 8; i += 2) {
-    b[i] = _mm256_unpacklo_ps (a[i], a[i + 1]);
-    b[i + 1] = _mm256_unpackhi_ps (a[i], a[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4)
-    for (int j = 0; j < 2; j++) {
-      a[i + 2 * j] = _mm256_shuffle_ps (b[i + j], b[i + j + 2], 0x44);
-      a[i + 2 * j + 1] = _mm256_shuffle_ps (b[i + j], b[i + j + 2], 0xee);
-    }
-  for (int i = 0; i < 4; i++) {
-    _mm256_storeu_ps (y + i * ldy, _mm256_permute2f128_ps (a[i], a[i + 4], 0x20));
-    _mm256_storeu_ps (y + (i + 4) * ldy, _mm256_permute2f128_ps (a[i], a[i + 4], 0x31));
-  }
 }
 
 /* x [rows, columns] -> y [columns, rows]; of any 32-bit values. */

@@ -222,8 +222,8 @@ main (int argc, char **argv)
     g_error ("%s", error->message);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/blas/library", test_library);
-  g_test_add_func ("/blas/products", test_products);
-  g_test_add_func ("/blas/serial", test_serial);
+  g_test_add_func ("/blas/values/products", test_products);
+  g_test_add_func ("/blas/values/serial", test_serial);
   g_test_add_func ("/blas/repeat", test_repeat);
   g_test_add_func ("/blas/bands", test_bands);
   g_test_add_func ("/blas/cancel", test_cancel);

@@ -170,6 +170,18 @@ test_nan (void)
   }
 }
 
+/* Which levels have which products: the other tests are empty where there are none. */
+static void
+test_there (void)
+{
+  const PmtKernels *k = level ();
+  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
+    const bool wanted = k->level >= (precision == PMT_PRECISION_F32 ? PMT_CPU_V3 : PMT_CPU_V4BF16);
+    g_assert_cmpint (pmt_product_kernels (k, precision) != NULL, ==, wanted);
+    g_assert_cmpint (k->attend[precision] != NULL, ==, wanted && precision != PMT_PRECISION_INT8);
+  }
+}
+
 static void
 test_f32 (void)
 {
@@ -248,6 +260,7 @@ main (int argc, char **argv)
 {
   level (); /* first: with PENTIMENTO_CPU set it begins the program anew */
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/packed/there", test_there);
   g_test_add_func ("/packed/f32", test_f32);
   g_test_add_func ("/packed/bf16", test_bf16);
   g_test_add_func ("/packed/int8", test_int8);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A register's worth of floats for kernels that no compiler vectorises well by itself, with what one does with it; and how large the tiles of
+ * products are, so that their sums stay in registers. A level without fused multiply-add has none: PMT_HAVE_PRODUCTS is undefined there.
+ *
+ *   lane_fma (a, b, c)  a b + c, rounded once
+ *   lane_max (a, b)     b where one is NaN */
+#pragma once
+
+#include "engine/kernels/vec.h"
+
+#if (defined(__AVX512F__) && defined(__AVX512VL__)) || (defined(__AVX2__) && defined(__FMA__))
+#define PMT_HAVE_PRODUCTS 1
+#include <immintrin.h>
+
+#if defined(__AVX512F__)
+#define PMT_TWELVE_ROWS 1
+enum { TILE_ROWS = 12, TILE_COLUMNS = 32 };
+typedef __m512 Lane;
+#define lane_load _mm512_loadu_ps
+#define lane_store _mm512_storeu_ps
+#define lane_zero _mm512_setzero_ps
+#define lane_fill _mm512_set1_ps
+#define lane_fma _mm512_fmadd_ps
+#define lane_max _mm512_max_ps
+#define lane_sub _mm512_sub_ps
+#define lane_add _mm512_add_ps
+#define lane_mul _mm512_mul_ps
+#else
+enum { TILE_ROWS = 6, TILE_COLUMNS = 16 };
+typedef __m256 Lane;
+#define lane_load _mm256_loadu_ps
+#define lane_store _mm256_storeu_ps
+#define lane_zero _mm256_setzero_ps
+#define lane_fill _mm256_set1_ps
+#define lane_fma _mm256_fmadd_ps
+#define lane_max _mm256_max_ps
+#define lane_sub _mm256_sub_ps
+#define lane_add _mm256_add_ps
+#define lane_mul _mm256_mul_ps
+#endif
+
+/* y[c, r] = x[r, c] for 8 x 8 values. */
+PMT_INLINE void
+transpose_eight (const float *x, int64_t ldx, float *y, int64_t ldy)
+{
+  __m256 a[8], b[8];
+  for (int i = 0; i < 8; i++)
+    a[i] = _mm256_loadu_ps (x + i * ldx);
+  for (int i = 0; i < 8; i += 2) {
+    b[i] = _mm256_unpacklo_ps (a[i], a[i + 1]);
+    b[i + 1] = _mm256_unpackhi_ps (a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4)
+    for (int j = 0; j < 2; j++) {
+      a[i + 2 * j] = _mm256_shuffle_ps (b[i + j], b[i + j + 2], 0x44);
+      a[i + 2 * j + 1] = _mm256_shuffle_ps (b[i + j], b[i + j + 2], 0xee);
+    }
+  for (int i = 0; i < 4; i++) {
+    _mm256_storeu_ps (y + i * ldy, _mm256_permute2f128_ps (a[i], a[i + 4], 0x20));
+    _mm256_storeu_ps (y + (i + 4) * ldy, _mm256_permute2f128_ps (a[i], a[i + 4], 0x31));
+  }
+}
+
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#define PMT_HAVE_PRODUCTS 1
+#define PMT_TWELVE_ROWS 1
+#include "engine/kernels/lane_neon.h"
+#endif
+
+#ifdef PMT_HAVE_PRODUCTS
+enum { LANE = TILE_COLUMNS / 2 };
+#endif

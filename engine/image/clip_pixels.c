@@ -7,11 +7,10 @@
 #include "engine/image/picture.h"
 #include "engine/image/resize.h"
 
-#define MOST_ELONGATED 64
 #define BAND 64 /* source rows that are rounded and resized at a time, so that no large picture is copied */
 
-static const float mean[3] = { 0.48145466f, 0.4578275f, 0.40821073f };
-static const float deviation[3] = { 0.26862954f, 0.26130258f, 0.27577711f };
+const float pmt_clip_mean[3] = { 0.48145466f, 0.4578275f, 0.40821073f };
+const float pmt_clip_deviation[3] = { 0.26862954f, 0.26130258f, 0.27577711f };
 
 static void
 round_8_bits (const float *src, float *dst, size_t n)
@@ -45,18 +44,18 @@ crop (const float *rgb, int width, int height, int size, float *out)
   for (int y = 0; y < size; y++)
     for (int x = 0; x < size; x++)
       for (int c = 0; c < 3; c++)
-        out[(y * size + x) * 3 + c] = (rgb[((size_t) (top + y) * (size_t) width + (size_t) (left + x)) * 3 + (size_t) c] - mean[c])
-                                      / deviation[c];
+        out[(y * size + x) * 3 + c] = (rgb[((size_t) (top + y) * (size_t) width + (size_t) (left + x)) * 3 + (size_t) c] - pmt_clip_mean[c])
+                                      / pmt_clip_deviation[c];
 }
 
 gboolean
 pmt_clip_pixels (const float *rgb, int width, int height, int size, float *out, GError **error)
 {
   const int shorter = MIN (width, height), longer = MAX (width, height);
-  if (shorter < 1 || longer > PMT_PICTURE_MAX_SIDE || longer / shorter > MOST_ELONGATED || size < 1 || size > 4096) {
+  if (shorter < 1 || longer > PMT_PICTURE_MAX_SIDE || longer / shorter > PMT_CLIP_MOST_ELONGATED || size < 1 || size > 4096) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                  _("A reference picture of %d x %d pixels cannot be read; crop it so that no side is more than %d times the other."), width,
-                 height, MOST_ELONGATED);
+                 height, PMT_CLIP_MOST_ELONGATED);
     return FALSE;
   }
   const int along = (int) ((int64_t) size * longer / shorter);

@@ -1,112 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/image/resize.h"
 
-#include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/threads.h"
 #include "engine/image/picture.h"
-
-/* Weights of one axis: destination i is the sum of weight[i * width + k] * source[first[i] + k], k < count[i]. */
-typedef struct Axis {
-  int n, width; /* destination pixels, most source pixels per destination pixel */
-  int *first, *count;
-  float *weight;
-  gboolean same; /* nothing to do */
-} Axis;
-
-static double
-sinc (double x)
-{
-  return x == 0 ? 1 : sin (G_PI * x) / (G_PI * x);
-}
-
-static double
-filter_value (PmtFilter filter, double x)
-{
-  double a = fabs (x);
-
-  switch (filter) {
-  case PMT_FILTER_BOX:
-    return x > -0.5 && x <= 0.5 ? 1 : 0; /* half open, so that a pixel on the edge counts once */
-  case PMT_FILTER_LINEAR:
-    return a < 1 ? 1 - a : 0;
-  case PMT_FILTER_CUBIC:
-    if (a < 1)
-      return (1.5 * a - 2.5) * a * a + 1;
-    return a < 2 ? ((-0.5 * a + 2.5) * a - 4) * a + 2 : 0;
-  case PMT_FILTER_LANCZOS:
-  case PMT_FILTER_AUTO:
-    return a < 3 ? sinc (x) * sinc (x / 3) : 0;
-  }
-  g_assert_not_reached ();
-}
-
-static double
-filter_support (PmtFilter filter)
-{
-  switch (filter) {
-  case PMT_FILTER_BOX:
-    return 0.5;
-  case PMT_FILTER_LINEAR:
-    return 1;
-  case PMT_FILTER_CUBIC:
-    return 2;
-  case PMT_FILTER_LANCZOS:
-  case PMT_FILTER_AUTO:
-    return 3;
-  }
-  g_assert_not_reached ();
-}
-
-static void
-axis_clear (Axis *axis)
-{
-  free (axis->first);
-  free (axis->count);
-  free (axis->weight);
-}
-
-static gboolean
-axis_init (Axis *axis, PmtFilter filter, int from, int to, GError **error)
-{
-  double scale = (double) from / to, stretch = MAX (scale, 1), support;
-
-  memset (axis, 0, sizeof *axis);
-  axis->n = to;
-  axis->same = from == to;
-  if (filter == PMT_FILTER_AUTO)
-    filter = from > to ? PMT_FILTER_BOX : PMT_FILTER_LANCZOS;
-  support = filter_support (filter) * stretch;
-  axis->width = (int) ceil (support) * 2 + 1;
-  axis->first = calloc ((size_t) to, sizeof (int));
-  axis->count = calloc ((size_t) to, sizeof (int));
-  axis->weight = pmt_pixels_new ((size_t) to * (size_t) axis->width, error);
-  if (!axis->weight)
-    return FALSE;
-  if (!axis->first || !axis->count) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_MEMORY, _("There is no memory to resize a picture; close other programs."));
-    return FALSE;
-  }
-  for (int i = 0; i < to; i++) {
-    double centre = (i + 0.5) * scale, sum = 0;
-    int begin = MAX ((int) (centre - support + 0.5), 0), end = MIN ((int) (centre + support + 0.5), from);
-    float *weight = axis->weight + (size_t) i * (size_t) axis->width;
-
-    for (int k = begin; k < end; k++)
-      sum += filter_value (filter, (k - centre + 0.5) / stretch);
-    for (int k = begin; k < end; k++)
-      weight[k - begin] = (float) (filter_value (filter, (k - centre + 0.5) / stretch) / sum);
-    axis->first[i] = begin;
-    axis->count[i] = end - begin;
-  }
-  return TRUE;
-}
+#include "engine/image/resize_axis.h"
 
 typedef struct Pass {
-  const Axis *axis;
+  const PmtResizeAxis *axis;
   const float *src;
   float *dst;
   int src_width; /* pixels per row of src (along) or values per row (down) */
@@ -118,7 +21,7 @@ static void
 pass_along (void *user, size_t begin, size_t end)
 {
   const Pass *p = user;
-  const Axis *axis = p->axis;
+  const PmtResizeAxis *axis = p->axis;
   size_t channels = (size_t) p->channels;
 
   for (size_t y = begin; y < end; y++) {
@@ -141,7 +44,7 @@ static void
 pass_down (void *user, size_t begin, size_t end)
 {
   const Pass *p = user;
-  const Axis *axis = p->axis;
+  const PmtResizeAxis *axis = p->axis;
   size_t n = (size_t) p->src_width;
 
   for (size_t y = begin; y < end; y++) {
@@ -160,14 +63,14 @@ gboolean
 pmt_resize (PmtFilter filter, const float *src, int src_width, int src_height, int channels, float *dst, int dst_width,
             int dst_height, GError **error)
 {
-  Axis across = { 0 }, down = { 0 };
+  PmtResizeAxis across = { 0 }, down = { 0 };
   size_t values = (size_t) dst_width * (size_t) dst_height * (size_t) channels;
   size_t row = (size_t) dst_width * (size_t) channels;
   float *middle = NULL;
   gboolean good;
 
   g_assert (channels >= 1 && channels <= 4);
-  good = axis_init (&across, filter, src_width, dst_width, error) && axis_init (&down, filter, src_height, dst_height, error);
+  good = pmt_resize_axis_init (&across, filter, src_width, dst_width, error) && pmt_resize_axis_init (&down, filter, src_height, dst_height, error);
   if (good && !across.same && !down.same)
     good = (middle = pmt_pixels_new (row * (size_t) src_height, error)) != NULL;
   if (good) {
@@ -188,8 +91,8 @@ pmt_resize (PmtFilter filter, const float *src, int src_width, int src_height, i
         dst[i] = CLAMP (dst[i], 0, 1);
   }
   free (middle);
-  axis_clear (&across);
-  axis_clear (&down);
+  pmt_resize_axis_clear (&across);
+  pmt_resize_axis_clear (&down);
   return good;
 }
 

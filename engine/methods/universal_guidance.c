@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Universal guidance (Bansal et al. 2023): the prediction of each step is led by the gradient of a loss of the picture that it implies, through
  * the autoencoder, guidance and the network; that is "forward". "Backward" moves the implied picture itself some steps along the gradient and
- * makes the prediction imply that one. A step may be repeated, with the noise put back in between. The losses (picture_loss.h) need no network
- * of their own. */
+ * makes the prediction imply that one. A step may be repeated, with the noise put back in between. The losses are those of
+ * picture_loss.h, which need no network of their own, and how far a CLIP finds the picture from a text (1 - cosine). */
 #include <math.h>
 #include <string.h>
 
 #include "engine/methods/guide.h"
 #include "engine/methods/picture_loss.h"
+#include "engine/nets/clip_pair.h"
+#include "engine/sample/extra.h"
 #include "engine/sample/gradient.h"
 #include "engine/tensor/tape.h"
 
@@ -19,18 +21,26 @@ typedef struct State {
   int repeats, backward;
   bool quick;
   float *place; /* owned, unless the request's mask is the place */
+  PmtClipPair *clip; /* the run's; NULL unless it is the loss */
+  char *wanted;      /* the text for it */
+  float *text;       /* its embedding */
 } State;
+
+#define LOSS_CLIP 5 /* of the choices below, behind those of PmtPictureLoss */
 
 static const PmtParamChoice losses[] = {
   { "mean-colour", N_("Mean colour") }, { "palette", N_("Palette") }, { "mask", N_("A colour in its place") },
-  { "edges", N_("Edges of the picture") }, { "keep-outside", N_("Keep what is outside") }, { 0 }
+  { "edges", N_("Edges of the picture") }, { "keep-outside", N_("Keep what is outside") }, { "clip", N_("A text, as a CLIP reads the picture") }, { 0 }
 };
 
 static const PmtParam params[] = {
   { .id = "loss", .label = N_("_Aim"), .help = N_("What is asked of the picture: a place's mean colour, colours of a palette, a colour in a place and nowhere else, the edges "
-                                                  "of the start picture, or that picture outside the mask"),
+                                                  "of the start picture, that picture outside the mask, or a text (which needs the files of a CLIP)"),
     .type = PMT_PARAM_CHOICE, .text = "mean-colour", .choices = losses },
   { .id = "colours", .label = N_("_Colours"), .help = N_("One colour, or several for a palette, as \"#cc2020; #f0e0c0\""), .type = PMT_PARAM_STRING, .text = "#808080" },
+  { .id = "encoder", .label = N_("C_LIP"), .help = N_("For a text: folder of a whole CLIP with config.json, model.safetensors and the tokenizer's files"),
+    .type = PMT_PARAM_STRING, .text = "" },
+  { .id = "text", .label = N_("Te_xt"), .help = N_("What the CLIP should find in the picture; empty = the prompt"), .type = PMT_PARAM_STRING, .text = "" },
   { .id = "left", .label = N_("_Left"), .help = N_("Left edge of the place, as a part of the picture; a mask takes the place of all four edges"),
     .type = PMT_PARAM_DOUBLE, .min = 0, .max = 1, .fallback = 0 },
   { .id = "top", .label = N_("_Top"), .help = N_("Upper edge of the place"), .type = PMT_PARAM_DOUBLE, .min = 0, .max = 1, .fallback = 0 },
@@ -56,6 +66,8 @@ state_free (void *user)
 {
   State *state = user;
   g_free (state->place);
+  g_free (state->wanted);
+  g_free (state->text);
   g_free (state);
 }
 
@@ -79,6 +91,55 @@ check (const State *state, const PmtRun *run, GError **error)
   if (wrong)
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, %s."), WHERE, wrong);
   return !wrong;
+}
+
+static void *
+open_clip (PmtModel *model, PmtUnetChoice unet, const char *path, GError **error)
+{
+  return pmt_clip_pair_open (path, error);
+}
+
+static gboolean
+load_clip (void *clip, const PmtCancel *cancel, GError **error)
+{
+  return pmt_clip_pair_load (clip, cancel, error);
+}
+
+static size_t
+clip_bytes (const void *clip)
+{
+  return pmt_clip_pair_bytes (clip);
+}
+
+static void
+free_clip (void *clip)
+{
+  pmt_clip_pair_free (clip);
+}
+
+static const PmtExtraClass clip_class = { "CLIP", open_clip, load_clip, clip_bytes, free_clip };
+
+static gboolean
+get_clip (State *state, PmtRun *run, const PmtParamValues *values, GError **error)
+{
+  const char *folder = pmt_param_text (values, "encoder"), *text = pmt_param_text (values, "text");
+  if (!*folder) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, a text needs a CLIP to read the picture; give encoder, the folder of a whole CLIP."), WHERE);
+    return FALSE;
+  }
+  state->wanted = g_strdup (*text || !run->request->prompt ? text : run->request->prompt);
+  state->clip = pmt_run_extra (run, &clip_class, folder, error);
+  if (state->clip)
+    state->text = g_new0 (float, pmt_clip_pair_width (state->clip));
+  return state->clip != NULL;
+}
+
+/* The text's embedding, before the run. */
+static gboolean
+text (void *user, PmtRun *run, GError **error)
+{
+  State *state = user;
+  return !state->clip || pmt_clip_pair_text (state->clip, &run->ctx, state->wanted, state->text, error);
 }
 
 /* Pixels whose middle is in the box. */
@@ -112,7 +173,9 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
   state->quick = pmt_param_number (values, "quick") != 0;
   state->start = pmt_param_number (values, "start");
   state->end = pmt_param_number (values, "end");
-  if (pmt_picture_colours (&state->task, pmt_param_text (values, "colours"), WHERE ", colours", error) && check (state, run, error)) {
+  const bool clip = pmt_param_number (values, "loss") == LOSS_CLIP;
+  if (pmt_picture_colours (&state->task, pmt_param_text (values, "colours"), WHERE ", colours", error) && check (state, run, error) &&
+      (!clip || get_clip (state, run, values, error))) {
     draw_place (state, q);
     return state;
   }
@@ -122,11 +185,27 @@ state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 
 /* ---- gradients --------------------------------------------------------------------------------------------------------- */
 
+/* What the loss is of: the picture, or its embedding. */
+static PmtTensor
+seen (void *user, PmtContext *ctx, PmtTensor picture)
+{
+  const State *state = user;
+  PmtClipVision *vision = pmt_clip_pair_vision (state->clip);
+  return pmt_clip_vision_forward (ctx, vision, pmt_clip_vision_picture (ctx, vision, picture), 0, true).embeds;
+}
+
+static double
+measure (const State *state, PmtTensor of, PmtTensor gradient)
+{
+  if (!state->clip)
+    return pmt_picture_loss (&state->task, of.data, gradient.data);
+  return 1 - pmt_clip_pair_cosine (of.data, state->text, pmt_clip_pair_width (state->clip), -1, gradient.data);
+}
+
 static gboolean
 loss (void *user, PmtRun *run, PmtProbed *probed, int n, double *value, GError **error)
 {
-  const State *state = user;
-  *value = pmt_picture_loss (&state->task, probed[n - 1].value.data, probed[n - 1].gradient.data);
+  *value = measure (user, probed[n - 1].value, probed[n - 1].gradient);
   return TRUE;
 }
 
@@ -137,13 +216,15 @@ clean_gradient (const State *state, PmtRun *run, PmtTensor clean, PmtTensor grad
   PmtContext *ctx = &run->ctx;
   PmtArenaMark mark = pmt_arena_mark (ctx->step);
   PmtTape *tape = ctx->tape = pmt_tape_new ();
-  PmtTensor leaf = pmt_tape_leaf (tape, clean), picture = pmt_vae_decode (ctx, run->vae, leaf);
+  PmtTensor leaf = pmt_tape_leaf (tape, clean), of = pmt_vae_decode (ctx, run->vae, leaf);
+  if (state->clip)
+    of = seen ((void *) state, ctx, of);
   ctx->tape = NULL;
-  PmtTensor seed = pmt_tensor_zeros (ctx, picture.shape);
+  PmtTensor seed = pmt_tensor_zeros (ctx, of.shape);
   if (seed.data && !ctx->dry)
-    pmt_picture_loss (&state->task, picture.data, seed.data);
+    measure (state, of, seed);
   ctx->tape = tape;
-  pmt_tape_backward (ctx, picture, seed);
+  pmt_tape_backward (ctx, of, seed);
   ctx->tape = NULL;
   const gboolean ok = !pmt_context_take_error (ctx, error);
   if (ok && !ctx->dry)
@@ -195,7 +276,7 @@ static gboolean
 forward (const State *state, PmtRun *run, const PmtStep *step, int track, GError **error)
 {
   PmtTrack *t = run->tracks[track];
-  PmtGradient g = { .user = (void *) state, .picture = true, .loss = loss, .guidance = t->negative.data ? run->request->guidance : 1 };
+  PmtGradient g = { .user = (void *) state, .picture = !state->clip, .beyond = state->clip ? seen : NULL, .loss = loss, .guidance = t->negative.data ? run->request->guidance : 1 };
   if (state->quick ? !quick_gradient (state, run, step, track, &g.latent, error) : !pmt_run_gradient (run, step, track, &g, error))
     return FALSE;
   pmt_guide_prediction (run, step, t->prediction, g.latent, state->scale);
@@ -285,12 +366,13 @@ static const char *const conflicts[] = { "multidiffusion", "diffedit", "edict", 
 const PmtMethod pmt_method_universal_guidance = {
   .id = "universal-guidance",
   .label = N_("Towards colours and edges"),
-  .summary = N_("Leads the picture towards a mean colour, a palette, a colour in its place, the edges or the outside of another picture."),
+  .summary = N_("Leads the picture towards a mean colour, a palette, a colour in its place, the edges or the outside of another picture, or a text as a CLIP reads it."),
   .params = params,
   .order = 950, /* after guidance */
   .conflicts = conflicts,
   .state_new = state_new,
   .state_free = state_free,
+  .text = text,
   .combine = combine,
   .latent = latent,
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/image/clip_pixels.h"
 #include "engine/nets/layers.h"
 #include "engine/weights/config.h"
 #include "engine/weights/kinds.h"
@@ -305,4 +306,39 @@ pmt_clip_vision_forward (PmtContext *ctx, PmtClipVision *vision, PmtTensor pixel
   if (pmt_context_failed (ctx))
     return (PmtClipVisionOutput) { PMT_NO_TENSOR, PMT_NO_TENSOR };
   return out;
+}
+
+/* From [-1, 1] to 0..1, then mean and deviation of each colour: one small product. */
+static PmtTensor
+as_trained (PmtContext *ctx, PmtTensor picture)
+{
+  PmtTensor w = pmt_tensor_zeros (ctx, PMT_SHAPE2 (3, 3)), b = pmt_tensor_zeros (ctx, PMT_SHAPE1 (3));
+  for (int c = 0; c < 3 && !pmt_context_failed (ctx); c++) {
+    w.data[4 * c] = 0.5f / pmt_clip_deviation[c];
+    b.data[c] = (0.5f - pmt_clip_mean[c]) / pmt_clip_deviation[c];
+  }
+  return pmt_linear (ctx, picture, w, b);
+}
+
+PmtTensor
+pmt_clip_vision_picture (PmtContext *ctx, const PmtClipVision *vision, PmtTensor picture)
+{
+  const int64_t size = vision->config.image_size;
+  if (pmt_context_failed (ctx))
+    return PMT_NO_TENSOR;
+  if (picture.shape.rank != 4 || picture.shape.dim[3] != 3) {
+    char have[PMT_SHAPE_TEXT];
+    pmt_context_fail (ctx, PMT_ERROR_INPUT, "The image encoder takes pictures of three colours and was given %s.", pmt_shape_text (&picture.shape, have, sizeof have));
+    return PMT_NO_TENSOR;
+  }
+  const int64_t h = picture.shape.dim[1], w = picture.shape.dim[2], shorter = MIN (h, w), longer = MAX (h, w);
+  if (shorter < 1 || longer / shorter > PMT_CLIP_MOST_ELONGATED) {
+    pmt_context_fail (ctx, PMT_ERROR_INPUT, "The image encoder takes no picture of which a side is more than %d times the other.", PMT_CLIP_MOST_ELONGATED);
+    return PMT_NO_TENSOR;
+  }
+  const int64_t along = size * longer / shorter, to_width = w <= h ? size : along, to_height = w <= h ? along : size;
+  const PmtResizeCubicParams p = { .height = (int) to_height, .width = (int) to_width, .top = (int) ((to_height - size) / 2),
+                                   .left = (int) ((to_width - size) / 2), .rows = (int) size, .columns = (int) size };
+  PmtFrame frame = pmt_frame_open (ctx);
+  return pmt_frame_close (ctx, frame, as_trained (ctx, pmt_resize_cubic (ctx, picture, p)));
 }

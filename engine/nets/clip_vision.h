@@ -45,3 +45,7 @@ typedef struct PmtClipVisionOutput {
 /* pixels [N, image_size, image_size, 3] as pmt_clip_pixels makes them. hidden is transformers' hidden_states[-1 - skip], skip 0..layers.
  * embeds is PMT_NO_TENSOR unless it is asked for; asking a net without projection for it is an error. */
 PmtClipVisionOutput pmt_clip_vision_forward (PmtContext *ctx, PmtClipVision *vision, PmtTensor pixels, int skip, bool embeds);
+
+/* picture [N, H, W, 3] around [-1, 1], as decoders make it -> pixels: resized and its middle cut out as by pmt_clip_pixels, but with operations,
+ * so that a tape follows, and therefore without rounding and clamping. PMT_ERROR_INPUT for a picture more than 64 times as long as it is wide. */
+PmtTensor pmt_clip_vision_picture (PmtContext *ctx, const PmtClipVision *vision, PmtTensor picture);

@@ -65,6 +65,12 @@ PmtTensor pmt_concat (PmtContext *ctx, PmtTensor a, PmtTensor b);       /* on th
 
 /* Nearest neighbour to height x width: source index floor(i * in / out). x [N, H, W, C]. */
 PmtTensor pmt_resize_nearest (PmtContext *ctx, PmtTensor x, int64_t height, int64_t width);
+/* Keys' cubic convolution (a = -1/2) to height x width, stretched where it shrinks, as PIL does it and pmt_resize; of the result rows [top, top + rows)
+ * and columns [left, left + columns) are made: x [N, H, W, C] -> [N, rows, columns, C]. */
+typedef struct PmtResizeCubicParams {
+  int height, width, top, left, rows, columns;
+} PmtResizeCubicParams;
+PmtTensor pmt_resize_cubic (PmtContext *ctx, PmtTensor x, PmtResizeCubicParams p);
 /* Means over windows of height x width side by side, smaller ones at the far edges: x [N, H, W, C] -> [N, ceil(H/height),
  * ceil(W/width), C]. A window as large as the map gives its mean. */
 PmtTensor pmt_avg_pool (PmtContext *ctx, PmtTensor x, int64_t height, int64_t width);

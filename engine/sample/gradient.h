@@ -14,7 +14,8 @@ typedef enum {
   PMT_PROBED_RESIDUAL,   /* a point of the residual stream [1, H, W, C] */
   PMT_PROBED_PREDICTION, /* the network's raw output, guided [1, h, w, c] */
   PMT_PROBED_CLEAN,      /* the clean latent that the prediction implies [1, h, w, c] */
-  PMT_PROBED_PICTURE     /* its picture [1, H, W, 3], around [-1, 1] */
+  PMT_PROBED_PICTURE,    /* its picture [1, H, W, 3], around [-1, 1] */
+  PMT_PROBED_BEYOND      /* what `beyond` makes of that */
 } PmtProbedKind;
 
 typedef struct PmtProbed {
@@ -31,7 +32,8 @@ typedef struct PmtGradient {
   bool (*wants_attention) (void *user, const PmtAttnSite *site);
   bool (*wants_residual) (void *user, const PmtResidSite *site);
   bool prediction, clean, picture;
-  double guidance;  /* of prediction, clean and picture: 0 or 1 = the row with the prompt alone; others take the track's negative prompt,
+  PmtTensor (*beyond) (void *user, PmtContext *ctx, PmtTensor picture); /* operations that a tape follows; called in dry runs, too */
+  double guidance;  /* of prediction, clean, picture and what is beyond: 0 or 1 = the row with the prompt alone; others take the track's negative prompt,
                        which has to be encoded */
   bool to_context;  /* the gradient by the track's context, too */
   bool apart;       /* it belongs to no evaluation of the run (a photo's way to noise, before the first one): methods that compare rows of one

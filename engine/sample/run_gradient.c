@@ -30,6 +30,13 @@ looks_at (const PmtProbing *probing, const PmtStep *step)
   return probing && step->call_row[0] == probing->row;
 }
 
+/* Something of what comes out of the network. */
+static bool
+wants_outputs (const PmtGradient *g)
+{
+  return g->prediction || g->clean || g->picture || g->beyond;
+}
+
 unsigned
 pmt_probing_attn_wants (const PmtProbing *probing, const PmtStep *step, const PmtAttnSite *site)
 {
@@ -157,20 +164,25 @@ probe_outputs (Pass *pass, const float *clean)
 {
   PmtContext *ctx = &pass->run->ctx;
   const PmtGradient *g = pass->gradient;
-  if (!g->prediction && !g->clean && !g->picture)
+  if (!wants_outputs (g))
     return;
   PmtTensor e = pass->step.rows.row[0].prediction;
   if (pass->step.rows.n > 1)
     e = pmt_add (ctx, pmt_scale (ctx, e, (float) g->guidance), pmt_scale (ctx, pass->step.rows.row[1].prediction, (float) (1.0 - g->guidance)));
   if (g->prediction)
     probe (pass, PMT_PROBED_PREDICTION, e);
-  if (!g->clean && !g->picture)
+  if (!g->clean && !g->picture && !g->beyond)
     return;
   PmtTensor x = pmt_add (ctx, pmt_scale (ctx, pass->latent, clean[0]), pmt_scale (ctx, e, clean[1]));
   if (g->clean)
     probe (pass, PMT_PROBED_CLEAN, x);
+  if (!g->picture && !g->beyond)
+    return;
+  PmtTensor picture = pmt_vae_decode (ctx, pass->run->vae, x);
   if (g->picture)
-    probe (pass, PMT_PROBED_PICTURE, pmt_vae_decode (ctx, pass->run->vae, x));
+    probe (pass, PMT_PROBED_PICTURE, picture);
+  if (g->beyond)
+    probe (pass, PMT_PROBED_BEYOND, g->beyond (g->user, ctx, picture));
 }
 
 static gboolean
@@ -184,7 +196,7 @@ forward (Pass *pass, int track, GError **error)
     return FALSE;
   const float factor = shown_factor (run, pass->track, pass->step.grid_i, scratch, n);
   clean_factors (run, pass->track, pass->step.grid_i, scratch, n, &clean[0], &clean[1]);
-  const bool guided = (g->prediction || g->clean || g->picture) && g->guidance != 0 && g->guidance != 1;
+  const bool guided = wants_outputs (g) && g->guidance != 0 && g->guidance != 1;
   if (!add_row (pass, track, PMT_ROW_COND, factor, error) || (guided && !add_row (pass, track, PMT_ROW_UNCOND, factor, error)))
     return FALSE;
   /* One row at a time: stacked rows would be copies that the tape does not see through. */
@@ -277,7 +289,7 @@ pmt_run_gradient (PmtRun *run, const PmtStep *at, int track, PmtGradient *g, GEr
   PmtArenaMark mark = pmt_arena_mark (ctx->step);
   Pass pass = { .run = run, .track = t, .gradient = g, .tape = pmt_tape_new (),
                 .probing = { .gradient = g, .probed = g_array_new (FALSE, FALSE, sizeof (PmtProbed)),
-                             .to_the_end = g->wants_residual || g->prediction || g->clean || g->picture },
+                             .to_the_end = g->wants_residual || wants_outputs (g) },
                 .step = { .i = at->i, .n = at->n, .grid_i = at->grid_i, .timestep = at->timestep, .sigma = at->sigma } };
   pass.latent = pmt_tape_leaf (pass.tape, t->latent);
   pass.context = g->to_context ? pmt_tape_leaf (pass.tape, t->context) : t->context;

@@ -38,7 +38,7 @@ compare (PmtSafetensors *file, const char *name, const PmtResult *result)
 }
 
 int
-guided_check (const char *method, PmtRequest request, void (*fill) (PmtRequest *request, JsonObject *c))
+guided_check (const char *method, PmtRequest request, void (*fill) (PmtRequest *request, PmtMethodUse *use, JsonObject *c))
 {
   g_autofree char *numbers = data_path ("guided.json"), *latents = data_path ("guided.safetensors");
   g_autoptr (JsonParser) parser = json_parser_new ();
@@ -55,7 +55,7 @@ guided_check (const char *method, PmtRequest request, void (*fill) (PmtRequest *
     PmtRequest q = request;
     guided_set (&use, c);
     if (fill)
-      fill (&q, c);
+      fill (&q, &use, c);
     PmtResult r = losses_run (q, &use);
     compare (file, json_object_get_string_member (c, "name"), &r);
     pmt_result_clear (&r);

@@ -9,7 +9,7 @@ static Runs runs;
 static PmtModel *model;
 
 static void
-fill (PmtRequest *request, JsonObject *c)
+fill (PmtRequest *request, PmtMethodUse *use, JsonObject *c)
 {
   request->image = json_object_get_boolean_member (c, "photo") ? runs.picture : NULL;
 }

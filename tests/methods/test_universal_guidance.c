@@ -14,11 +14,72 @@ request (void)
   return losses_request (&runs, model);
 }
 
+static void
+use_clip (PmtMethodUse *use)
+{
+  g_autofree char *folder = runs_path ("ranking", "clip");
+  losses_set (use, "loss", "clip");
+  losses_set (use, "encoder", folder);
+}
+
+static void
+fill (PmtRequest *q, PmtMethodUse *use, JsonObject *c)
+{
+  if (strcmp (json_object_get_string_member (c, "loss"), "clip") == 0)
+    use_clip (use);
+}
+
 /* The loop over diffusers' networks with torch's autograd. */
 static void
 test_reference (void)
 {
-  g_assert_cmpint (guided_check ("universal-guidance", request (), NULL), ==, 4);
+  g_assert_cmpint (guided_check ("universal-guidance", request (), fill), ==, 5);
+}
+
+/* A text as a CLIP reads the picture: identities and memory as for the others; "" is the prompt; the autoencoder alone leads, too. */
+static void
+test_clip (void)
+{
+  PmtMethodUse use = runs_use ("universal-guidance");
+  use_clip (&use);
+  losses_check_identities (request (), &use, "scale");
+  losses_set (&use, "scale", "100");
+  PmtResult empty = losses_run (request (), &use);
+  losses_set (&use, "text", request ().prompt);
+  PmtResult prompt = losses_run (request (), &use);
+  runs_assert_equal (&empty, &prompt);
+  losses_set (&use, "text", "a house");
+  PmtResult other = losses_run (request (), &use);
+  runs_assert_differ (&other, &prompt);
+  losses_set (&use, "quick", "true");
+  PmtResult quick = losses_run (request (), &use);
+  runs_assert_differ (&quick, &other);
+  pmt_result_clear (&empty);
+  pmt_result_clear (&prompt);
+  pmt_result_clear (&other);
+  pmt_result_clear (&quick);
+  pmt_param_values_clear (&use.values);
+}
+
+/* Without its files, or with those of something else, one sentence. */
+static void
+test_clip_errors (void)
+{
+  g_autofree char *other = runs_path ("runs", "tiny");
+  const struct {
+    const char *encoder, *part;
+    PmtError code;
+  } wrong[] = { { "", "whole CLIP", PMT_ERROR_INPUT }, { "/nowhere", "/nowhere", PMT_ERROR_NOT_FOUND }, { other, "", PMT_ERROR_NOT_FOUND } };
+  for (size_t i = 0; i < G_N_ELEMENTS (wrong); i++) {
+    PmtMethodUse use = runs_use ("universal-guidance");
+    PmtRequest q = request ();
+    use_clip (&use);
+    losses_set (&use, "encoder", wrong[i].encoder);
+    q.methods = &use;
+    q.n_methods = 1;
+    runs_refused (&q, wrong[i].code, wrong[i].part);
+    pmt_param_values_clear (&use.values);
+  }
 }
 
 /* Strength 0 without direct steps is the plain run to the bit; so is one that acts in no step; memory is as computed; it can be
@@ -180,6 +241,8 @@ main (int argc, char **argv)
 {
   static const RunsTest tests[] = {
     { "/universal-guidance/reference", test_reference },
+    { "/universal-guidance/clip", test_clip },
+    { "/universal-guidance/clip-errors", test_clip_errors },
     { "/universal-guidance/identities", test_identities },
     { "/universal-guidance/nearer", test_nearer },
     { "/universal-guidance/photo", test_photo },

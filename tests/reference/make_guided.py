@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import diffusers
+import make_ranking
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from diffusers import DDIMInverseScheduler
 from make_attention_losses import GUIDANCE, HEIGHT, NEGATIVE, PROMPT, SEED, STEPS, WIDTH, Model, at_level, probed
 from make_runs import inputs
 from safetensors.torch import save_file
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 H, W = HEIGHT // 8, WIDTH // 8
 LENGTH = 77
@@ -31,6 +33,7 @@ UNIVERSAL = [
     {"name": "universal-palette", "loss": "palette", "colours": "#ff2010; #1040ff; ffffff", "scale": 0.0, "backward": 4, "rate": 40.0, "end": 0.7},
     {"name": "universal-quick", "loss": "palette", "colours": "#ff2010; #1040ff", "scale": 60.0, "quick": True, "start": 0.2},
     {"name": "universal-mask", "loss": "mask", "colours": "#30c030", "left": 0.3, "top": 0.2, "scale": 2.0, "backward": 1, "rate": 1.0, "repeats": 2, "end": 0.7},
+    {"name": "universal-clip", "loss": "clip", "text": "a blue house", "scale": 20.0, "backward": 2, "rate": 8.0},
 ]
 NULL_TEXT = [
     {"name": "null-text", "iterations": 4, "rate": 0.05, "enough": 1e-5, "source": PROMPT},
@@ -153,8 +156,23 @@ def colours(text):
     return torch.tensor([[int(c.strip().lstrip("#")[k:k + 2], 16) / 255 for k in (0, 2, 4)] for c in text.split(";")])
 
 
-def picture_loss(c, x):
+def clip_loss(m, c, x):
+    """1 - the cosine that make_ranking's CLIP finds, of the picture's middle."""
+    size = torch.tensor((make_ranking.SIZE, make_ranking.SIZE))
+    height, width = (size * torch.tensor((HEIGHT, WIDTH)) // min(HEIGHT, WIDTH)).tolist()
+    x = F.interpolate(x / 2 + 0.5, (height, width), mode="bicubic", antialias=True)
+    top, left = (height - make_ranking.SIZE) // 2, (width - make_ranking.SIZE) // 2
+    x = x[:, :, top:top + make_ranking.SIZE, left:left + make_ranking.SIZE]
+    mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
+    ids = m.words(c["text"], padding="max_length", max_length=m.words.model_max_length, truncation=True, return_tensors="pt").input_ids
+    out = m.clip(input_ids=ids, pixel_values=(x - mean) / deviation)
+    return 1 - (out.image_embeds * out.text_embeds).sum()
+
+
+def picture_loss(m, c, x):
     """x [1, 3, height, width] around [-1, 1]."""
+    if c["loss"] == "clip":
+        return clip_loss(m, c, x)
     v = (torch.arange(HEIGHT) + 0.5)[:, None] / HEIGHT
     u = (torch.arange(WIDTH) + 0.5)[None, :] / WIDTH
     place = ((u > c.get("left", 0)) & (u < c.get("right", 1)) & (v > c.get("top", 0)) & (v < c.get("bottom", 1))).float()
@@ -189,7 +207,7 @@ def universal_guidance(m, c):
         if c["scale"]:
             with torch.enable_grad():
                 x = z.detach().requires_grad_()
-                loss = picture_loss(c, decoded(clean(x, e.detach() if c.get("quick") else eps(x, t), a)))
+                loss = picture_loss(m, c, decoded(clean(x, e.detach() if c.get("quick") else eps(x, t), a)))
                 seen.append(float(loss.detach()))
                 e = e + c["scale"] * (1 - a) ** 0.5 * torch.autograd.grad(loss, x)[0]
         far = torch.zeros_like(z)
@@ -197,7 +215,7 @@ def universal_guidance(m, c):
         for _ in range(c.get("backward", 0)):
             with torch.enable_grad():
                 x = (at + far).detach().requires_grad_()
-                far = far - c["rate"] * torch.autograd.grad(picture_loss(c, decoded(x)), x)[0]
+                far = far - c["rate"] * torch.autograd.grad(picture_loss(m, c, decoded(x)), x)[0]
         return e - (a / (1 - a)) ** 0.5 * far
 
     for i, t in enumerate(m.schedule.timesteps):
@@ -207,7 +225,7 @@ def universal_guidance(m, c):
                 ratio = abar(m, t) / (abar(m, m.schedule.timesteps[i + 1]) if i + 1 < STEPS else m.schedule.final_alpha_cumprod)
                 z = ratio ** 0.5 * z + (1 - ratio) ** 0.5 * torch.randn(z.shape, generator=generator)
             z = m.schedule.step(led(z, t) if acts else eps(z, t), t, z).prev_sample
-    print(c["name"], [round(v, 4) for v in seen], "final", round(float(picture_loss(c, decoded(z))), 4))
+    print(c["name"], [round(v, 4) for v in seen], "final", round(float(picture_loss(m, c, decoded(z))), 4))
     return z
 
 
@@ -327,6 +345,7 @@ def main():
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     m, out = Model(out_dir / "runs" / "tiny"), {}
+    m.clip = make_ranking.clip(m.words).requires_grad_(False)
     with torch.no_grad():
         out["plain"] = run(m, {"picture": m.start()})["picture"][0].contiguous()
         for make, cases in TOPICS:

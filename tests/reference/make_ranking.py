@@ -27,17 +27,9 @@ def pictures():
     return {name: Image.fromarray((p * 255).round().astype(np.uint8)) for name, p in (("waves", waves), ("red", red), ("noise", noise))}
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: make_ranking.py OUTDIR")
+def clip(words):
+    """A tiny CLIP of random weights, the same ones each time."""
     torch.manual_seed(7)
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
-    root, tiny = Path(sys.argv[1]) / "ranking", Path(sys.argv[1]) / "runs" / "tiny" / "tokenizer"
-    shutil.rmtree(root, ignore_errors=True)
-    folder = root / "clip"
-    folder.mkdir(parents=True)
-    words = CLIPTokenizer.from_pretrained(tiny)
     shared = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "hidden_act": "quick_gelu"}
     m = CLIPModel(CLIPConfig(
         text_config={**shared, "vocab_size": len(words), "max_position_embeddings": words.model_max_length, "eos_token_id": words.eos_token_id,
@@ -45,6 +37,20 @@ def main():
         vision_config={**shared, "image_size": SIZE, "patch_size": 6}, projection_dim=12)).eval()
     for p in m.parameters():
         p.data += torch.randn_like(p) * 0.2
+    return m
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: make_ranking.py OUTDIR")
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    root, tiny = Path(sys.argv[1]) / "ranking", Path(sys.argv[1]) / "runs" / "tiny" / "tokenizer"
+    shutil.rmtree(root, ignore_errors=True)
+    folder = root / "clip"
+    folder.mkdir(parents=True)
+    words = CLIPTokenizer.from_pretrained(tiny)
+    m = clip(words)
     m.save_pretrained(folder)
     for f in tiny.iterdir():
         shutil.copy(f, folder / f.name)

@@ -20,19 +20,20 @@ from PIL import Image       # noqa: E402
 import paired               # noqa: E402
 from judges import choose   # noqa: E402
 from questions import FIRST, PLACES, SIDE, Asker, boxes, name, overlap, render, there   # noqa: E402
-from run import answer      # noqa: E402
+from run import answer, found   # noqa: E402
 
 START = FIRST + 500_000     # seeds that the model's own questions do not use
 MOVE = 0.25                 # of the picture's width
 
 
 class Trial:
-    """One question of one method: jobs by name, and judge(pictures by name) -> {what: (plain value, method's value)}."""
+    """One question of one method: jobs by name, and judge(pictures by name) -> {what: (plain value, method's value)}. A map that the method
+    finds is among the pictures by its own name, 0..1."""
 
-    def __init__(self, jobs, judge, pictures=None):
-        self.jobs, self.judge, self.pictures = jobs, judge, pictures or {}
+    def __init__(self, jobs, judge, pictures=None, map_name=None):
+        self.jobs, self.judge, self.pictures, self.map_name = jobs, judge, pictures or {}, map_name
 
-    # the two names that run.answer reads
+    # the two names that run.py's functions read
     def question(self, side):
         return type("Question", (), {"job": self.jobs[side], "pictures": self.pictures})
 
@@ -151,7 +152,8 @@ def null_text(ask, i):
 
 
 def diffedit(ask, i):
-    """Without a method a photo is changed by img2img of the same strength: what is outside the thing has to stay."""
+    """Without a method a photo is changed by img2img of the same strength: what is outside the thing has to stay. The found mask's IoU with the thing
+    stands beside that of the whole picture as a mask."""
     rng, t, picture, prompt, s = photo(ask, i, 40_000)
     masks = []
     render.draw(s, masks=masks)
@@ -161,10 +163,12 @@ def diffedit(ask, i):
     jobs = {"plain": job, "method": {**job, "strength": 1.0, "methods": [{"id": "diffedit", "source": prompt}]}}
 
     def judge(pictures):
-        kept = {side: -float(np.abs(p.astype(float) - picture)[~inside].mean()) for side, p in pictures.items()}
-        done = {side: any(f.kind == t.kind and f.colour == other for f in ask.judge.look(p)[0]) for side, p in pictures.items()}
-        return {"mean change outside the thing, below 0": (kept["plain"], kept["method"]), "the new colour there": (done["plain"], done["method"])}
-    return Trial(jobs, judge, {"photo.png": picture})
+        mask = pictures["diffedit-mask"] >= 0.5
+        iou = float((mask & inside).sum() / (mask | inside).sum())
+        kept = {side: -float(np.abs(pictures[side].astype(float) - picture)[~inside].mean()) for side in jobs}
+        done = {side: any(f.kind == t.kind and f.colour == other for f in ask.judge.look(pictures[side])[0]) for side in jobs}
+        return {"the mask's IoU with the thing": (float(inside.mean()), iou), "mean change outside the thing, below 0": (kept["plain"], kept["method"]), "the new colour there": (done["plain"], done["method"])}
+    return Trial(jobs, judge, {"photo.png": picture}, "diffedit-mask")
 
 
 def self_guidance(ask, i):
@@ -237,7 +241,7 @@ def sheet(pictures, path):
     out = Image.new("RGB", (len(pictures) * (SIDE + 4), len(first) * (SIDE + 4)), "white")
     for x, made in enumerate(pictures):
         for y, picture in enumerate(made.values()):
-            out.paste(Image.fromarray(picture), (x * (SIDE + 4), y * (SIDE + 4)))
+            out.paste(Image.fromarray(picture if picture.ndim == 3 else (picture * 255).astype(np.uint8)), (x * (SIDE + 4), y * (SIDE + 4)))
     out.save(path)
 
 
@@ -265,6 +269,8 @@ def main():
         for i in range(a.n):
             trial = METHODS[method](ask, i)
             pictures = {side: answer([a.engine], trial.question(side), out / "answers") for side in trial.jobs}
+            if trial.map_name:
+                pictures[trial.map_name] = found(trial.question("method"), out / "answers", trial.map_name)
             for what, (plain, with_it) in trial.judge(pictures).items():
                 both = rows.setdefault((method, what), ([], []))
                 both[0].append(plain)

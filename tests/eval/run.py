@@ -28,11 +28,21 @@ from questions import FEATURES, Absent, Asker   # noqa: E402
 FULL, QUICK = 200, 24
 
 
-def answer(engine, question, folder):
-    """The picture that the engine makes of a job."""
+def place_of(question, folder):
+    """Where a job's answer is kept, and the job as it is written there."""
     text = json.dumps(question.job, indent=1, sort_keys=True)
     digest = hashlib.sha256(text.encode() + b"".join(p.tobytes() for p in question.pictures.values())).hexdigest()[:16]
-    place = folder / digest
+    return folder / digest, text
+
+
+def found(question, folder, name):
+    """The map of that name that a method of an answered job found, 0..1 of its highest value."""
+    return np.asarray(Image.open(place_of(question, folder)[0] / f"new-map-{name}.png").convert("L")) / 255
+
+
+def answer(engine, question, folder):
+    """The picture that the engine makes of a job."""
+    place, text = place_of(question, folder)
     made = place / "out.png"
     if not made.exists():
         place.mkdir(parents=True, exist_ok=True)

@@ -286,8 +286,12 @@ def test_trials_are_deterministic_and_paired():
         a, b = make(ask, 1), make(ask, 1)
         assert a.jobs == b.jobs and a.jobs != make(ask, 2).jobs, name
         assert a.jobs["plain"] != a.jobs["method"] and len({j["seed"] for j in a.jobs.values()}) == 1, name
-        for values in a.judge({side: empty for side in a.jobs}).values():
-            assert len(values) == 2 and values[0] == values[1] or name == "universal-guidance", name
+        seen = {side: empty for side in a.jobs} | ({a.map_name: np.zeros((128, 128))} if a.map_name else {})
+        for what, values in a.judge(seen).items():
+            assert len(values) == 2 and values[0] == values[1] or name == "universal-guidance" or "IoU" in what, (name, what)
+    whole = methods.diffedit(ask, 1)
+    iou = lambda mask: whole.judge({"plain": empty, "method": empty, "diffedit-mask": mask})["the mask's IoU with the thing"]   # noqa: E731
+    assert iou(np.ones((128, 128)))[0] == iou(np.ones((128, 128)))[1] > 0 == iou(np.zeros((128, 128)))[1]
 
 
 if __name__ == "__main__":

@@ -57,6 +57,14 @@ pmt_arena_free (PmtArena *arena)
   g_free (arena);
 }
 
+void
+pmt_arena_expect_full (PmtArena *arena)
+{
+#ifdef MADV_HUGEPAGE
+  madvise (arena->base, arena->limit, MADV_HUGEPAGE); /* where it fails, small pages do */
+#endif
+}
+
 void *
 pmt_arena_alloc (PmtArena *arena, size_t bytes, GError **error)
 {

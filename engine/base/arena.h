@@ -17,6 +17,9 @@ typedef size_t PmtArenaMark;
 /* Reserves `limit` bytes of addresses. NULL + PMT_ERROR_MEMORY when even that fails. `name` (static string) is used in errors. */
 PmtArena *pmt_arena_new (const char *name, size_t limit, GError **error);
 void pmt_arena_free (PmtArena *arena); /* NULL is fine */
+/* For an arena that will be filled to its limit: its pages may come in large pieces, where the system has such, which takes a fraction of the
+ * time. */
+void pmt_arena_expect_full (PmtArena *arena);
 
 /* 64-byte aligned, uninitialised. NULL + PMT_ERROR_MEMORY naming arena, request and limit. bytes == 0 gives a valid pointer. */
 void *pmt_arena_alloc (PmtArena *arena, size_t bytes, GError **error);

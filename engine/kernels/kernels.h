@@ -91,6 +91,9 @@ typedef struct PmtKernels {
 
   float (*dot) (const float *a, const float *b, size_t n);
 
+  /* n numbers in half precision, at any address, to float; exact, and NaN stays NaN. */
+  void (*widen_f16) (const void *x, float *y, size_t n);
+
   const PmtProductKernels *product[PMT_PRECISIONS]; /* NULL where the level has none */
   const PmtAttendKernels *attend[PMT_PRECISIONS];   /* where product is */
 } PmtKernels;

@@ -9,6 +9,7 @@
 #include "engine/kernels/product.h"
 #include "engine/kernels/product_int8.h"
 #include "engine/kernels/reduce.h"
+#include "engine/kernels/widen.h"
 
 extern const PmtKernels PMT_LEVEL_TABLE;
 
@@ -38,6 +39,7 @@ const PmtKernels PMT_LEVEL_TABLE = {
   .exp_sum = exp_sum,
   .softmax = softmax,
   .dot = dot,
+  .widen_f16 = widen_f16,
 #ifdef PMT_HAVE_PRODUCTS
   .product[PMT_PRECISION_F32] = &product_f32,
   .attend[PMT_PRECISION_F32] = &attend_kernels_f32,

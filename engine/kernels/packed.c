@@ -77,28 +77,37 @@ pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
 }
 
 typedef struct Filling {
-  const PmtPacked *packed;
+  PmtPacked *packed;
   const float *w;
 } Filling;
+
+int64_t
+pmt_packed_panels (const PmtPacked *packed)
+{
+  return (packed->n + packed->kernels->columns - 1) / packed->kernels->columns;
+}
+
+void
+pmt_packed_fill_panel (PmtPacked *packed, int64_t panel, const float *rows)
+{
+  const int64_t columns = packed->kernels->columns;
+  packed->kernels->pack (rows, MIN (columns, packed->n - panel * columns), packed->k,
+                         (char *) packed->data + (size_t) panel * panel_bytes (packed->kernels, packed->k));
+}
 
 static void
 fill_panels (void *user, size_t begin, size_t end)
 {
   const Filling *f = user;
-  const PmtPacked *packed = f->packed;
-  const int64_t columns = packed->kernels->columns;
-  const size_t panel = panel_bytes (packed->kernels, packed->k);
   for (int64_t i = (int64_t) begin; i < (int64_t) end; i++)
-    packed->kernels->pack (f->w + i * columns * packed->k, MIN (columns, packed->n - i * columns), packed->k,
-                           (char *) packed->data + (size_t) i * panel);
+    pmt_packed_fill_panel (f->packed, i, f->w + i * f->packed->kernels->columns * f->packed->k);
 }
 
 void
 pmt_packed_fill (PmtPacked *packed, const float *w)
 {
   Filling filling = { packed, w };
-  const int64_t columns = packed->kernels->columns;
-  pmt_parallel_for (NULL, (size_t) ((packed->n + columns - 1) / columns), 1, fill_panels, &filling);
+  pmt_parallel_for (NULL, (size_t) pmt_packed_panels (packed), 1, fill_panels, &filling);
 }
 
 void

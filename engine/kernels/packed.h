@@ -32,6 +32,9 @@ PmtPrecision pmt_precision_wide (PmtPrecision precision);
 size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k);
 /* From and to w [n, k]. A weight packed in bf16 or int8 comes back rounded. */
 void pmt_packed_fill (PmtPacked *packed, const float *w);
+/* The same by panels of kernels->columns outputs each, which come in any order, from any thread: panel i from w's rows from i columns on. */
+int64_t pmt_packed_panels (const PmtPacked *packed);
+void pmt_packed_fill_panel (PmtPacked *packed, int64_t panel, const float *rows);
 void pmt_packed_read (const PmtPacked *packed, float *w);
 /* What products on the way back use: w's own kernels, and those of bf16 for int8. */
 const PmtProductKernels *pmt_packed_back_kernels (const PmtPacked *w);

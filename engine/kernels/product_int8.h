@@ -108,22 +108,29 @@ convert_int8 (const float *x, void *y, size_t n)
   }
 }
 
-/* One column of a block. */
+/* One column of a block, its bytes to `out`; up to the next multiple of LANE they are 0. NaN in a weight gives NaN in its column. */
 static void
 pack_column_int8 (const float *w, int64_t count, float *scale, float *sum, int8_t *out)
 {
-  float largest = 0;
-  int32_t total = 0;
-  for (int64_t i = 0; i < count; i++)
-    largest = fmaxf (largest, fabsf (w[i]));
-  const float inverse = largest > 0 ? 127.0f / largest : 0;
-  for (int64_t i = 0; i < count; i++) {
-    const int8_t q = (int8_t) rintf (w[i] * inverse);
-    out[i / 4 * 4 * TILE_COLUMNS + i % 4] = q;
-    total += q;
+  __m512 largest = _mm512_setzero_ps ();
+  __m512i total = _mm512_setzero_si512 ();
+  __mmask16 strange = 0;
+  for (int64_t i = 0; i < count; i += LANE) {
+    const __mmask16 some = count - i < LANE ? (__mmask16) ((1u << (count - i)) - 1) : (__mmask16) 0xffff;
+    const __m512 v = _mm512_maskz_loadu_ps (some, w + i);
+    strange |= _mm512_cmp_ps_mask (v, v, _CMP_UNORD_Q);
+    largest = _mm512_max_ps (_mm512_abs_ps (v), largest);
   }
-  *scale = largest / 127.0f;
-  *sum = (float) total;
+  const float most = _mm512_reduce_max_ps (largest);
+  const __m512 inverse = _mm512_set1_ps (most > 0 ? 127.0f / most : 0);
+  for (int64_t i = 0; i < count; i += LANE) {
+    const __mmask16 some = count - i < LANE ? (__mmask16) ((1u << (count - i)) - 1) : (__mmask16) 0xffff;
+    const __m512i q = _mm512_cvtps_epi32 (_mm512_mul_ps (_mm512_maskz_loadu_ps (some, w + i), inverse));
+    _mm_storeu_si128 ((__m128i *) (out + i), _mm512_cvtsepi32_epi8 (q));
+    total = _mm512_add_epi32 (total, q);
+  }
+  *scale = strange ? __builtin_nanf ("") : most / 127.0f;
+  *sum = (float) _mm512_reduce_add_epi32 (total);
 }
 
 /* Bytes of a block of `count` values of k. */
@@ -136,13 +143,17 @@ block_bytes_int8 (int64_t count)
 static void
 pack_int8 (const float *w, int64_t n, int64_t k, void *packed)
 {
+  enum { QUADS = PMT_PRODUCT_DEPTH_INT8 / 4 };
   char *block = packed;
+  float quads[TILE_COLUMNS][QUADS]; /* of bytes; moved as 32-bit values */
+  memset (quads, 0, sizeof quads);
   for (int64_t i = 0; i < k; i += PMT_PRODUCT_DEPTH_INT8) {
     const int64_t count = MIN (PMT_PRODUCT_DEPTH_INT8, k - i);
     float *head = (float *) block;
-    memset (block, 0, block_bytes_int8 (count));
+    memset (head, 0, INT8_HEAD);
     for (int64_t c = 0; c < n; c++)
-      pack_column_int8 (w + c * k + i, count, head + c, head + TILE_COLUMNS + c, (int8_t *) block + INT8_HEAD + 4 * c);
+      pack_column_int8 (w + c * k + i, count, head + c, head + TILE_COLUMNS + c, (int8_t *) quads[c]);
+    transpose (quads[0], QUADS, TILE_COLUMNS, (count + 3) / 4, (float *) (block + INT8_HEAD), TILE_COLUMNS);
     block += block_bytes_int8 (count);
   }
 }

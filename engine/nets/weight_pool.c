@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/kernels/packed.h"
+#include "engine/nets/weight_batch.h"
 
-/* How much is read before the source's pages are given back: keeps the peak near packed size + this. */
-#define DROP_EVERY ((size_t) 256 << 20)
+/* How much is read before the source's pages are given back: keeps the peak near the packed size and what these take in the file. */
+#define BATCH_VALUES ((size_t) 32 << 20)
 
 enum { INT8_LEAST = 64 }; /* inputs and outputs */
 
@@ -157,68 +157,67 @@ entry_tensor (const Entry *entry)
   return tensor;
 }
 
-/* `room` holds the largest packed weight's values. */
+/* A weight that cannot be read in pieces: as a whole, in an arena of its own where it is to be packed. */
 static gboolean
-load_entry (PmtWeightPool *pool, Entry *entry, PmtWeights *weights, float *room, GError **error)
+load_whole (Entry *entry, PmtWeights *weights, GError **error)
 {
-  if (!entry_allocate (entry, pool->arena, error))
+  const size_t bytes = (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float);
+  PmtArena *arena = entry->packed.kernels ? pmt_arena_new ("the weight that is being loaded", bytes + 64, error) : NULL;
+  if (entry->packed.kernels && !arena)
     return FALSE;
-  float *to = entry->packed.kernels ? room : entry->tensor.data;
-  if (!pmt_weights_read_packed (weights, entry->name, entry->layout, entry->torch_shape.rank, entry->torch_shape.dim, to, error))
-    return FALSE;
-  if (entry->packed.kernels)
-    entry_write (entry, room);
-  return TRUE;
-}
-
-/* An arena for the values of one weight on their way into packed form. */
-static PmtArena *
-loading_room (const PmtWeightPool *pool, float **room, GError **error)
-{
-  size_t most = 64;
-  for (guint i = 0; i < pool->entries->len; i++) {
-    const Entry *entry = &g_array_index (pool->entries, Entry, i);
-    if (entry->packed.kernels)
-      most = MAX (most, (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float));
-  }
-  PmtArena *arena = pmt_arena_new ("the weight that is being loaded", most + 64, error);
-  *room = arena ? pmt_arena_alloc (arena, most, error) : NULL;
-  return arena;
+  float *to = arena ? pmt_arena_alloc (arena, bytes, NULL) : entry->tensor.data;
+  const gboolean good = pmt_weights_read_packed (weights, entry->name, entry->layout, entry->torch_shape.rank, entry->torch_shape.dim, to, error);
+  if (good && arena)
+    entry_write (entry, to);
+  pmt_arena_free (arena);
+  return good;
 }
 
 static gboolean
-load_all (PmtWeightPool *pool, PmtWeights *weights, float *room, const PmtCancel *cancel, GError **error)
+load_batch (const PmtWeightPool *pool, PmtWeightBatch *batch, PmtWeights *weights, const PmtCancel *cancel, GError **error)
 {
-  size_t since_drop = 0;
-  for (guint i = 0; i < pool->entries->len; i++) {
-    Entry *entry = &g_array_index (pool->entries, Entry, i);
-    if (pmt_cancelled (cancel)) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, _("Loading the %s was cancelled."), pool->label);
-      return FALSE;
-    }
-    if (!load_entry (pool, entry, weights, room, error))
-      return FALSE;
-    since_drop += (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float);
-    if (since_drop >= DROP_EVERY) {
-      pmt_weights_drop_pages (weights);
-      since_drop = 0;
-    }
+  if (!pmt_weight_batch_run (batch, cancel)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_CANCELLED, _("Loading the %s was cancelled."), pool->label);
+    return FALSE;
   }
   pmt_weights_drop_pages (weights);
   return TRUE;
 }
 
+static gboolean
+load_all (PmtWeightPool *pool, PmtWeightBatch *batch, PmtWeights *weights, const PmtCancel *cancel, GError **error)
+{
+  for (guint i = 0; i < pool->entries->len; i++) {
+    Entry *entry = &g_array_index (pool->entries, Entry, i);
+    const PmtShape *shape = &entry->torch_shape;
+    PmtWeightSpan span;
+    if (!pmt_weights_check (weights, entry->name, shape->rank, shape->dim, error) || !entry_allocate (entry, pool->arena, error))
+      return FALSE;
+    if (pmt_weights_span (weights, entry->name, shape->rank, shape->dim, &span))
+      pmt_weight_batch_add (batch, &span, entry->layout, &entry->packed, entry->tensor.data);
+    else if (!load_whole (entry, weights, error))
+      return FALSE;
+    if (pmt_weight_batch_values (batch) >= BATCH_VALUES && !load_batch (pool, batch, weights, cancel, error))
+      return FALSE;
+  }
+  return load_batch (pool, batch, weights, cancel, error);
+}
+
 gboolean
 pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel *cancel, GError **error)
 {
-  float *room;
+  size_t most = 0;
   g_assert (!pool->arena);
-  PmtArena *loading = loading_room (pool, &room, error);
-  if (!loading)
-    return FALSE;
-  pool->arena = room ? pmt_arena_new (pool->label, pool->bytes + 64, error) : NULL;
-  const gboolean good = pool->arena && load_all (pool, weights, room, cancel, error);
-  pmt_arena_free (loading);
+  for (guint i = 0; i < pool->entries->len; i++) {
+    const Entry *entry = &g_array_index (pool->entries, Entry, i);
+    most = MAX (most, pmt_weight_batch_room (entry->packed.kernels, entry->torch_shape.rank, entry->torch_shape.dim));
+  }
+  PmtWeightBatch *batch = pmt_weight_batch_new (most, error);
+  pool->arena = batch ? pmt_arena_new (pool->label, pool->bytes + 64, error) : NULL;
+  if (pool->arena)
+    pmt_arena_expect_full (pool->arena);
+  const gboolean good = pool->arena && load_all (pool, batch, weights, cancel, error);
+  pmt_weight_batch_free (batch);
   return good;
 }
 

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "engine/kernels/kernels.h"
+
 G_STATIC_ASSERT (G_BYTE_ORDER == G_LITTLE_ENDIAN); /* files are little endian and read in place */
 
 static const struct {
@@ -63,45 +65,19 @@ bits_from_float (float f)
   return bits;
 }
 
-/* Without branches and without f32 subnormals (slow on most machines): a normal number's bits below the sign move to where f32 has
- * them, with the exponents' biases' difference (112) added, twice for infinity and NaN; a subnormal one is its mantissa times 2^-24. */
-static inline uint32_t
-f16_to_f32_bits (uint16_t half)
+/* Of this process's level, which is asked for once: small tensors are many. */
+static const PmtKernels *
+kernels_here (void)
 {
-  uint32_t magnitude = (uint32_t) (half & 0x7fff) << 13;
-  uint32_t small = bits_from_float ((float) (int32_t) (half & 0x7fff) * 0x1p-24f);
-  uint32_t bits = magnitude + (112u << 23) + (magnitude >= 31u << 23 ? 112u << 23 : 0);
-
-  return (magnitude < 1u << 23 ? small : bits) | (uint32_t) (half & 0x8000) << 16;
-}
-
-#define BLOCK 32
-
-/* Whole blocks of a size known to the compiler become vector code at every level of optimisation. */
-static void
-f16_block (const uint8_t *src, float *dst)
-{
-  uint16_t half[BLOCK];
-  uint32_t bits[BLOCK];
-
-  memcpy (half, src, sizeof half);
-  for (int i = 0; i < BLOCK; i++)
-    bits[i] = f16_to_f32_bits (half[i]);
-  memcpy (dst, bits, sizeof bits);
-}
-
-static void
-f16_to_f32 (const uint8_t *src, size_t n, float *dst)
-{
-  size_t i = 0;
-
-  for (; i + BLOCK <= n; i += BLOCK)
-    f16_block (src + 2 * i, dst + i);
-  for (; i < n; i++) {
-    uint16_t half;
-    memcpy (&half, src + 2 * i, sizeof half);
-    dst[i] = float_from_bits (f16_to_f32_bits (half));
+  static const PmtKernels *here;
+  static gsize once;
+  if (g_once_init_enter (&once)) {
+    PmtCpuLevel level = PMT_CPU_PORTABLE;
+    pmt_cpu_select (&level, NULL); /* programs have asked before, and told the user what was wrong */
+    here = pmt_kernels_get (level);
+    g_once_init_leave (&once, 1);
   }
+  return here;
 }
 
 uint16_t
@@ -141,7 +117,7 @@ pmt_dtype_to_f32 (PmtDtype dtype, const void *src, size_t n, float *dst)
       memcpy (dst, src, n * sizeof *dst);
       break;
     case PMT_DTYPE_F16:
-      f16_to_f32 (bytes, n, dst);
+      kernels_here ()->widen_f16 (src, dst, n);
       break;
     case PMT_DTYPE_BF16:
       CONVERT (uint16_t, float_from_bits ((uint32_t) v << 16));

@@ -106,17 +106,20 @@ typedef struct Turn {
 } Turn;
 
 static void
+turn_channel (const float *from, int64_t in, int64_t taps, float *to)
+{
+  for (int64_t t = 0; t < taps; t++)
+    for (int64_t i = 0; i < in; i++)
+      to[t * in + i] = from[i * taps + t];
+}
+
+static void
 turn_channels (void *user, size_t begin, size_t end)
 {
   const Turn *turn = user;
-  const int64_t in = turn->in, taps = turn->taps;
-  for (int64_t o = (int64_t) begin; o < (int64_t) end; o++) {
-    const float *from = turn->from + o * in * taps;
-    float *to = turn->to + o * in * taps;
-    for (int64_t t = 0; t < taps; t++)
-      for (int64_t i = 0; i < in; i++)
-        to[t * in + i] = from[i * taps + t];
-  }
+  const int64_t row = turn->in * turn->taps;
+  for (int64_t o = (int64_t) begin; o < (int64_t) end; o++)
+    turn_channel (turn->from + o * row, turn->in, turn->taps, turn->to + o * row);
 }
 
 /* [Cout,Cin,taps] -> [Cout,taps,Cin], some output channels at a time, so that the detour is small. */
@@ -156,6 +159,36 @@ pmt_weights_read_packed (PmtWeights *weights, const char *name, PmtWeightLayout 
   if (layout == PMT_LAYOUT_OHWI)
     return read_ohwi (weights, name, dim, dst, error);
   return weights->class->read (weights, name, rank, dim, 0, (uint64_t) product (rank, dim), dst, error);
+}
+
+gboolean
+pmt_weights_span (PmtWeights *weights, const char *name, int rank, const int64_t *dim, PmtWeightSpan *span)
+{
+  *span = (PmtWeightSpan) { .weights = weights, .name = name, .rank = rank, .dim = dim };
+  return weights->class->span && weights->class->span (weights, span);
+}
+
+static void
+read_span (const PmtWeightSpan *span, int64_t begin, int64_t count, float *dst)
+{
+  if (span->file)
+    pmt_safetensors_read_f32 (span->file, span->tensor, span->begin + (uint64_t) begin, (uint64_t) count, dst, NULL);
+  else
+    span->weights->class->read (span->weights, span->name, span->rank, span->dim, (uint64_t) begin, (uint64_t) count, dst, NULL);
+}
+
+void
+pmt_weight_span_rows (const PmtWeightSpan *span, PmtWeightLayout layout, int64_t first, int64_t count, float *room, float *dst)
+{
+  const int64_t row = product (span->rank - 1, span->dim + 1), taps = layout == PMT_LAYOUT_OHWI ? span->dim[2] * span->dim[3] : 1;
+  if (taps == 1) {
+    read_span (span, first * row, count * row, dst);
+    return;
+  }
+  for (int64_t r = 0; r < count; r++) {
+    read_span (span, (first + r) * row, row, room);
+    turn_channel (room, row / taps, taps, dst + r * row);
+  }
 }
 
 gboolean

@@ -52,6 +52,22 @@ gboolean pmt_weights_read_packed (PmtWeights *weights, const char *name, PmtWeig
 gboolean pmt_weights_read_rows (PmtWeights *weights, const char *name, int64_t rows, int64_t width, int64_t begin,
                                 int64_t count, float *dst, GError **error);
 
+/* The values of one tensor, for reading by several threads at once. */
+typedef struct PmtWeightSpan {
+  PmtWeights *weights;
+  const char *name;   /* as it was asked for, with its PyTorch shape; borrowed */
+  int rank;
+  const int64_t *dim;
+  const PmtSafetensors *file; /* NULL: by the source's own read */
+  const PmtSafetensor *tensor;
+  uint64_t begin;             /* of the first value in the stored tensor */
+} PmtWeightSpan;
+
+/* For a tensor that pmt_weights_check found good. FALSE where its values are not there to be read so (transposed ones, quantised ones). */
+gboolean pmt_weights_span (PmtWeights *weights, const char *name, int rank, const int64_t *dim, PmtWeightSpan *span);
+/* Rows [first, first + count) along the first axis, as pmt_weights_read_packed has them; cannot fail. `room` holds one row's values. */
+void pmt_weight_span_rows (const PmtWeightSpan *span, PmtWeightLayout layout, int64_t first, int64_t count, float *room, float *dst);
+
 /* Gives the source's file pages back to the system, once a network has packed what it needs. */
 void pmt_weights_drop_pages (PmtWeights *weights);
 
@@ -94,6 +110,8 @@ typedef struct PmtWeightsClass {
   char **(*names) (PmtWeights *weights);
   void (*drop_pages) (PmtWeights *weights); /* may be NULL */
   void (*free) (PmtWeights *weights);       /* frees the struct and what it owns, not the label */
+  /* Completes a span whose first four fields are set; NULL where no tensor has one. Without a file in it, `read` is called by several threads. */
+  gboolean (*span) (PmtWeights *weights, PmtWeightSpan *span);
 } PmtWeightsClass;
 
 struct PmtWeights {

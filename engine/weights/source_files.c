@@ -180,7 +180,18 @@ free_files (PmtWeights *weights)
   g_free (set);
 }
 
-static const PmtWeightsClass file_class = { lookup, read_values, names, drop_pages, free_files };
+static gboolean
+span (PmtWeights *weights, PmtWeightSpan *s)
+{
+  PmtStoredPart part;
+  s->tensor = find ((FileWeights *) weights, s->name, &s->file, &part);
+  g_return_val_if_fail (s->tensor != NULL, FALSE); /* pmt_weights_check came first */
+  if (part.third >= 0 && can_split (s->tensor))
+    s->begin = s->tensor->count / 3 * (uint64_t) part.third;
+  return pmt_dtype_is_readable (s->tensor->dtype) && !(part.transposed && s->tensor->rank == 2);
+}
+
+static const PmtWeightsClass file_class = { lookup, read_values, names, drop_pages, free_files, span };
 
 const GPtrArray *
 pmt_weights_files (const PmtWeights *weights)

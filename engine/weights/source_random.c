@@ -74,6 +74,14 @@ names (PmtWeights *weights)
   return g_new0 (char *, 1);
 }
 
+static gboolean
+span (PmtWeights *weights, PmtWeightSpan *s)
+{
+  (void) weights;
+  (void) s;
+  return TRUE;
+}
+
 static void
 free_random (PmtWeights *weights)
 {
@@ -83,7 +91,7 @@ free_random (PmtWeights *weights)
 PmtWeights *
 pmt_weights_new_random (guint64 seed)
 {
-  static const PmtWeightsClass class = { lookup, read_values, names, NULL, free_random };
+  static const PmtWeightsClass class = { lookup, read_values, names, NULL, free_random, span };
   RandomWeights *random = g_new0 (RandomWeights, 1);
 
   random->base.class = &class;

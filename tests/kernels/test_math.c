@@ -301,6 +301,32 @@ test_softmax_edges (void)
   }
 }
 
+/* Every number in half precision, at an odd address, in pieces of every length up to a few registers'. */
+static void
+test_widen (void)
+{
+  static uint8_t bytes[1 + 2 * 65536];
+  static float got[65536];
+  for (int i = 0; i < 65536; i++) {
+    const uint16_t bits = (uint16_t) i;
+    memcpy (bytes + 1 + 2 * i, &bits, sizeof bits);
+  }
+  EACH_LEVEL (k) {
+    for (int i = 0, n = 0; i < 65536; i += n) {
+      n = MIN (n % 71 + 1, 65536 - i);
+      k->widen_f16 (bytes + 1 + 2 * i, got + i, (size_t) n);
+    }
+    for (int i = 0; i < 65536; i++) {
+      const int exponent = i >> 10 & 31, mantissa = i & 1023;
+      const double size = exponent == 31 ? (mantissa ? NAN : INFINITY) : exponent ? ldexp (1024 + mantissa, exponent - 25) : ldexp (mantissa, -24);
+      if (isnan (size))
+        g_assert_true (isnan (got[i]));
+      else
+        g_assert_true ((double) got[i] == (i & 0x8000 ? -size : size) && !signbit (got[i]) == !(i & 0x8000));
+    }
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -318,5 +344,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/reductions", test_reductions);
   g_test_add_func ("/kernels/softmax", test_softmax);
   g_test_add_func ("/kernels/softmax-edges", test_softmax_edges);
+  g_test_add_func ("/kernels/widen", test_widen);
   return g_test_run ();
 }

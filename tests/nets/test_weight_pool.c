@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loading: what a pool holds is what reading the tensor whole and packing it gives, to the bit, for every stored type, layout and
+ * precision, with any number of threads. */
+#include <math.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "engine/base/threads.h"
+#include "engine/kernels/packed.h"
+#include "engine/nets/weight_pool.h"
+#include "tests/nets/nets_case.h"
+
+typedef struct Wanted {
+  const char *name;
+  PmtWeightLayout layout;
+  PmtShape shape;
+  bool product;
+} Wanted;
+
+/* More rows than a panel and fewer, more values of k than a block, an odd number of them, kernels of one tap and of nine. */
+static const Wanted all[] = {
+  { "wide.weight", PMT_LAYOUT_PLAIN, { 2, { 70, 1031 } }, true },   { "wide.bias", PMT_LAYOUT_PLAIN, { 1, { 70 } }, false },
+  { "few.weight", PMT_LAYOUT_PLAIN, { 2, { 3, 200 } }, true },      { "conv.weight", PMT_LAYOUT_OHWI, { 4, { 65, 67, 3, 3 } }, true },
+  { "point.weight", PMT_LAYOUT_OHWI, { 4, { 64, 96, 1, 1 } }, true }, { "table.weight", PMT_LAYOUT_PLAIN, { 2, { 501, 300 } }, false },
+};
+
+/* A file of them in `dtype`, by torch's order of dimensions. */
+static char *
+write_file (PmtDtype dtype)
+{
+  PmtSafetensorOut out[G_N_ELEMENTS (all)];
+  char *path = NULL;
+  GError *error = NULL;
+  const int fd = g_file_open_tmp ("pmt-pool-XXXXXX.safetensors", &path, &error);
+  g_assert_no_error (error);
+  close (fd);
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
+    const int64_t n = pmt_shape_size (&all[i].shape);
+    PmtWeights *random = pmt_weights_new_random (3);
+    float *values = g_new (float, n);
+    uint16_t *halves = g_new (uint16_t, n);
+    g_assert_true (pmt_weights_read_packed (random, all[i].name, PMT_LAYOUT_PLAIN, all[i].shape.rank, all[i].shape.dim, values, NULL));
+    pmt_weights_free (random);
+    for (int64_t k = 0; k < n; k++)
+      halves[k] = pmt_f16_from_f32 (values[k]);
+    out[i] = (PmtSafetensorOut) { all[i].name, dtype, all[i].shape.rank, { 0 }, dtype == PMT_DTYPE_F16 ? (void *) halves : values };
+    memcpy (out[i].dim, all[i].shape.dim, (size_t) all[i].shape.rank * sizeof (int64_t));
+    g_free (dtype == PMT_DTYPE_F16 ? (void *) values : halves);
+  }
+  g_assert_true (pmt_safetensors_write (path, out, G_N_ELEMENTS (all), NULL, &error));
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    g_free ((void *) out[i].data);
+  return path;
+}
+
+/* What the pool should hold: an overlay of it takes whole tensors. */
+static void
+check (PmtWeights *weights, PmtPrecision precision)
+{
+  GError *error = NULL;
+  PmtWeightPool *pool = pmt_weight_pool_new ("test", precision);
+  PmtWeightRef refs[G_N_ELEMENTS (all)];
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    refs[i] = (all[i].product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (pool, NULL, all[i].name, all[i].layout, all[i].shape);
+  pmt_weight_pool_load (pool, weights, NULL, &error);
+  g_assert_no_error (error);
+  PmtOverlay *overlay = pmt_overlay_new (pool, refs, G_N_ELEMENTS (all), &error);
+  g_assert_no_error (error);
+  pmt_weight_pool_use (pool, 1, overlay);
+  PmtContext own = { 0 }, other = { .weight_set = 1 };
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
+    const int64_t n = pmt_shape_size (&all[i].shape);
+    g_autofree float *values = g_new (float, n), *held = g_new (float, n), *rounded = g_new (float, n);
+    g_assert_true (pmt_weights_read_packed (weights, all[i].name, all[i].layout, all[i].shape.rank, all[i].shape.dim, values, NULL));
+    pmt_overlay_write (overlay, refs[i], values);
+    const PmtTensor a = pmt_weight (&own, pool, refs[i]), b = pmt_weight (&other, pool, refs[i]);
+    g_assert_true (a.data != b.data && !a.packed == !b.packed);
+    if (a.packed)
+      g_assert_cmpmem (a.packed->data, pmt_packed_bytes (a.packed->kernels, a.packed->n, a.packed->k), b.packed->data,
+                       pmt_packed_bytes (b.packed->kernels, b.packed->n, b.packed->k));
+    else
+      g_assert_cmpmem (a.data, (size_t) n * sizeof (float), b.data, (size_t) n * sizeof (float));
+    pmt_weight_pool_read (pool, refs[i], held);
+    for (int64_t k = 0; k < n; k++)
+      g_assert_true (fabsf (held[k] - values[k]) <= (precision == PMT_PRECISION_F32 ? 0 : 0.02f));
+  }
+  pmt_weight_pool_use (pool, 1, NULL);
+  pmt_overlay_free (overlay);
+  pmt_weight_pool_free (pool);
+}
+
+static void
+test_load (void)
+{
+  static const PmtDtype dtypes[] = { PMT_DTYPE_F32, PMT_DTYPE_F16 };
+  for (int threads = 1; threads <= 3; threads++) {
+    pmt_threads_set (threads);
+    for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
+      if (!pmt_precision_available (precision))
+        continue;
+      for (guint i = 0; i < G_N_ELEMENTS (dtypes); i++) {
+        GError *error = NULL;
+        char *path = write_file (dtypes[i]);
+        PmtWeights *file = pmt_weights_new_file (path, PMT_NAMES_PLAIN, &error), *random = pmt_weights_new_random (7);
+        g_assert_no_error (error);
+        check (file, precision);
+        check (random, precision);
+        pmt_weights_free (file);
+        pmt_weights_free (random);
+        g_unlink (path);
+        g_free (path);
+      }
+    }
+  }
+}
+
+static void
+test_refusals (void)
+{
+  GError *error = NULL;
+  PmtCancel cancel = { 0 };
+  PmtWeights *random = pmt_weights_new_random (1);
+  PmtWeightPool *pool = pmt_weight_pool_new ("test", PMT_PRECISION_F32);
+  pmt_weight_pool_declare (pool, NULL, "a", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (5));
+  pmt_cancel_request (&cancel);
+  g_assert_false (pmt_weight_pool_load (pool, random, &cancel, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_CANCELLED);
+  g_clear_error (&error);
+  pmt_weight_pool_free (pool);
+  pmt_weights_free (random);
+}
+
+int
+main (int argc, char **argv)
+{
+  PmtCpuLevel level;
+  GError *error = NULL;
+  if (!pmt_cpu_select (&level, &error))
+    g_error ("%s", error->message);
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/weight-pool/load", test_load);
+  g_test_add_func ("/weight-pool/refusals", test_refusals);
+  return g_test_run ();
+}

@@ -8,6 +8,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/threads.h"
 #include "engine/cli/bench-methods.h"
+#include "engine/cli/bench-ops.h"
 #include "engine/cli/cli.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/ceiling.h"
@@ -25,7 +26,7 @@ static const struct {
               { "attention_mix", ATTENTION }, { "softmax", ATTENTION }, { "group_norm", NORM }, { "layer_norm", NORM } };
 
 typedef struct Part {
-  double seconds, flop;
+  double seconds, flop, bytes;
   int calls;
 } Part;
 
@@ -33,11 +34,12 @@ typedef struct Part {
 typedef struct Timing {
   Part kind[KINDS], all;
   size_t weights, activations; /* bytes */
+  GArray *ops;                 /* PmtBenchOp; owned */
 } Timing;
 
 typedef struct Watch {
   Timing now;
-  double start, last, flops;
+  double start, last, flops, bytes;
 } Watch;
 
 enum { UNET, UNET_GRADIENT, VAE_DECODE, TEXT, NETWORKS };
@@ -46,7 +48,7 @@ static const char *const network_name[NETWORKS] = { "unet", "unet_gradient", "va
 typedef struct Bench {
   PmtModel *model;
   PmtContext ctx;
-  int width, height, rows, runs;
+  int width, height, rows, runs, ops;
   bool wanted[NETWORKS];
   Timing timing[NETWORKS];
   PmtCeiling ceiling;
@@ -62,11 +64,15 @@ on_op (void *user, const PmtContext *ctx)
     if (strcmp (ctx->op, kinds[i].op) == 0)
       kind = kinds[i].kind;
   Part *part = &watch->now.kind[kind];
-  part->seconds += t - watch->last;
-  part->flop += ctx->flops - watch->flops;
+  const double seconds = t - watch->last, flop = ctx->flops - watch->flops, bytes = ctx->bytes - watch->bytes;
+  part->seconds += seconds;
+  part->flop += flop;
+  part->bytes += bytes;
   part->calls++;
-  watch->last = t;
+  pmt_bench_ops_add (watch->now.ops, ctx->op, ctx->op_shape, seconds, flop, bytes);
   watch->flops = ctx->flops;
+  watch->bytes = ctx->bytes;
+  watch->last = pmt_work_clock ();
 }
 
 /* Repeatable values in -1.7..1.7 of variance 1. */
@@ -167,20 +173,25 @@ time_network (Bench *b, int network, GError **error)
 {
   Timing *best = &b->timing[network];
   for (int run = 0; run <= b->runs; run++) {
-    Watch watch = { 0 };
+    Watch watch = { .now.ops = pmt_bench_ops_new () };
     const PmtArenaMark mark = pmt_arena_mark (b->ctx.step);
     pmt_arena_reset_peak (b->ctx.step);
-    b->ctx.flops = 0;
+    b->ctx.flops = b->ctx.bytes = 0;
     b->ctx.on_op = on_op;
     b->ctx.on_op_user = &watch;
     watch.start = watch.last = pmt_work_clock ();
-    if (!run_network[network] (b, &watch.now.weights, error) || pmt_context_take_error (&b->ctx, error))
+    if (!run_network[network] (b, &watch.now.weights, error) || pmt_context_take_error (&b->ctx, error)) {
+      g_array_unref (watch.now.ops);
       return FALSE;
-    watch.now.all = (Part) { pmt_work_clock () - watch.start, b->ctx.flops, 0 };
+    }
+    watch.now.all = (Part) { pmt_work_clock () - watch.start, b->ctx.flops, b->ctx.bytes, 0 };
     watch.now.activations = pmt_arena_peak (b->ctx.step);
     pmt_arena_release (b->ctx.step, mark);
-    if (run > 0 && (run == 1 || watch.now.all.seconds < best->all.seconds))
+    const bool better = run > 0 && (run == 1 || watch.now.all.seconds < best->all.seconds);
+    GArray *worse = better ? best->ops : watch.now.ops;
+    if (better)
       *best = watch.now;
+    g_clear_pointer (&worse, g_array_unref);
   }
   return TRUE;
 }
@@ -191,6 +202,12 @@ static double
 speed (const Part *part)
 {
   return part->seconds > 0 ? part->flop * 1e-9 / part->seconds : 0;
+}
+
+static double
+gbs (const Part *part)
+{
+  return part->seconds > 0 ? part->bytes * 1e-9 / part->seconds : 0;
 }
 
 /* The best product of the precision that network i computes in: the UNet's is the model's. */
@@ -214,35 +231,45 @@ print_ceiling (const PmtCeiling *c)
 }
 
 static void
+print_part (const Bench *b, const char *network, const char *kind, const Part *part, double most)
+{
+  printf ("%-12s %-26s %6d %10.4f %10.2f %9.1f %7.0f%% %8.3f %8.1f %8.0f%%\n", network, kind, part->calls, part->seconds, part->flop * 1e-9,
+          speed (part), 100 * speed (part) / most, part->bytes * 1e-9, gbs (part), 100 * gbs (part) / b->ceiling.copy);
+}
+
+static void
 print_text (const Bench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
   printf ("%s, %d threads, %s, %dx%d, products in %s, seconds of the %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
           pmt_precision_name (precision), pmt_work_clock_name ());
   print_ceiling (&b->ceiling);
-  printf ("%-12s %-10s %6s %10s %10s %9s %8s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best");
+  printf ("%-12s %-26s %6s %10s %10s %9s %8s %8s %8s %9s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best", "GB", "GB/s", "of copy");
   for (int i = 0; i < NETWORKS; i++) {
     const Timing *t = &b->timing[i];
     const double most = ceiling_of (b, i);
     if (!b->wanted[i])
       continue;
-    printf ("%-12s %-10s %6s %10.4f %10.2f %9.1f %7.0f%%   weights %.0f MB, activations %.0f MB\n", network_name[i], "all", "",
-            t->all.seconds, t->all.flop * 1e-9, speed (&t->all), 100 * speed (&t->all) / most, (double) t->weights * 1e-6,
-            (double) t->activations * 1e-6);
+    print_part (b, network_name[i], "all", &t->all, most);
     for (int k = 0; k < KINDS; k++)
-      printf ("%-12s %-10s %6d %10.4f %10.2f %9.1f %7.0f%%\n", "", kind_name[k], t->kind[k].calls, t->kind[k].seconds,
-              t->kind[k].flop * 1e-9, speed (&t->kind[k]), 100 * speed (&t->kind[k]) / most);
+      print_part (b, "", kind_name[k], &t->kind[k], most);
+    printf ("%-12s weights %.0f MB, activations %.0f MB\n", "", (double) t->weights * 1e-6, (double) t->activations * 1e-6);
+    if (b->ops > 0)
+      pmt_bench_ops_print (t->ops, (guint) b->ops, b->ceiling.copy);
   }
   printf ("most memory: %.0f MB\n", (double) pmt_memory_resident_peak () * 1e-6);
 }
 
 static JsonObject *
-part_json (const Part *part)
+part_json (const Bench *b, const Part *part)
 {
   JsonObject *object = json_object_new ();
   json_object_set_double_member (object, "seconds", part->seconds);
   json_object_set_double_member (object, "gflop", part->flop * 1e-9);
   json_object_set_double_member (object, "gflops", speed (part));
+  json_object_set_double_member (object, "gbytes", part->bytes * 1e-9);
+  json_object_set_double_member (object, "gbs", gbs (part));
+  json_object_set_double_member (object, "of_copy", gbs (part) / b->ceiling.copy);
   return object;
 }
 
@@ -271,7 +298,7 @@ print_json (const Bench *b)
   json_object_set_int_member (object, "rows", b->rows);
   for (int i = 0; i < NETWORKS; i++) {
     const Timing *t = &b->timing[i];
-    JsonObject *network = part_json (&t->all), *parts = json_object_new ();
+    JsonObject *network = part_json (b, &t->all), *parts = json_object_new ();
     if (!b->wanted[i]) {
       json_object_unref (network);
       json_object_unref (parts);
@@ -281,11 +308,13 @@ print_json (const Bench *b)
     json_object_set_int_member (network, "weight_bytes", (gint64) t->weights);
     json_object_set_int_member (network, "activation_bytes", (gint64) t->activations);
     for (int k = 0; k < KINDS; k++) {
-      JsonObject *part = part_json (&t->kind[k]);
+      JsonObject *part = part_json (b, &t->kind[k]);
       json_object_set_int_member (part, "calls", t->kind[k].calls);
       json_object_set_object_member (parts, kind_name[k], part);
     }
     json_object_set_object_member (network, "kinds", parts);
+    if (b->ops > 0)
+      json_object_set_array_member (network, "ops", pmt_bench_ops_json (t->ops, b->ceiling.copy));
     json_object_set_object_member (networks, network_name[i], network);
   }
   json_object_set_object_member (object, "networks", networks);
@@ -393,7 +422,7 @@ static gboolean
 run (int argc, char **argv, GError **error)
 {
   g_autofree char *model = NULL, *weights = NULL, *size = NULL, *precision = NULL, *networks = NULL, *methods = NULL;
-  int threads = 0, rows = 1, runs = 1, steps = 2;
+  int threads = 0, rows = 1, runs = 1, steps = 2, ops = 0;
   gboolean json = FALSE, computed = FALSE, good;
   const GOptionEntry entries[] = {
     { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Diffusers folder or single-file checkpoint (default: the bundled model)", "PATH" },
@@ -406,21 +435,24 @@ run (int argc, char **argv, GError **error)
     { "computed", 0, 0, G_OPTION_ARG_NONE, &computed, "Memory and work of methods as computed in advance, without running them", NULL },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },
+    { "ops", 0, 0, G_OPTION_ARG_INT, &ops, "List so many kinds and sizes of operation of each network, the longest first (default: 0; JSON has all)", "N" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "Processor cores to use (default: all)", "N" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
   };
   if (!pmt_cli_parse (&pmt_command_bench, "",
                       "Times the networks by kind of operation, beside the best products and the best copy that the machine manages just\n"
-                      "before and after: an hour later the same figures may be others, their ratio (\"of best\") should not.",
+                      "before and after: an hour later the same figures may be others, their ratio (\"of best\") should not. What moves more than\n"
+                      "it computes (norm, rest) is measured by the bytes that have to be read and written (\"of copy\").",
                       entries, argc, argv, NULL, 0, error))
     return FALSE;
-  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100 || steps < 1 || steps > 1000) {
-    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--threads takes 0 (all cores) to 1024, --rows 1 to 64, --runs 1 to 100 and --steps 1 to 1000.");
+  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100 || steps < 1 || steps > 1000 || ops < 0 || ops > 1000) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
+                         "--threads takes 0 (all cores) to 1024, --rows 1 to 64, --runs 1 to 100, --steps 1 to 1000 and --ops 0 to 1000.");
     return FALSE;
   }
   pmt_threads_set (threads);
-  Bench b = { .rows = rows, .runs = runs };
+  Bench b = { .rows = rows, .runs = runs, .ops = ops };
   b.model = open_model (model, weights, error);
   good = b.model && set_precision (b.model, precision, error) && set_size (&b, size, error) && set_networks (&b, networks, error);
   const PmtMethodBench beside = { .list = methods, .width = b.width, .height = b.height, .steps = steps, .timed = !computed };
@@ -430,6 +462,8 @@ run (int argc, char **argv, GError **error)
     print_json (&b);
   else if (good)
     print_text (&b);
+  for (int i = 0; i < NETWORKS; i++)
+    g_clear_pointer (&b.timing[i].ops, g_array_unref);
   g_clear_error (&b.ctx.error);
   pmt_model_unref (b.model);
   pmt_arena_free (b.ctx.step);

@@ -31,7 +31,13 @@ pmt_dense_declare (PmtWeightPool *pool, const char *prefix, const char *name, in
 PmtTensor
 pmt_dense_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer, PmtTensor x)
 {
-  return pmt_linear (ctx, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b));
+  return pmt_dense_run_over (ctx, pool, layer, PMT_NO_TENSOR, x);
+}
+
+PmtTensor
+pmt_dense_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer, PmtTensor place, PmtTensor x)
+{
+  return pmt_linear_over (ctx, place, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b));
 }
 
 PmtConv
@@ -47,7 +53,13 @@ pmt_conv_declare (PmtWeightPool *pool, const char *prefix, const char *name, int
 PmtTensor
 pmt_conv_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor x)
 {
-  return pmt_conv2d (ctx, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b), layer->params);
+  return pmt_conv_run_over (ctx, pool, layer, PMT_NO_TENSOR, x);
+}
+
+PmtTensor
+pmt_conv_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor place, PmtTensor x)
+{
+  return pmt_conv2d_over (ctx, place, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b), layer->params);
 }
 
 PmtNorm
@@ -62,7 +74,13 @@ pmt_norm_declare (PmtWeightPool *pool, const char *prefix, const char *name, int
 PmtTensor
 pmt_norm_run_group (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor x, PmtGroupNormParams params)
 {
-  return pmt_group_norm (ctx, x, pmt_weight (ctx, pool, layer->gamma), pmt_weight (ctx, pool, layer->beta), params);
+  return pmt_norm_run_group_over (ctx, pool, layer, PMT_NO_TENSOR, x, params);
+}
+
+PmtTensor
+pmt_norm_run_group_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor place, PmtTensor x, PmtGroupNormParams params)
+{
+  return pmt_group_norm_over (ctx, place, x, pmt_weight (ctx, pool, layer->gamma), pmt_weight (ctx, pool, layer->beta), params);
 }
 
 PmtTensor

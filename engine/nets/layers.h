@@ -15,6 +15,8 @@ typedef struct PmtDense {
 PmtDense pmt_dense_declare (PmtWeightPool *pool, const char *prefix, const char *name, int in, int out, bool bias);
 /* x [.., in] -> [.., out] */
 PmtTensor pmt_dense_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer, PmtTensor x);
+/* This and the others below: the result in a place whose values nobody needs any more (ops.h), or PMT_NO_TENSOR. */
+PmtTensor pmt_dense_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer, PmtTensor place, PmtTensor x);
 
 typedef struct PmtConv {
   PmtWeightRef w, b;
@@ -26,6 +28,7 @@ PmtConv pmt_conv_declare (PmtWeightPool *pool, const char *prefix, const char *n
                           PmtConv2dParams params);
 /* x [N, H, W, in] -> [N, H', W', out] */
 PmtTensor pmt_conv_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor x);
+PmtTensor pmt_conv_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor place, PmtTensor x);
 
 typedef struct PmtNorm {
   PmtWeightRef gamma, beta;
@@ -34,6 +37,8 @@ typedef struct PmtNorm {
 PmtNorm pmt_norm_declare (PmtWeightPool *pool, const char *prefix, const char *name, int width);
 PmtTensor pmt_norm_run_group (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor x,
                               PmtGroupNormParams params);
+PmtTensor pmt_norm_run_group_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor place, PmtTensor x,
+                                   PmtGroupNormParams params);
 PmtTensor pmt_norm_run_layer (PmtContext *ctx, const PmtWeightPool *pool, const PmtNorm *layer, PmtTensor x, float eps);
 
 /* Names of the four projections of an attention, below its module. */

@@ -9,6 +9,7 @@ typedef struct PmtResnetBlock {
   PmtConv conv1, conv2;
   PmtDense time;     /* time_emb_proj; absent in autoencoders */
   PmtDense shortcut; /* conv_shortcut, where the width changes */
+  int in, out; /* widths */
   int groups;
   float eps;
 } PmtResnetBlock;
@@ -18,3 +19,5 @@ PmtResnetBlock pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int 
 
 /* x [N, H, W, in], time_silu [N, time_width] = silu(embedding), the same for all blocks (or PMT_NO_TENSOR) -> [N, H, W, out]. */
 PmtTensor pmt_resnet_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtResnetBlock *block, PmtTensor x, PmtTensor time_silu);
+/* The same for an x that nobody needs afterwards: where the width stays, the result lies in its memory. */
+PmtTensor pmt_resnet_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtResnetBlock *block, PmtTensor x, PmtTensor time_silu);

@@ -73,6 +73,7 @@ typedef struct Attend {
   const PmtAttnSite *site; /* of this call, only read where there are taps */
   const PmtTaps *taps;
   unsigned wants;
+  bool over; /* the result takes x's memory */
 } Attend;
 
 /* x + attention(layer-normed x), on the context where there is one: fused where no tap looks between q k^T and the mixing of values, in three steps otherwise. */
@@ -105,7 +106,7 @@ attend_part (PmtContext *ctx, const void *part_params, const PmtTensor *in)
     call.out = pmt_attention (ctx, call.q, call.k, call.v, params);
   }
   call_tap (ctx, taps, wants, PMT_ATTN_OUT, &call);
-  call.hidden = pmt_add (ctx, pmt_dense_run (ctx, pool, &layer->out, call.out), x);
+  call.hidden = pmt_add_over (ctx, part->over ? x : PMT_NO_TENSOR, pmt_dense_run (ctx, pool, &layer->out, call.out), x);
   call_tap (ctx, taps, wants, PMT_ATTN_AFTER, &call);
   return call.hidden;
 }
@@ -116,7 +117,7 @@ attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *lay
         PmtTensor x, PmtTensor context, const PmtTaps *taps)
 {
   const unsigned wants = taps && taps->attn && taps->attn_wants ? taps->attn_wants (taps->user, site) : 0;
-  const Attend part = { pool, layer, norm, site, taps, wants };
+  const Attend part = { pool, layer, norm, site, taps, wants, !wants && !ctx->tape };
   const PmtTensor in[] = { x, context };
   return wants ? attend_part (ctx, &part, in) : pmt_tape_checkpoint (ctx, attend_part, &part, sizeof part, in, 2);
 }
@@ -124,6 +125,7 @@ attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtAttentionLayer *lay
 typedef struct Feed {
   const PmtWeightPool *pool;
   const PmtTransformerBlock *block;
+  bool over;
 } Feed;
 
 static PmtTensor
@@ -134,13 +136,13 @@ feed_part (PmtContext *ctx, const void *part, const PmtTensor *in)
   PmtTensor x = in[0];
   PmtTensor h = pmt_norm_run_layer (ctx, pool, &block->norm3, x, LAYER_NORM_EPS);
   h = pmt_geglu (ctx, pmt_dense_run (ctx, pool, &block->ff_in, h));
-  return pmt_add (ctx, pmt_dense_run (ctx, pool, &block->ff_out, h), x);
+  return pmt_add_over (ctx, ((const Feed *) part)->over ? x : PMT_NO_TENSOR, pmt_dense_run (ctx, pool, &block->ff_out, h), x);
 }
 
 static PmtTensor
 feed_forward (PmtContext *ctx, const PmtWeightPool *pool, const PmtTransformerBlock *block, PmtTensor x)
 {
-  const Feed part = { pool, block };
+  const Feed part = { pool, block, !ctx->tape };
   return pmt_tape_checkpoint (ctx, feed_part, &part, sizeof part, &x, 1);
 }
 
@@ -163,5 +165,5 @@ pmt_transformer_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtTransf
     h = pmt_frame_close (ctx, frame, feed_forward (ctx, pool, block, h));
   }
   h = pmt_grid_from_tokens (pmt_dense_run (ctx, pool, &transformer->proj_out, h), height, width);
-  return pmt_frame_close (ctx, frame, pmt_add (ctx, h, x));
+  return pmt_frame_close (ctx, frame, pmt_add_over (ctx, x, h, x));
 }

@@ -37,6 +37,7 @@ PmtTransformer2d pmt_transformer_declare (PmtWeightPool *pool, const char *prefi
 /* Frees what the struct holds, not the struct. */
 void pmt_transformer_clear (PmtTransformer2d *transformer);
 
-/* x [N, H, W, C], context [N, S, context_width] -> [N, H, W, C], residual included. taps may be NULL. */
+/* x [N, H, W, C], context [N, S, context_width] -> [N, H, W, C], residual included. taps may be NULL. Nobody may need x afterwards:
+ * the result lies in its memory, unless there is a tape. */
 PmtTensor pmt_transformer_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtTransformer2d *transformer, PmtTensor x,
                                PmtTensor context, const PmtTaps *taps);

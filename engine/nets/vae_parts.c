@@ -99,6 +99,7 @@ pmt_vae_half_clear (PmtVaeHalf *half)
 typedef struct Attend {
   const PmtWeightPool *pool;
   const PmtVaeMid *mid;
+  bool over; /* the result takes x's memory */
 } Attend;
 
 static PmtTensor
@@ -111,31 +112,31 @@ attend_part (PmtContext *ctx, const void *params, const PmtTensor *in)
   PmtGroupNormParams norm = { .groups = mid->groups, .eps = PMT_VAE_NORM_EPS };
   PmtTensor h = pmt_tokens_from_grid (pmt_norm_run_group (ctx, pool, &mid->norm, x, norm));
   h = pmt_attention_run (ctx, pool, &mid->attention, h, false);
-  return pmt_add (ctx, pmt_grid_from_tokens (h, height, width), x);
+  return pmt_add_over (ctx, ((const Attend *) params)->over ? x : PMT_NO_TENSOR, pmt_grid_from_tokens (h, height, width), x);
 }
 
 static PmtTensor
 attend (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeMid *mid, PmtTensor x)
 {
-  const Attend part = { pool, mid };
+  const Attend part = { pool, mid, !ctx->tape };
   return pmt_tape_checkpoint (ctx, attend_part, &part, sizeof part, &x, 1);
 }
 
-/* In the functions below x lies at the frame's start, or before it: each step's result takes its place. */
+/* In the functions below x lies at the frame's start and is nobody else's: each step's result takes its place. */
 static PmtTensor
 run_mid (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeMid *mid, PmtTensor x, PmtFrame frame)
 {
-  x = pmt_frame_close (ctx, frame, pmt_resnet_run (ctx, pool, &mid->resnet1, x, PMT_NO_TENSOR));
+  x = pmt_frame_close (ctx, frame, pmt_resnet_run_over (ctx, pool, &mid->resnet1, x, PMT_NO_TENSOR));
   if (mid->has_attention)
     x = pmt_frame_close (ctx, frame, attend (ctx, pool, mid, x));
-  return pmt_frame_close (ctx, frame, pmt_resnet_run (ctx, pool, &mid->resnet2, x, PMT_NO_TENSOR));
+  return pmt_frame_close (ctx, frame, pmt_resnet_run_over (ctx, pool, &mid->resnet2, x, PMT_NO_TENSOR));
 }
 
 static PmtTensor
 run_resnets (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeLevel *level, PmtTensor x, PmtFrame frame)
 {
   for (int j = 0; j < level->n_resnets; j++)
-    x = pmt_frame_close (ctx, frame, pmt_resnet_run (ctx, pool, &level->resnets[j], x, PMT_NO_TENSOR));
+    x = pmt_frame_close (ctx, frame, pmt_resnet_run_over (ctx, pool, &level->resnets[j], x, PMT_NO_TENSOR));
   return x;
 }
 
@@ -143,7 +144,7 @@ static PmtTensor
 run_out (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeHalf *half, PmtTensor x, PmtFrame frame)
 {
   PmtGroupNormParams norm = { .groups = half->groups, .eps = PMT_VAE_NORM_EPS, .silu = true };
-  x = pmt_norm_run_group (ctx, pool, &half->norm_out, x, norm);
+  x = pmt_norm_run_group_over (ctx, pool, &half->norm_out, x, x, norm);
   return pmt_frame_close (ctx, frame, pmt_conv_run (ctx, pool, &half->conv_out, x));
 }
 
@@ -172,8 +173,11 @@ pmt_vae_decoder_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeHal
     const PmtVaeLevel *level = &decoder->levels[i];
     x = run_resnets (ctx, pool, level, x, frame);
     if (level->has_sampler) {
-      x = pmt_frame_close (ctx, frame, pmt_resize_nearest (ctx, x, 2 * x.shape.dim[1], 2 * x.shape.dim[2]));
-      x = pmt_frame_close (ctx, frame, pmt_conv_run (ctx, pool, &level->sampler, x));
+      /* The convolution's result begins where x does. */
+      const PmtShape twice = PMT_SHAPE4 (x.shape.dim[0], 2 * x.shape.dim[1], 2 * x.shape.dim[2], x.shape.dim[3]);
+      const PmtTensor place = pmt_tensor_grow (ctx, x, twice);
+      x = pmt_resize_nearest (ctx, x, twice.dim[1], twice.dim[2]);
+      x = pmt_frame_close (ctx, frame, pmt_conv_run_over (ctx, pool, &level->sampler, place, x));
     }
   }
   return run_out (ctx, pool, decoder, x, frame);

@@ -60,6 +60,7 @@ const PmtOp pmt_op_add = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .over = 3,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 2e-7,
@@ -68,5 +69,11 @@ const PmtOp pmt_op_add = {
 PmtTensor
 pmt_add (PmtContext *ctx, PmtTensor a, PmtTensor b)
 {
-  return pmt_op_run (ctx, &pmt_op_add, (PmtTensor[]) { a, b }, 2, NULL);
+  return pmt_add_over (ctx, PMT_NO_TENSOR, a, b);
+}
+
+PmtTensor
+pmt_add_over (PmtContext *ctx, PmtTensor place, PmtTensor a, PmtTensor b)
+{
+  return pmt_op_run_over (ctx, &pmt_op_add, place, (PmtTensor[]) { a, b }, 2, NULL);
 }

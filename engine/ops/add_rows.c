@@ -71,6 +71,7 @@ const PmtOp pmt_op_add_rows = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .over = 1,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 2e-7,
@@ -79,5 +80,11 @@ const PmtOp pmt_op_add_rows = {
 PmtTensor
 pmt_add_rows (PmtContext *ctx, PmtTensor x, PmtTensor v)
 {
-  return pmt_op_run (ctx, &pmt_op_add_rows, (PmtTensor[]) { x, v }, 2, NULL);
+  return pmt_add_rows_over (ctx, PMT_NO_TENSOR, x, v);
+}
+
+PmtTensor
+pmt_add_rows_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor v)
+{
+  return pmt_op_run_over (ctx, &pmt_op_add_rows, place, (PmtTensor[]) { x, v }, 2, NULL);
 }

@@ -420,5 +420,11 @@ const PmtOp pmt_op_conv2d = {
 PmtTensor
 pmt_conv2d (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b, PmtConv2dParams p)
 {
-  return pmt_op_run (ctx, &pmt_op_conv2d, (PmtTensor[]) { x, w, b }, 3, &p);
+  return pmt_conv2d_over (ctx, PMT_NO_TENSOR, x, w, b, p);
+}
+
+PmtTensor
+pmt_conv2d_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor w, PmtTensor b, PmtConv2dParams p)
+{
+  return pmt_op_run_over (ctx, &pmt_op_conv2d, place, (PmtTensor[]) { x, w, b }, 3, &p);
 }

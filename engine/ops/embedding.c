@@ -38,6 +38,13 @@ vector (const PmtTensor *table, int64_t words, int32_t id, size_t c)
   return table[second].data ? table[second].data + (size_t) (id - second * words) * c : NULL;
 }
 
+/* Of the tables only what is looked up. */
+static double
+bytes (const PmtOpCall *call)
+{
+  return 2.0 * sizeof (float) * (double) pmt_tensor_size (call->out);
+}
+
 static void
 forward (PmtOpCall *call)
 {
@@ -84,6 +91,7 @@ const PmtOp pmt_op_embedding = {
   .min_in = 1,
   .max_in = 2,
   .shape = shape,
+  .bytes = bytes,
   .forward = forward,
   .naive = naive,
   .backward = backward,

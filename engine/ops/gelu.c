@@ -33,6 +33,7 @@ const PmtOp pmt_op_gelu = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .over = 1,
   .cases = pmt_unary_cases,
   .n_cases = PMT_UNARY_CASES,
   .tolerance = 1e-6,

@@ -290,6 +290,7 @@ const PmtOp pmt_op_group_norm = {
   .naive = naive,
   .backward = backward,
   .backward_workspace = workspace,
+  .over = 1,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 1e-6,
@@ -299,5 +300,11 @@ const PmtOp pmt_op_group_norm = {
 PmtTensor
 pmt_group_norm (PmtContext *ctx, PmtTensor x, PmtTensor gamma, PmtTensor beta, PmtGroupNormParams p)
 {
-  return pmt_op_run (ctx, &pmt_op_group_norm, (PmtTensor[]) { x, gamma, beta }, 3, &p);
+  return pmt_group_norm_over (ctx, PMT_NO_TENSOR, x, gamma, beta, p);
+}
+
+PmtTensor
+pmt_group_norm_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor gamma, PmtTensor beta, PmtGroupNormParams p)
+{
+  return pmt_op_run_over (ctx, &pmt_op_group_norm, place, (PmtTensor[]) { x, gamma, beta }, 3, &p);
 }

@@ -127,6 +127,7 @@ const PmtOp pmt_op_layer_norm = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .over = 1,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 1e-6,

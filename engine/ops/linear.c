@@ -154,5 +154,11 @@ const PmtOp pmt_op_linear = {
 PmtTensor
 pmt_linear (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b)
 {
-  return pmt_op_run (ctx, &pmt_op_linear, (PmtTensor[]) { x, w, b }, 3, NULL);
+  return pmt_linear_over (ctx, PMT_NO_TENSOR, x, w, b);
+}
+
+PmtTensor
+pmt_linear_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor w, PmtTensor b)
+{
+  return pmt_op_run_over (ctx, &pmt_op_linear, place, (PmtTensor[]) { x, w, b }, 3, NULL);
 }

@@ -54,6 +54,7 @@ typedef struct PmtOp {
   gboolean (*shape) (const PmtOpCall *call, PmtShape *out_shape, GError **error);
   size_t (*workspace) (const PmtOpCall *call);          /* NULL = none */
   double (*flops) (const PmtOpCall *call);              /* NULL = one per output value */
+  double (*bytes) (const PmtOpCall *call);              /* that have to be read and written; NULL = all inputs and the output, each once */
   void (*forward) (PmtOpCall *call);                    /* may fail only by pmt_context_fail (cancel) */
   void (*naive) (const PmtOpNaive *call);
   /* call->workspace is backward_workspace() bytes here. */
@@ -63,12 +64,16 @@ typedef struct PmtOp {
   double tolerance; /* forward against naive: max|a-b| / max|b| */
   size_t (*backward_workspace) (const PmtOpCall *call); /* NULL = none */
   unsigned packed;    /* bit i set: input i may be a packed weight */
+  unsigned over;      /* bit i set: the output may take input i's memory, where both have the same shape */
   size_t params_size; /* bytes of the params struct, so that a tape can keep a copy; 0 when the op has none */
 } PmtOp;
 
-/* Runs an operation: checks shapes, allocates output and workspace from ctx->step, polls cancel, counts flops, records on the tape.
+/* Runs an operation: checks shapes, allocates output and workspace from ctx->step, polls cancel, counts flops and bytes, records on the tape.
  * Returns PMT_NO_TENSOR if ctx has failed or fails. */
 PmtTensor pmt_op_run (PmtContext *ctx, const PmtOp *op, const PmtTensor *in, int n_in, const void *params);
+/* The same with the result in the memory of `place`, whose values nobody needs any more: a tensor at least as large that is none of the
+ * inputs, or one of op->over. PMT_NO_TENSOR gives new memory; so does a context with a tape, which needs everything. */
+PmtTensor pmt_op_run_over (PmtContext *ctx, const PmtOp *op, PmtTensor place, const PmtTensor *in, int n_in, const void *params);
 
 /* All operations, from the build's list; NULL-terminated. */
 extern const PmtOp *const pmt_ops[];

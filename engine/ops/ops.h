@@ -63,6 +63,14 @@ PmtTensor pmt_scale (PmtContext *ctx, PmtTensor x, float factor);
 PmtTensor pmt_scale_rows (PmtContext *ctx, PmtTensor x, PmtTensor w);   /* x [N, .., C] times w [N, ..] at every position */
 PmtTensor pmt_concat (PmtContext *ctx, PmtTensor a, PmtTensor b);       /* on the last axis, a first */
 
+/* The same with the result in a place whose values nobody needs any more (pmt_op_run_over): no new memory, and where it is x (or a, b) no
+ * other page to write. Convolution and linear layer write to a place that they do not read. */
+PmtTensor pmt_add_over (PmtContext *ctx, PmtTensor place, PmtTensor a, PmtTensor b);
+PmtTensor pmt_add_rows_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor v);
+PmtTensor pmt_group_norm_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor gamma, PmtTensor beta, PmtGroupNormParams p);
+PmtTensor pmt_conv2d_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor w, PmtTensor b, PmtConv2dParams p);
+PmtTensor pmt_linear_over (PmtContext *ctx, PmtTensor place, PmtTensor x, PmtTensor w, PmtTensor b);
+
 /* Nearest neighbour to height x width: source index floor(i * in / out). x [N, H, W, C]. */
 PmtTensor pmt_resize_nearest (PmtContext *ctx, PmtTensor x, int64_t height, int64_t width);
 /* Keys' cubic convolution (a = -1/2) to height x width, stretched where it shrinks, as PIL does it and pmt_resize; of the result rows [top, top + rows)

@@ -43,6 +43,7 @@ const PmtOp pmt_op_relu = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .over = 1,
   .cases = pmt_unary_cases,
   .n_cases = PMT_UNARY_CASES,
   .tolerance = 1e-7, /* copies */

@@ -1,8 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/kernels/packed.h"
 #include "engine/ops/op.h"
 #include "engine/tensor/tape.h"
 
 G_STATIC_ASSERT (PMT_OP_MAX_INPUTS == PMT_TAPE_MAX_INPUTS);
+
+static double
+flops_of (const PmtOpCall *call, const PmtOp *op)
+{
+  return op->flops ? op->flops (call) : (double) pmt_tensor_size (call->out);
+}
+
+static double
+tensor_bytes (PmtTensor t)
+{
+  const double value = t.packed ? (double) t.packed->kernels->value_size : (double) sizeof (float);
+  return value * (double) pmt_tensor_size (t);
+}
+
+static double
+bytes_of (const PmtOpCall *call, const PmtOp *op)
+{
+  if (op->bytes)
+    return op->bytes (call);
+  double bytes = tensor_bytes (call->out);
+  for (int i = 0; i < call->n_in; i++)
+    bytes += tensor_bytes (call->in[i]);
+  return bytes;
+}
+
+/* Tells whoever counts and watches. */
+static void
+count (const PmtOpCall *call, const PmtOp *op)
+{
+  PmtContext *ctx = call->ctx;
+  ctx->flops += flops_of (call, op);
+  ctx->bytes += bytes_of (call, op);
+  ctx->op = op->id;
+  ctx->op_shape = call->out.shape;
+}
 
 static void
 run_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, const PmtTensor *in_grad)
@@ -22,9 +58,8 @@ run_backward (PmtContext *ctx, const PmtTapeEntry *entry, PmtTensor out_grad, co
     op->backward (&call, &grad);
   /* As much work as forward: what products give back to activations, their weights being constants, is one product of the same size. */
   if (!ctx->error)
-    ctx->flops += op->flops ? op->flops (&call) : (double) pmt_tensor_size (call.out);
+    count (&call, op);
   pmt_arena_release (ctx->step, mark);
-  ctx->op = op->id;
   if (ctx->on_op && !ctx->error)
     ctx->on_op (ctx->on_op_user, ctx);
 }
@@ -67,8 +102,35 @@ check (PmtOpCall *call, const PmtOp *op, PmtShape *out_shape)
   return op->shape (call, out_shape, &ctx->error);
 }
 
+/* The result's tensor: in the place that is given, where there is one and it is good for that. */
+static PmtTensor
+result (const PmtOpCall *call, const PmtOp *op, PmtTensor place, PmtShape shape)
+{
+  PmtContext *ctx = call->ctx;
+  if (!place.data || ctx->tape)
+    return pmt_tensor_new (ctx, shape);
+  const size_t size = (size_t) pmt_shape_size (&shape);
+  bool fits = !place.packed && size <= (size_t) pmt_tensor_size (place);
+  for (int i = 0; i < call->n_in; i++) {
+    const PmtTensor *in = &call->in[i];
+    const bool apart = !in->data || in->packed || place.data + size <= in->data || in->data + pmt_tensor_size (*in) <= place.data;
+    fits = fits && (apart || ((op->over >> i & 1) && in->data == place.data && pmt_shape_equal (&in->shape, &shape)));
+  }
+  if (!fits) {
+    pmt_context_fail (ctx, PMT_ERROR_INTERNAL, "The operation %s cannot put its result into the place it was given.", op->id);
+    return PMT_NO_TENSOR;
+  }
+  return (PmtTensor) { place.data, shape, 0, NULL };
+}
+
 PmtTensor
 pmt_op_run (PmtContext *ctx, const PmtOp *op, const PmtTensor *in, int n_in, const void *params)
+{
+  return pmt_op_run_over (ctx, op, PMT_NO_TENSOR, in, n_in, params);
+}
+
+PmtTensor
+pmt_op_run_over (PmtContext *ctx, const PmtOp *op, PmtTensor place, const PmtTensor *in, int n_in, const void *params)
 {
   if (ctx->error || pmt_context_poll (ctx))
     return PMT_NO_TENSOR;
@@ -81,7 +143,7 @@ pmt_op_run (PmtContext *ctx, const PmtOp *op, const PmtTensor *in, int n_in, con
     return PMT_NO_TENSOR;
 
   PmtArenaMark before = pmt_arena_mark (ctx->step);
-  call.out = pmt_tensor_new (ctx, out_shape);
+  call.out = result (&call, op, place, out_shape);
   PmtArenaMark scratch = pmt_arena_mark (ctx->step);
   size_t bytes = call.out.data && op->workspace ? op->workspace (&call) : 0;
   if (bytes > 0)
@@ -90,13 +152,12 @@ pmt_op_run (PmtContext *ctx, const PmtOp *op, const PmtTensor *in, int n_in, con
     op->forward (&call);
   pmt_arena_release (ctx->step, scratch);
   if (!ctx->error)
-    ctx->flops += op->flops ? op->flops (&call) : (double) pmt_tensor_size (call.out);
+    count (&call, op);
 
   if (ctx->error || pmt_context_poll (ctx) || (ctx->tape && !record (&call, op))) {
     pmt_arena_release (ctx->step, before);
     return PMT_NO_TENSOR;
   }
-  ctx->op = op->id;
   if (ctx->on_op)
     ctx->on_op (ctx->on_op_user, ctx);
   return call.out;

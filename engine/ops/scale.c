@@ -62,6 +62,7 @@ const PmtOp pmt_op_scale = {
   .forward = forward,
   .naive = naive,
   .backward = backward,
+  .over = 1,
   .cases = cases,
   .n_cases = PMT_N (cases),
   .tolerance = 2e-7,

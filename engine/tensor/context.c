@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/base/threads.h"
 #include "engine/tensor/tape.h"
 
 void
@@ -79,6 +80,56 @@ pmt_tensor_copy (PmtContext *ctx, PmtTensor t)
   return copy;
 }
 
+PmtTensor
+pmt_tensor_grow (PmtContext *ctx, PmtTensor t, PmtShape shape)
+{
+  if (ctx->error || ctx->tape || !t.data)
+    return PMT_NO_TENSOR;
+  const float *end = pmt_arena_alloc (ctx->step, 0, &ctx->error);
+  const ptrdiff_t have = end - t.data; /* rounded up to what the arena hands out */
+  const int64_t more = pmt_shape_size (&shape) - have;
+  if (have < pmt_tensor_size (t) || have >= pmt_tensor_size (t) + 16)
+    return pmt_tensor_new (ctx, shape);
+  if (more > 0 && !pmt_tensor_new (ctx, PMT_SHAPE1 (more)).data)
+    return PMT_NO_TENSOR;
+  return (PmtTensor) { t.data, shape, 0, NULL };
+}
+
+typedef struct Move {
+  float *to;
+  const float *from;
+} Move;
+
+static void
+move_range (void *user, size_t begin, size_t end)
+{
+  const Move *m = user;
+  memcpy (m->to + begin, m->from + begin, (end - begin) * sizeof (float));
+}
+
+/* Values to lower addresses, which may overlap where they come from: in pieces as long as the distance, each shared out among the threads. It is
+ * not stopped by a cancel, so that tensors are whole. */
+static void
+move_down (PmtContext *ctx, PmtTensor to, PmtTensor from)
+{
+  enum { GRAIN = 1 << 16 };
+  const size_t n = (size_t) pmt_tensor_size (to);
+  const size_t apart = (size_t) (from.data - to.data);
+  if (ctx->dry || n == 0 || apart == 0)
+    return;
+  if (apart < GRAIN) {
+    memmove (to.data, from.data, n * sizeof (float));
+  } else {
+    for (size_t at = 0; at < n; at += apart)
+      pmt_parallel_for (NULL, MIN (apart, n - at), GRAIN, move_range, &(Move) { to.data + at, from.data + at });
+  }
+  ctx->bytes += 2.0 * sizeof (float) * (double) n;
+  ctx->op = "move";
+  ctx->op_shape = to.shape;
+  if (ctx->on_op)
+    ctx->on_op (ctx->on_op_user, ctx);
+}
+
 PmtFrame
 pmt_frame_open (PmtContext *ctx)
 {
@@ -98,8 +149,8 @@ pmt_frame_close (PmtContext *ctx, PmtFrame frame, PmtTensor keep)
   if (keep.data < floor)
     return keep;
   PmtTensor moved = pmt_tensor_new (ctx, keep.shape);
-  if (moved.data && !ctx->dry && keep.data != moved.data)
-    memmove (moved.data, keep.data, (size_t) pmt_tensor_size (keep) * sizeof (float));
+  if (moved.data)
+    move_down (ctx, moved, keep);
   return moved;
 }
 
@@ -112,8 +163,8 @@ pmt_frame_close_several (PmtContext *ctx, PmtFrame frame, PmtTensor *keep, int n
     g_assert (i == 0 || keep[i].data > keep[i - 1].data);
     PmtTensor moved = pmt_tensor_new (ctx, keep[i].shape);
     g_assert (ctx->error || moved.data <= keep[i].data);
-    if (moved.data && !ctx->dry && keep[i].data != moved.data)
-      memmove (moved.data, keep[i].data, (size_t) pmt_tensor_size (keep[i]) * sizeof (float));
+    if (moved.data)
+      move_down (ctx, moved, keep[i]);
     keep[i] = moved;
   }
   for (int i = 0; i < n && ctx->error; i++)

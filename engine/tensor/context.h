@@ -24,11 +24,13 @@ typedef struct PmtContext {
   GError *error;                    /* owned; the first failure */
   bool dry;                         /* allocate and count, compute nothing: gives peak and cost of a job in advance */
   double flops;                     /* 2 per multiply-add, of all operations run through this context */
+  double bytes;                     /* that the same operations have to read and write */
   int weight_set;                   /* which values networks compute with, 0 = as loaded (nets/weight_pool.h) */
   /* Called after every operation when set: progress inside long passes. */
   void (*on_op) (void *user, const struct PmtContext *ctx);
   void *on_op_user;
-  const char *op; /* id of the operation that on_op is called after; static string */
+  const char *op; /* id of the operation that on_op is called after, "move" for a frame's; static string */
+  PmtShape op_shape; /* of its result */
 } PmtContext;
 
 static inline bool
@@ -48,6 +50,9 @@ bool pmt_context_poll (PmtContext *ctx);
 PmtTensor pmt_tensor_new (PmtContext *ctx, PmtShape shape);
 PmtTensor pmt_tensor_zeros (PmtContext *ctx, PmtShape shape);
 PmtTensor pmt_tensor_copy (PmtContext *ctx, PmtTensor t);
+/* A place for a larger result that shall begin where t does, t being what was made last: t's memory and more behind it. t itself stays what it is.
+ * Where something was made since, a new tensor. PMT_NO_TENSOR with a tape, whose results take no places. */
+PmtTensor pmt_tensor_grow (PmtContext *ctx, PmtTensor t, PmtShape shape);
 
 /* Frames: temporaries of a block. pmt_frame_close releases all that was allocated since pmt_frame_open except `keep`, which is moved
  * down to the frame's start (one copy, cheap beside the block that made it). With a tape nothing is released: backward needs it. */

@@ -161,6 +161,42 @@ test_frame (Fixture *f, gconstpointer user)
 }
 
 /* Several tensors move down together, in their order; after an error none is left. */
+/* A long tensor that moves by less than its length, in several pieces. */
+static void
+test_long_move (Fixture *f, gconstpointer user)
+{
+  enum { N = 150000, APART = 66000 };
+  PmtContext *ctx = &f->ctx;
+  const PmtFrame frame = pmt_frame_open (ctx);
+  const PmtTensor gone = pmt_tensor_new (ctx, PMT_SHAPE1 (APART));
+  PmtTensor keep = pmt_tensor_new (ctx, PMT_SHAPE1 (N));
+  for (int i = 0; i < N; i++)
+    keep.data[i] = (float) i;
+  keep = pmt_frame_close (ctx, frame, keep);
+  g_assert_true (keep.data == gone.data);
+  for (int i = 0; i < N; i++)
+    g_assert_cmpfloat (keep.data[i], ==, (float) i);
+  g_assert_cmpstr (ctx->op, ==, "move");
+  g_assert_cmpfloat (ctx->bytes, ==, 8.0 * N);
+}
+
+static void
+test_grow (Fixture *f, gconstpointer user)
+{
+  PmtContext *ctx = &f->ctx;
+  const PmtTensor t = pmt_tensor_new (ctx, PMT_SHAPE1 (100));
+  size_t used = pmt_arena_used (ctx->step);
+  PmtTensor place = pmt_tensor_grow (ctx, t, PMT_SHAPE2 (2, 53));
+  g_assert_true (place.data == t.data && place.shape.rank == 2 && pmt_arena_used (ctx->step) == used);
+  place = pmt_tensor_grow (ctx, t, PMT_SHAPE2 (2, 100));
+  g_assert_true (place.data == t.data && pmt_arena_used (ctx->step) >= used + 88 * sizeof (float));
+  used = pmt_arena_used (ctx->step);
+  place = pmt_tensor_grow (ctx, t, PMT_SHAPE1 (101));
+  g_assert_true (place.data != t.data && pmt_arena_used (ctx->step) > used);
+  g_assert_null (pmt_tensor_grow (ctx, place, PMT_SHAPE1 (1 << 20)).data);
+  check_error (ctx, PMT_ERROR_MEMORY, "tests");
+}
+
 static void
 test_frame_several (Fixture *f, gconstpointer user)
 {
@@ -218,6 +254,8 @@ main (int argc, char **argv)
   g_test_add ("/context/memory", Fixture, NULL, set_up, test_memory, tear_down);
   g_test_add ("/context/poll", Fixture, NULL, set_up, test_poll, tear_down);
   g_test_add ("/context/frame", Fixture, NULL, set_up, test_frame, tear_down);
+  g_test_add ("/context/long-move", Fixture, NULL, set_up, test_long_move, tear_down);
+  g_test_add ("/context/grow", Fixture, NULL, set_up, test_grow, tear_down);
   g_test_add ("/context/frame-several", Fixture, NULL, set_up, test_frame_several, tear_down);
   g_test_add_func ("/context/dry", test_dry);
   return g_test_run ();

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pty
+import re
 import resource
 import select
 import signal
@@ -456,7 +457,20 @@ def test_bench(cli):
             assert 0.8 * network[of] <= sum(k[of] for k in kinds) <= 1.001 * network[of], (name, of, network)
         assert math.isclose(network["gflops"], network["gflop"] / network["seconds"])
         assert math.isclose(network["of_ceiling"], network["gflops"] / said["ceiling"]["f32_gflops"])
-    text = cli.good("bench", "--model", TINY, "--size", "64x48", "--networks", "text", "--threads", "1").stdout.decode()
+        assert math.isclose(network["gbytes"], sum(k["gbytes"] for k in kinds)) and "ops" not in network
+        for k in kinds:
+            assert math.isclose(k["of_copy"], k["gbs"] / said["ceiling"]["copy_gbs"]), (name, k)
+    listed = cli.json("bench", "--model", TINY, "--size", "64x48", "--networks", "vae_decode", "--ops", "1")["networks"]["vae_decode"]
+    for of in ("seconds", "gflop", "gbytes"):  # the operations are all of it
+        assert math.isclose(sum(o[of] for o in listed["ops"]), sum(k[of] for k in listed["kinds"].values())), of
+    norms = {o["shape"]: o for o in listed["ops"] if o["op"] == "group_norm"}
+    shape, last = norms.popitem()
+    values = math.prod(int(side) for side in shape.split("x"))
+    both = 4 * last["calls"] * (2 * values + 2 * int(shape.split("x")[-1]))  # a map in, one out, scale and shift
+    assert math.isclose(last["gbytes"] * 1e9, both), last
+    assert [o["seconds"] for o in listed["ops"]] == sorted((o["seconds"] for o in listed["ops"]), reverse=True)
+    text = cli.good("bench", "--model", TINY, "--size", "64x48", "--networks", "text", "--threads", "1", "--ops", "3").stdout.decode()
+    assert len(re.findall(r"^  \S+ +[\dx]+ +\d", text, re.M)) == 3, text
     assert "\ntext  " in text and "of best" in text and "of the processor" in text and "unet" not in text
     cli.bad("bench", "--weights", "random:sd9", say=["sd9", "sdxl"])
     cli.bad("bench", "--weights", "nothing", say=["--weights", "random:sd15"])
@@ -464,6 +478,7 @@ def test_bench(cli):
     cli.bad("bench", "--model", TINY, "--networks", "unet,paint", say=["paint", "vae_decode"])
     cli.bad("bench", "--model", TINY, "--precision", "int4", say=["int4", "bf16"])
     cli.bad("bench", "--model", TINY, "--runs", "0", say=["--runs"])
+    cli.bad("bench", "--model", TINY, "--ops", "-1", say=["--ops"])
     back = cli.json("bench", "--model", TINY, "--size", "64x48", "--networks", "unet,unet_gradient", "--threads", "1")["networks"]
     assert 2 * back["unet"]["gflop"] < back["unet_gradient"]["gflop"] < 4 * back["unet"]["gflop"]
 

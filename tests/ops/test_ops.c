@@ -262,6 +262,49 @@ test_cancel (gconstpointer user)
   sample_free (s);
 }
 
+/* In the memory of an input, and in that of a tensor that is not needed: the same bytes. Places that are too small or that the op reads are refused. */
+static void
+test_over (gconstpointer user)
+{
+  const PmtOp *op = user;
+  for (size_t i = 0; i < op->n_cases; i++) {
+    Sample *s = sample_new (op, &op->cases[i], 0, 300 + i);
+    PmtContext *ctx = harness_context ();
+    PmtTensor in[PMT_OP_MAX_INPUTS];
+    sample_tensors (s, in);
+    const PmtTensor want = sample_run (s, ctx);
+    const size_t bytes = (size_t) pmt_tensor_size (want) * sizeof (float);
+    PmtTensor other = pmt_tensor_new (ctx, PMT_SHAPE1 (pmt_tensor_size (want) + 5));
+    size_t used = pmt_arena_used (ctx->step);
+    const PmtTensor placed = pmt_op_run_over (ctx, op, other, in, s->def->n_in, s->def->params);
+    g_assert_true (placed.data == other.data && pmt_shape_equal (&placed.shape, &want.shape));
+    g_assert_cmpmem (placed.data, bytes, want.data, bytes);
+    g_assert_cmpuint (pmt_arena_used (ctx->step), ==, used);
+    for (int j = 0; j < s->def->n_in; j++)
+      if (in[j].data && (op->over >> j & 1) && pmt_shape_equal (&in[j].shape, &want.shape)) {
+        const PmtTensor kept = in[j];
+        in[j] = pmt_tensor_copy (ctx, kept);
+        const PmtTensor over = pmt_op_run_over (ctx, op, in[j], in, s->def->n_in, s->def->params);
+        g_assert_no_error (ctx->error);
+        g_assert_true (over.data == in[j].data);
+        g_assert_cmpmem (over.data, bytes, want.data, bytes);
+        in[j] = kept;
+      } else if (in[j].data && pmt_tensor_size (in[j]) >= pmt_tensor_size (want)) {
+        g_assert_null (pmt_op_run_over (ctx, op, in[j], in, s->def->n_in, s->def->params).data);
+        g_assert_error (ctx->error, PMT_ERROR, PMT_ERROR_INTERNAL);
+        g_clear_error (&ctx->error);
+      }
+    other = pmt_tensor_new (ctx, PMT_SHAPE1 (pmt_tensor_size (want) - 1));
+    used = pmt_arena_used (ctx->step);
+    g_assert_null (pmt_op_run_over (ctx, op, other, in, s->def->n_in, s->def->params).data);
+    g_assert_error (ctx->error, PMT_ERROR, PMT_ERROR_INTERNAL);
+    g_clear_error (&ctx->error);
+    g_assert_cmpuint (pmt_arena_used (ctx->step), ==, used);
+    harness_context_free (ctx);
+    sample_free (s);
+  }
+}
+
 static void
 add (const char *property, const PmtOp *op, void (*test) (gconstpointer))
 {
@@ -286,6 +329,7 @@ main (int argc, char **argv)
     add ("levels", op, test_levels);
     add ("dry", op, test_dry);
     add ("cancel", op, test_cancel);
+    add ("over", op, test_over);
     add (op->backward ? "gradient" : "refused", op, op->backward ? test_gradient : test_refused);
     unsigned rowwise = 0;
     for (size_t i = 0; i < op->n_cases; i++)

@@ -3,8 +3,8 @@
 # run.sh OUTDIR [--seeds N]: the main job, end to end: a headless GIMP opens data/demo/meadow.png, selects a place in the
 # grass, and lets plug-in-pentimento-fill paint what the prompt says, with the bundled model.
 #
-# Writes demo.xcf, before.png, after.png and sheet.png into OUTDIR and says where and how long it took. Status 1 when the
-# matcher does not find the asked-for object in the selection. With --seeds N it does so for N seeds, writes
+# Writes demo.xcf, before.png, after.png and sheet.png into OUTDIR and says where and how long it took, then sheet-features.png
+# with fill, edit, edge control and layout boxes, as far as the model has networks for them. Status 1 when the matcher does not find the asked-for object in the selection. With --seeds N it does so for N seeds, writes
 # sheet-seeds.png, prints how many of them were found, and fails under eight in ten.
 #
 # Environment: PMT_DEMO_PROMPT (default "a red mushroom"), PMT_DEMO_SEED (the first seed, default 1).
@@ -36,4 +36,7 @@ if ! "$root/tests/plugin/gimp-env.sh" gimp-batch "$here/fill.py" PMT_DEMO_PICTUR
   echo "demo: GIMP did not finish; its messages are above, all of them in $log" >&2
   exit 1
 fi
-exec python3 "$here/judge.py" "$root" "$out"
+found=0
+python3 "$here/judge.py" "$root" "$out" || found=$?
+[ "$seeds" -gt 1 ] || python3 "$here/features.py" "$root" "$out" || found=$?
+exit "$found"

@@ -21,11 +21,14 @@ sys.dont_write_bytecode = True
 import numpy as np          # noqa: E402
 from PIL import Image       # noqa: E402
 
+import calibrate            # noqa: E402
 import report               # noqa: E402
 from judges import choose   # noqa: E402
-from questions import FEATURES, Absent, Asker   # noqa: E402
+from questions import FEATURES, Absent, Asker, render, there   # noqa: E402
+from studio.scenes import scene     # noqa: E402
 
 FULL, QUICK = 200, 24
+RENDERS = (860_000_000, 300)  # first seed, how many
 
 
 def place_of(question, folder):
@@ -54,6 +57,25 @@ def answer(engine, question, folder):
             raise SystemExit(f"eval: the engine refused {place / 'job.json'}: {(ran.stderr or ran.stdout).strip().splitlines()[-1]}")
         (place / "new.png").rename(made)
     return np.asarray(Image.open(made).convert("RGB"))
+
+
+def trust(model, judge):
+    """Sentences on how far the judge can be believed: on fresh renders, and against labels by eye of pictures that a model made."""
+    objects = right = 0
+    for seed in range(RENDERS[0], sum(RENDERS)):
+        s, masks = scene(seed, "one", plain=True), []
+        picture = render.draw(s, masks=masks)
+        if s.things[0].kind in judge.kinds and s.things[0].colour in judge.colours:
+            objects, right = objects + 1, right + there(judge.look(picture)[0], s.things[0])
+    low, high = report.wilson(right, objects)
+    lines = [f"On fresh renders of single things it names kind and colour of {right} of {objects} ({low:.2f} to {high:.2f})."]
+    if (model / "labels" / "labels.csv").exists():
+        same, _ = calibrate.agreement(calibrate.labels(model / "labels"), judge.look)
+        low, high = report.wilson(sum(same), len(same))
+        lines.append(f"It agrees with labels by eye on {sum(same)} of {len(same)} pictures that a model made ({low:.2f} to {high:.2f}).")
+    else:
+        lines.append("Nobody has labelled a hundred of the model's pictures by eye yet (tests/eval/calibrate.py), so its figures for them are its word alone.")
+    return lines
 
 
 def main():
@@ -99,8 +121,16 @@ def main():
     text = ["# What the model can do", "", f"Held-out questions through the engine's command line, judged by the {ask.judge.name}. {len(ask.kinds)} kinds, "
             f"{len(ask.colours)} colours and {len(ask.places)} places were asked for.", "", *lines, ""]
     text += ["Not in this model: " + "; ".join(absent) + ".", ""] if absent else []
-    text += ["Sheets show good answers first, then bad ones with red titles.", ""] + [f"![{s}]({s})" for s in sheets]
-    (out / "REPORT.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+    short = report.cannot(rows)
+    text += ["## What it cannot do", "", *(short or ["Every goal is reached."]), ""]
+    notes = model / "notes.md"  # what eyes saw on the sheets, written by hand
+    text += [notes.read_text(encoding="utf-8").strip(), ""] if notes.exists() else []
+    if n >= FULL and not a.features:
+        text += ["## The judge", "", *trust(model, ask.judge), ""]
+    text += ["## Answers", "", "Good answers first, then bad ones with red titles.", ""] + [f"![{s}]({s})" for s in sheets] + [""]
+    drawn = sorted((model / "curves").glob("curve-*.png"))
+    text += ["## Training", ""] + [f"![{p.stem}](curves/{p.name})" for p in drawn] if drawn else []
+    (out / "REPORT.md").write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
     if n >= FULL and not a.features and out != model:  # a whole run is the model's own report
         for name in ("REPORT.md", *sheets):
             shutil.copy(out / name, model / name)

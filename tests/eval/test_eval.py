@@ -3,6 +3,9 @@
 """test_eval.py ROOT: scenes say what they draw, edits change what they say, the judge computes what it should, questions are
 deterministic, intervals and sheets are right."""
 
+import contextlib
+import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -17,11 +20,12 @@ sys.path.insert(0, str(HERE))
 
 import numpy as np                                               # noqa: E402
 
+import calibrate                                                 # noqa: E402
 import methods                                                   # noqa: E402
 import paired                                                    # noqa: E402
 import questions                                                 # noqa: E402
 import report                                                    # noqa: E402
-from studio import DATA_VERSION, atlas, conditions, edits, judge, render, vocab  # noqa: E402
+from studio import DATA_VERSION, atlas, conditions, curves, edits, judge, render, vocab  # noqa: E402
 from studio.kinds import KINDS, NAMES, RESERVED                  # noqa: E402
 from studio.scenes import scene                                  # noqa: E402
 from studio.words import COLOURS, LIGHTS, PLACES, STYLES, WEATHERS, caption_words   # noqa: E402
@@ -193,6 +197,24 @@ def test_intervals():
     assert abs(low - .699) < .002 and abs(high - .972) < .002
     lines, failed = report.table({"a": [True] * 5 + [False] * 95, "b": [True] * 9 + [False], "c": [.5, .6]}, {"a": .5, "b": .95})
     assert failed == ["a"] and len(lines) == 5 and "**missed**" in lines[2]
+    goal = "one object: kind and colour"
+    rows = {goal: [True] * 9 + [False], "two objects: both kinds": [False] * 10, "c": [.1]}
+    lines, failed = report.table(rows, {})
+    assert not failed and "0.90 reached" in lines[2] and "reached" not in lines[3]
+    assert [line[:len("- two objects: both kinds")] for line in report.cannot(rows)] == ["- two objects: both kinds"]
+
+
+def test_every_goal_is_a_row_of_a_question():
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder)
+        vocab.write(model / "tokenizer")
+        for part in PARTS:
+            (model / part).mkdir(parents=True)
+        ask, rows = questions.Asker(model, Seen()), set()
+        for feature in questions.FEATURES.values():
+            for i in range(4):
+                rows |= set(feature(ask, i).judge(np.zeros((128, 128, 3), np.uint8)))
+    assert set(report.GOALS) <= rows, set(report.GOALS) - rows
 
 
 def test_edges_count_when_near():
@@ -204,6 +226,18 @@ def test_edges_count_when_near():
     lines = questions.outlines(square)
     assert lines[10, 20] or lines[9, 20]
     assert not lines[18:22, 18:22].any() and not lines[:7].any()
+
+
+PARTS = ("unet_fill", "unet_edit", "controlnets/edge", "controlnets/scribble", "controlnets/depth", "controlnets/segmentation", "adapters/scribble",
+         "gligen", "loras/lcm.safetensors", "loras/windmill.safetensors", "embeddings/dusk-moth.safetensors")
+
+
+class Seen:
+    """Sees every kind in every colour everywhere."""
+    name, kinds, colours = "everything", set(KINDS), set(COLOURS)
+
+    def look(self, picture):
+        return [judge.Found(k, c, (10, 10, 60, 60), 1.0, 1.0, 1.0) for k in KINDS for c in COLOURS], None
 
 
 class Everything:
@@ -224,8 +258,7 @@ def test_questions_are_deterministic_and_ask_what_the_model_knows():
                 assert name in ("one", "two"), name
             except questions.Absent as e:
                 assert "the model has no" in str(e)
-        for part in ("unet_fill", "unet_edit", "controlnets/edge", "controlnets/scribble", "controlnets/depth", "controlnets/segmentation", "adapters/scribble",
-                     "gligen", "loras/lcm.safetensors", "loras/windmill.safetensors", "embeddings/dusk-moth.safetensors"):
+        for part in PARTS:
             (model / part).mkdir(parents=True)
         for feature in questions.FEATURES.values():
             for i in (0, 1):
@@ -248,6 +281,62 @@ def test_fills_are_judged_by_what_is_pasted():
         y, x = np.argwhere(q.pictures["mask.png"] == 0)[0]
         spoiled[y, x, 0] ^= 1
         assert not q.judge(spoiled)[row]
+
+
+def test_labels_are_compared():
+    with tempfile.TemporaryDirectory() as folder:
+        answers, kept, rng = Path(folder) / "answers", Path(folder) / "labels", np.random.default_rng(4)
+        for k, prompt in enumerate(("a red car", "a blue house left of a pink tree", "nothing", "an orange fish in a room")):
+            (answers / f"{k}").mkdir(parents=True)
+            (answers / f"{k}" / "job.json").write_text(json.dumps({"prompt": prompt, "task": "generate"}), encoding="utf-8")
+            questions_picture = rng.integers(0, 255, (128, 128, 3), np.uint8)
+            calibrate.Image.fromarray(questions_picture).save(answers / f"{k}" / "out.png")
+        try:
+            calibrate.collect(answers, kept, 4)
+            raise AssertionError("four were wanted, three can be asked about")
+        except SystemExit as e:
+            assert "has 3 pictures" in str(e)
+        with contextlib.redirect_stdout(io.StringIO()) as told:
+            calibrate.collect(answers, kept, 3)
+        assert "its 3 rows" in told.getvalue()
+        rows = calibrate.labels(kept)
+        assert [(r["colour"], r["kind"]) for r, _ in rows] == [("red", "car"), ("blue", "house"), ("orange", "fish")]
+        assert (rows[2][1] == questions_picture).all()
+        try:
+            calibrate.agreement(rows, Everything().look)
+            raise AssertionError("rows without labels were taken")
+        except SystemExit as e:
+            assert "picture 0 has no label" in str(e)
+        text = (kept / "labels.csv").read_text(encoding="utf-8").splitlines()
+        (kept / "labels.csv").write_text("\n".join([text[0], text[1] + "yes", text[2] + "no", text[3] + "yes"]) + "\n", encoding="utf-8")
+        same, words = calibrate.agreement(calibrate.labels(kept), Everything().look)
+        assert same == [False, True, False] and "the eye says yes, the judge no" in words[0]
+        assert calibrate.agreement(calibrate.labels(kept), Seen().look)[0] == [True, False, True]
+        calibrate.page(kept, Path(folder) / "page.png")
+        assert calibrate.Image.open(Path(folder) / "page.png").width == 5 * 264
+
+
+def test_curves_are_drawn_and_their_end_is_seen():
+    with tempfile.TemporaryDirectory() as folder:
+        at = np.arange(1, 201)
+
+        def write(name, head, columns):
+            rows = [",".join(f"{v:g}" for v in row) for row in zip(*columns)]
+            (Path(folder) / name).write_text("\n".join([head, *rows, "7,7"]) + "\n", encoding="utf-8")
+        write("joint.csv", "step,seconds,samples,loss", (at, at * 9, at * 2000, 1 / at))
+        write("joint-judged.csv", "samples,seconds,n,both", (at[::20] * 2000, at[::20], at[::20], at[::20] / 200))
+        assert len(curves.read(Path(folder) / "joint.csv")["loss"]) == 200 and curves.read(Path(folder) / "none.csv") == {}
+        assert not curves.flat(folder)
+        assert curves.draw_all(folder, Path(folder) / "out") == ["curve-joint-judged.png", "curve-joint.png"]
+        page = np.asarray(calibrate.Image.open(Path(folder) / "out" / "curve-joint.png"))
+        assert (page == curves.INKS[0]).all(-1).sum() > 100
+        write("joint.csv", "step,seconds,samples,loss", (at, at * 9, at * 2000, np.where(at < 50, 1 / at, .02)))
+        assert not curves.flat(folder)
+        write("joint-judged.csv", "samples,seconds,n,both", (at[::20] * 2000, at[::20], at[::20], np.minimum(at[::20] / 50, .9)))
+        assert curves.flat(folder)
+        write("joint.csv", "step,seconds,samples,loss", (at, at * 9, at * 700, np.where(at < 50, 1 / at, .02)))
+        assert not curves.flat(folder)
+    assert np.allclose(curves.smooth(np.arange(50.0)), np.arange(50.0)) and list(curves.ticks(0, 10)) == [0, 2, 4, 6, 8, 10]
 
 
 def test_the_command_says_what_is_wrong():

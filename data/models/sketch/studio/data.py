@@ -9,12 +9,12 @@ import os
 import numpy as np
 import torch
 
-from . import conditions
+from . import attention, conditions
 from .kinds import KINDS
 from .prepare import MOST, SIDE, length
 from .words import PLACES
 
-CHUNK = 256
+CHUNK = {"cuda": 256, "cpu": 16}  # pictures encoded at once: on a processor what fits its cache
 
 
 def bits(packed):
@@ -49,18 +49,34 @@ class Set:
         return c[at] if torch.is_tensor(c) else torch.from_numpy(np.ascontiguousarray(c[at.numpy()]))
 
     def latents(self, name, vae, make, work):
-        """A column of the autoencoder's means, unscaled, f16: encoded once, kept in `work`. make(rows) -> pictures."""
+        """A column of the autoencoder's means, unscaled, f16: encoded once, kept in `work`, and more of them when the set has
+        grown. make(rows) -> pictures."""
         path = os.path.join(work, f"latents-{self.name}-{name}.npy")
-        if not (os.path.exists(path) and np.load(path, mmap_mode="r").shape[0] >= self.n):
+        old = np.load(path) if os.path.exists(path) else np.zeros((0, 4, SIDE // 8, SIDE // 8), np.float16)
+        if len(old) < self.n:
             out = torch.empty(self.n, 4, SIDE // 8, SIDE // 8, dtype=torch.float16)
+            out[:len(old)] = torch.from_numpy(old)
             with torch.no_grad(), torch.autocast(self.device, torch.bfloat16):
-                for i in range(0, self.n, CHUNK):
-                    at = torch.arange(i, min(i + CHUNK, self.n), device=self.device)
-                    out[i:i + CHUNK] = vae.encode(make(at)).latent_dist.mean.half().cpu()
+                chunk = CHUNK[self.device]
+                for i in range(len(old), self.n, chunk):
+                    at = torch.arange(i, min(i + chunk, self.n), device=self.device)
+                    out[i:i + chunk] = vae.encode(make(at)).latent_dist.mean.half().cpu()
             np.save(path + ".new.npy", out.numpy())
             os.replace(path + ".new.npy", path)
         a = np.load(path)[:self.n]
         self.columns["latents-" + name] = torch.from_numpy(a).to(self.device) if self.device != "cpu" else a
+
+    def cells(self, work):
+        """The column "cells": how much of each cell of the 16 x 16 grid each thing covers. Made once, grown like latents."""
+        path = os.path.join(work, f"cells-{self.name}.npy")
+        old = np.load(path) if os.path.exists(path) else np.zeros((0, MOST, attention.GRID, attention.GRID), np.uint8)
+        if len(old) < self.n:
+            instances = np.load(os.path.join(self.folder, "instances.npy"), mmap_mode="r")
+            parts = [old, *(attention.cells(instances[i:min(i + 256, self.n)], MOST) for i in range(len(old), self.n, 256))]
+            np.save(path + ".new.npy", np.concatenate(parts))
+            os.replace(path + ".new.npy", path)
+        a = np.load(path)[:self.n]
+        self.columns["cells"] = torch.from_numpy(a).to(self.device) if self.device != "cpu" else a
 
     def seen(self, at):
         """The pictures with grey holes."""

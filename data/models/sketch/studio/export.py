@@ -124,6 +124,10 @@ def export(work, folder, target):
         vae.register_to_config(scaling_factor=scale)
         write("vae", vae, folder)
         nets.write_json({**RECOMMENDED, "preview": preview}, folder, "pentimento.json")
+    elif target == "decoder":  # the scale is a matter of the latents, which are the same
+        vae = fill_in(nets.read("vae", folder), saved(work, "decoder")["average"], "decoder").eval()
+        vae.register_to_config(scaling_factor=nets.read_json(folder, "vae", "config.json")["scaling_factor"])
+        write("vae", vae, folder)
     elif target == "lcm":
         export_lora(work, folder, "lcm", LCM_RANK, lora.ATTENTION + lora.RESNETS, "lcm.safetensors", "four steps, guidance 1, sampler lcm")
     elif target == "lora":
@@ -148,7 +152,7 @@ def export(work, folder, target):
     print(f"exported {target}", flush=True)
 
 
-ORDER = ("vae", "joint", "base", "fill", "edit", "control-edge", "control-scribble", "control-depth", "control-segmentation", "adapter", "layout",
+ORDER = ("vae", "decoder", "joint", "base", "fill", "edit", "control-edge", "control-scribble", "control-depth", "control-segmentation", "adapter", "layout",
          "lcm", "lora", "word", "taesd", "judge")
 
 

@@ -50,6 +50,10 @@ class Vae(Pictures):
             self.net.load_state_dict(nets.weights(self.a.model, "vae"))
         self.encoder, self.decoder = self.compiled(self.net.encoder), self.compiled(self.net.decoder)
 
+    def encoded(self, x):
+        mean, logvar = self.net.quant_conv(self.encoder(x)).float().chunk(2, 1)
+        return mean, logvar.clamp(-30, 20)
+
     def crops(self, n):
         at = self.some(n)
         x = pictures(self.set.rows("picture", at))
@@ -68,9 +72,7 @@ class Vae(Pictures):
         if self.device == "cuda":
             x = x.contiguous(memory_format=torch.channels_last)
         with self.cast():
-            moments = self.net.quant_conv(self.encoder(x))
-            mean, logvar = moments.float().chunk(2, 1)
-            logvar = logvar.clamp(-30, 20)
+            mean, logvar = self.encoded(x)
             z = mean + torch.randn_like(mean) * (.5 * logvar).exp()
             y = self.decoder(self.net.post_quant_conv(z))
         y, d = y.float(), y.float() - x
@@ -81,6 +83,23 @@ class Vae(Pictures):
         loss = loss + min(1, done / .2) * (.5 * d.abs().mean() + .25 * slope) + 8e-4 * kl
         psnr = -10 * torch.log10((y.clamp(-1, 1) - x).square().mean() / 4)
         return loss, {"psnr": psnr, "kl": kl}
+
+
+class Decoder(Vae):
+    """The autoencoder's second half alone: pictures become sharper and latents stay, so nothing else has to learn anew."""
+    def build(self):
+        if not nets.has(self.a.model, "vae"):
+            raise SystemExit(f"{self.a.model}: no autoencoder whose decoder could be refined; train and export 'vae' first")
+        super().build()
+        for part in (self.net.encoder, self.net.quant_conv):
+            part.requires_grad_(False)
+
+    def encoded(self, x):
+        with torch.no_grad():
+            return super().encoded(x)
+
+    def trainable(self):
+        return {n: p for n, p in self.net.named_parameters() if p.requires_grad}
 
 
 class Tiny(Pictures):
@@ -122,7 +141,7 @@ class Judge(Pictures):
     def spoiled(self, x):
         n = len(x)
         if self.vae is not None:
-            k = n // 3
+            k = n // (3 if self.device == "cuda" else 8)  # dear on a processor
             with torch.no_grad(), self.cast():
                 z = self.vae.encode(x[:k]).latent_dist.mean
                 x[:k] = self.vae.decode(z + .1 * torch.rand(k, 1, 1, 1, device=x.device) * torch.randn_like(z)).sample.float().clamp(-1, 1)

@@ -3,7 +3,9 @@
 
     python -m studio.plan gpu                                     prints the plan
     python -m studio.plan gpu WORK OUT --call-minutes 9.3         follows it for 9.3 minutes; the same command goes on
-    python -m studio.plan cpu WORK OUT --hours 12
+    python -m studio.plan cpu WORK OUT --call-minutes 120         the same on processor cores, in as many calls as it takes
+    python -m studio.plan stop WORK                               ends a call cleanly: what runs is saved after its step
+    python -m studio.plan where WORK                              how far it is
 
 WORK gets data/, model/ (exported parts), train/ (checkpoints and curves) and done.json. OUT gets, each time the command
 ends, the model and the curves in pieces of at most 15 MiB: cat pieces, then tar xz. A stage is a list of lanes that run
@@ -13,10 +15,13 @@ import argparse
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
 import time
+
+from . import curves
 
 PIECE = 15 << 20
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -32,12 +37,15 @@ GPU = {"data": {"judge": 24000, "scenes": 120000, "edits": 48000}, "compile": ("
            [[("edit", 3.0), ("control-edge", 2.2), ("control-depth", 2.0)],
             [("fill", 2.2), ("layout", 3.0), ("control-segmentation", 2.0)],
             [("lcm", 3.0), ("control-scribble", 2.2), ("adapter", 1.0), ("lora", .6), ("word", .4)]]]}
-# shares of the hours on a few processor cores, one after another: two trainings at once stop each other
-CPU = {"data": {"judge": 8000, "scenes": 24000, "edits": 8000}, "compile": (), "batch": {},
-       "stages": [[[("prepare-judge", 0)]], [[("prepare", 0)]],
-                  [[("vae", .08), ("joint", .50), ("judge", .03), ("taesd", .02), ("edit", .07), ("fill", .05), ("layout", .05), ("lcm", .05),
-                    ("control-edge", .04), ("control-segmentation", .03), ("control-scribble", .03), ("control-depth", .03), ("adapter", .015),
-                    ("lora", .004), ("word", .003)]]]}
+FILLS_FROM = 250_000  # samples of whole pictures alone; then fills and edits as well, which need the same words and shapes
+# minutes on a processor core or two, one target after another: two trainings at once stop each other. The joint network has no
+# set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
+CPU = {"data": {"judge": 8000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30,
+       "options": {"joint": ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6", "--hold", "0.8")},
+       "stages": [[[("prepare-judge", 0)]], [[("vae", 22)]], [[("prepare", 0)]],
+                  [[("judge", 40), ("joint", 0), ("decoder", 40), ("edit", 60), ("fill", 45), ("layout", 45), ("lcm", 45), ("control-edge", 40),
+                    ("control-segmentation", 30), ("control-scribble", 30), ("control-depth", 30), ("taesd", 20), ("adapter", 15), ("lora", 5),
+                    ("word", 3)]]]}
 
 
 def scaled(plan, factor):
@@ -61,6 +69,28 @@ class Follower:
         self.path = os.path.join(a.work, "done.json")
         os.makedirs(a.work, exist_ok=True)
         self.done = json.load(open(self.path, encoding="utf-8")) if os.path.exists(self.path) else []
+        self.train, self.running, self.stopping = os.path.join(a.work, "train"), {}, False
+
+    def stop(self, *_):
+        """SIGTERM: what trains saves itself and ends; the plan goes on with the same command."""
+        self.stopping, self.deadline = True, time.time()
+        for process, _ in self.running.values():
+            process.terminate()
+
+    def opened(self):
+        """Minutes and options of the joint network, which has no set end: fills and edits come later, and when its curve is flat
+        the rate falls over as much time again as makes a fifth of the whole."""
+        log = curves.read(os.path.join(self.train, "joint.csv"))
+        samples, seconds = (float(log[k][-1]) if log else 0.0 for k in ("samples", "seconds"))
+        shares = ["--shares", "1,0,0" if samples < FILLS_FROM else ".6,.2,.2"]
+        end = os.path.join(self.train, "joint-end.json")
+        if not os.path.exists(end) and curves.flat(self.train):
+            with open(end, "w", encoding="utf-8") as f:
+                json.dump(seconds / 60 / .8, f)
+        if os.path.exists(end):
+            with open(end, encoding="utf-8") as f:
+                return json.load(f), shares
+        return 1e6, shares
 
     def left(self):
         """Minutes of this call that a target may still train; half a minute is for exports and packing."""
@@ -77,8 +107,14 @@ class Follower:
             names = ["judge"] if target == "prepare-judge" else ["scenes", "edits"]
             counts = [x for n in names for x in ("--" + n, str(max(32, round(self.plan["data"][n] * self.a.data_share))))]
             return [sys.executable, "-m", "studio.prepare", data, *counts]
+        call, more = self.left(), list(self.plan.get("options", {}).get(target, ()))
+        if target in self.plan.get("open", ()):
+            minutes, shares = self.opened()
+            call, more = min(call, self.plan["cycle"]), more + shares
         command = [sys.executable, "-m", "studio.train", target, train, "--data", data, "--model", model, "--minutes", f"{minutes:.3f}",
-                   "--call-minutes", f"{max(self.left(), .05):.3f}"]
+                   "--call-minutes", f"{max(call, .05):.3f}", *more]
+        if self.a.threads:
+            command += ["--threads", str(self.a.threads)]
         if target in self.plan["batch"]:
             command += ["--batch", str(self.plan["batch"][target])]
         if target in self.plan["compile"] and not self.a.no_compile:
@@ -103,16 +139,18 @@ class Follower:
         if last.endswith("finished"):
             self.finish(target)
             return True
+        if target in self.plan.get("open", ()) and not self.stopping and os.path.exists(os.path.join(self.a.work, "model", "judge", "judge.npz")):
+            subprocess.run([sys.executable, "-m", "studio.probe", self.train, os.path.join(self.a.work, "model")], cwd=HERE, check=True)
         return False
 
     def stage(self, lanes):
         """Runs the lanes side by side; False when the call's time ended first."""
         waiting = [[(t, m) for t, m in lane if t not in self.done] for lane in lanes]
-        running, stopped = {}, False
+        running, stopped = self.running, False
         while any(waiting) or running:
             for i, lane in enumerate(waiting):
                 if lane and i not in running and not stopped:
-                    if self.left() < .1:
+                    if self.left() < .1 or self.stopping:
                         stopped = True
                         continue
                     running[i] = (self.begin(*lane[0]), lane[0][0])
@@ -122,19 +160,23 @@ class Follower:
                 if process.poll() is None:
                     continue
                 del running[i]
+                if process.returncode and self.stopping:
+                    continue  # it was ended before it could train
                 if process.returncode:
                     for other, _ in running.values():
                         other.terminate()
                     raise SystemExit(f"{target} failed; see {self.a.work}/train/{target}.log")
                 if self.end(target):
                     waiting[i].pop(0)
-                else:
+                elif target not in self.plan.get("open", ()) or self.left() < .1:
                     stopped = True
             time.sleep(.2)
         return not stopped
 
     def pack(self):
         """The model and the curves in pieces."""
+        if os.path.isdir(self.train):
+            curves.draw_all(self.train, os.path.join(self.a.work, "model", "curves"))
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
             for name in ("model", "train"):
@@ -154,25 +196,73 @@ class Follower:
         print("the plan is complete" if complete else "to be continued: run the same command again", flush=True)
 
 
+def mine(work):
+    """The process of a plan that follows WORK now, or 0."""
+    try:
+        with open(os.path.join(work, "plan.pid"), encoding="utf-8") as f:
+            number = int(f.read())
+        with open(f"/proc/{number}/cmdline", encoding="utf-8") as f:
+            return number if "studio.plan" in f.read() else 0
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return 0
+
+
+def stop(work):
+    number = mine(work)
+    if not number:
+        return f"{work}: no plan is being followed"
+    os.kill(number, signal.SIGTERM)
+    while mine(work):
+        time.sleep(.5)
+    return f"{work}: stopped and saved; the command that began it goes on"
+
+
+def where(work):
+    lines = ["followed by process " + str(mine(work)) if mine(work) else "nothing runs"]
+    done = os.path.join(work, "done.json")
+    if os.path.exists(done):
+        with open(done, encoding="utf-8") as f:
+            lines.append("done: " + ", ".join(json.load(f)))
+    train = os.path.join(work, "train")
+    for file in sorted(os.listdir(train)) if os.path.isdir(train) else ():
+        columns = curves.read(os.path.join(train, file)) if file.endswith(".csv") else {}
+        if columns:
+            lines.append(f"{file[:-4]}: " + ", ".join(f"{name} {values[-1]:g}" for name, values in columns.items()))
+    return "\n".join(lines)
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    a.add_argument("machine", choices=("gpu", "cpu"))
+    a.add_argument("machine", choices=("gpu", "cpu", "stop", "where"))
     a.add_argument("work", nargs="?")
     a.add_argument("out", nargs="?")
     a.add_argument("--call-minutes", type=float, default=1e9)
-    a.add_argument("--hours", type=float, default=12, help="cpu: the whole plan's length")
-    a.add_argument("--scale", type=float, default=1.0, help="gpu: times the plan's minutes")
+    a.add_argument("--scale", type=float, default=1.0, help="times the plan's minutes")
+    a.add_argument("--threads", type=int, default=0, help="processor threads of what trains; 0: torch's choice")
     a.add_argument("--data-share", type=float, default=1.0)
     a.add_argument("--no-compile", action="store_true")
     a = a.parse_args()
+    if a.machine in ("stop", "where"):
+        if not a.work:
+            raise SystemExit(f"plan: name WORK as well, the folder of the plan to {'stop' if a.machine == 'stop' else 'look at'}")
+        print(stop(a.work) if a.machine == "stop" else where(a.work))
+        return
     plan = GPU if a.machine == "gpu" else CPU
-    stages = scaled(plan, a.scale if a.machine == "gpu" else a.hours * 60)
+    stages = scaled(plan, a.scale)
     show(plan, stages, "minutes")
     if a.work and not a.out:
         raise SystemExit("plan: name OUT as well, the folder for the packed model")
     if a.work:
         a.work, a.out = os.path.abspath(a.work), os.path.abspath(a.out)
-        Follower(a, plan, stages).follow()
+        if mine(a.work):
+            raise SystemExit(f"plan: process {mine(a.work)} follows {a.work} already; two trainings at once stop each other")
+        follower = Follower(a, plan, stages)
+        with open(os.path.join(a.work, "plan.pid"), "w", encoding="utf-8") as f:
+            f.write(str(os.getpid()))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, follower.stop)
+        follower.follow()
+        os.remove(os.path.join(a.work, "plan.pid"))
 
 
 if __name__ == "__main__":

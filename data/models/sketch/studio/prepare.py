@@ -4,7 +4,8 @@
     python -m studio.prepare FOLDER --scenes 200000 --edits 60000 [--judge 30000] [--processes 16]
 
 Writes FOLDER/scenes, edits, judge: one .npy per column and data.json with the data version. A set that is there, of the
-same version and at least as long, is left as it is. Seeds: scenes from 1,000,000; edits from 60,000,000; the judge's
+same version and at least as long, is left as it is; a shorter one grows, and one that was stopped goes on. data.json always
+says how many rows are whole, so training may begin with them. Seeds: scenes from 1,000,000; edits from 60,000,000; the judge's
 from 80,000,000; held-out questions (tests/eval) from 900,000,000.
 """
 import argparse
@@ -102,7 +103,7 @@ def edit_row(seed, out, i):
 def opened(folder, name, mode, n=0):
     """Column -> memory map."""
     out = {}
-    for column, (shape, kind) in COLUMNS[name].items():
+    for column, (shape, kind) in COLUMNS[name.removesuffix(".new")].items():
         path = os.path.join(folder, name, column + ".npy")
         out[column] = (np.lib.format.open_memmap(path, "w+", np.dtype("<" + kind), (n, *shape)) if mode == "w+"
                        else np.load(path, mmap_mode=mode))
@@ -132,18 +133,50 @@ def draw_atlas(pool):
     atlas.entry = lambda kind, pen, outlined=True: ready[kind, pen, outlined]
 
 
-def length(folder, name):
-    """How many rows a prepared set has; 0 when it is absent or of another data version."""
+def known(folder, name):
+    """data.json of a set; of one that is absent or of another data version: no rows."""
     try:
         with open(os.path.join(folder, name, "data.json"), encoding="utf-8") as f:
-            known = json.load(f)
+            found = json.load(f)
     except FileNotFoundError:
-        return 0
-    return known["n"] if known["version"] == DATA_VERSION else 0
+        return {"n": 0, "room": 0}
+    return found if found["version"] == DATA_VERSION else {"n": 0, "room": 0}
+
+
+def length(folder, name):
+    """How many rows of a prepared set are whole."""
+    return known(folder, name)["n"]
+
+
+def note(folder, name, n, room):
+    path = os.path.join(folder, name, "data.json")
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump({"version": DATA_VERSION, "n": n, "room": room, "first": FIRST[name]}, f)
+    os.replace(path + ".new", path)
+
+
+def make_room(folder, name, n):
+    """Files for n rows that hold what there is; returns how many rows those are."""
+    there = known(folder, name)
+    if there.get("room", there["n"]) >= n:
+        return there["n"]
+    place, new = os.path.join(folder, name), os.path.join(folder, name + ".new")
+    for part_ in ("", ".new"):
+        os.makedirs(place + part_, exist_ok=True)
+    files = opened(folder, name + ".new", "w+", n)
+    if there["n"]:
+        for column, old in opened(folder, name, "r").items():
+            files[column][:there["n"]] = old[:there["n"]]
+    for column, file in files.items():
+        file.flush()
+        os.replace(os.path.join(new, column + ".npy"), os.path.join(place, column + ".npy"))
+    os.rmdir(new)
+    note(folder, name, there["n"], n)
+    return there["n"]
 
 
 def prepare(folder, wanted, processes=0, quiet=False):
-    """wanted: {"scenes": n, "edits": n, "judge": n}. Makes what is not there."""
+    """wanted: {"scenes": n, "edits": n, "judge": n}, made in that order. Draws what is not there."""
     wanted = {k: n for k, n in wanted.items() if length(folder, k) < n}
     if not wanted:
         return
@@ -155,17 +188,16 @@ def prepare(folder, wanted, processes=0, quiet=False):
     with context.Pool(processes) as pool:
         for name, n in wanted.items():
             start = time.time()
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-            opened(folder, name, "w+", n)
-            step = max(1, min(512, n // processes))
-            jobs = [(folder, name, FIRST[name], a, min(a + step, n)) for a in range(0, n, step)]
-            for _ in pool.imap_unordered(part, jobs):
-                pass
-            with open(os.path.join(folder, name, "data.json"), "w", encoding="utf-8") as f:
-                json.dump({"version": DATA_VERSION, "n": n, "first": FIRST[name]}, f)
+            there = make_room(folder, name, n)
+            step = max(1, min(512, (n - there) // processes))
+            jobs = [(folder, name, FIRST[name], a, min(a + step, n)) for a in range(there, n, step)]
+            whole = there
+            for made in pool.imap(part, jobs):
+                whole += made
+                note(folder, name, whole, n)
             if not quiet:
                 t = time.time() - start
-                print(f"{name}: {n} in {t:.1f} s, {n / t:.0f}/s with {processes} processes", flush=True)
+                print(f"{name}: {n - there} in {t:.1f} s, {(n - there) / t:.0f}/s with {processes} processes", flush=True)
 
 
 def main():
@@ -176,7 +208,7 @@ def main():
     a.add_argument("--judge", type=int, default=0)
     a.add_argument("--processes", type=int, default=0)
     a = a.parse_args()
-    prepare(a.folder, {"scenes": a.scenes, "edits": a.edits, "judge": a.judge}, a.processes)
+    prepare(a.folder, {"judge": a.judge, "scenes": a.scenes, "edits": a.edits}, a.processes)
 
 
 if __name__ == "__main__":

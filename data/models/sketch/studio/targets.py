@@ -3,12 +3,15 @@
 device, rate, decay and slowness of the average."""
 import torch
 
-from . import nets
+from . import attention, nets
 from .data import bits, pictures
 from .diffusion import Diffusion, frozen, quick
 from .losses import draw_times, noised, v_loss
-from .pictures import Judge, Tiny, Vae
+from .pictures import Decoder, Judge, Tiny, Vae
 from .samples import Lcm, Lora, Word
+
+
+FADE = 1_000_000  # samples over which the loss that ties words to places falls to a fifth
 
 
 class Joint(Diffusion):
@@ -16,27 +19,61 @@ class Joint(Diffusion):
     edited; what a row has not is zero. Cutting conv_in gives each network exactly (export.py). The text learns along."""
     batch, rate = {"cuda": 1024, "cpu": 32}, 1e-3
     sets = ("scenes", "edits")
-    shares = (.6, .2)  # base, fill; the rest edits
+    shares = (.6, .2, .2)  # base, fill, edits
+
+    def __init__(self, a):
+        if a.shares:
+            self.shares = tuple(float(v) for v in a.shares.split(","))
+            if len(self.shares) != 3 or min(self.shares) < 0 or not sum(self.shares):
+                raise SystemExit(f"train: --shares wants three numbers, not '{a.shares}'")
+        if not self.shares[2]:
+            self.sets = ("scenes",)
+        super().__init__(a)
 
     def build(self):
         self.scene_latents()
-        s, e = self.set["scenes"], self.set["edits"]
-        self.latents("scenes", "seen", s.seen)
-        for column in ("before", "after"):
-            self.latents("edits", column, lambda at, c=column: pictures(e.rows(c, at)))
+        if self.shares[1]:
+            self.latents("scenes", "seen", self.set["scenes"].seen)
+        if self.shares[2]:
+            e = self.set["edits"]
+            for column in ("before", "after"):
+                self.latents("edits", column, lambda at, c=column: pictures(e.rows(c, at)))
+        self.prepare_words(True)
         net = nets.make_unet(13, self.device)
         with torch.no_grad():
             net.conv_in.weight[:, 4:] = 0
         self.net = torch.nn.ModuleDict({"unet": net.to(self.device), "text": nets.make("text").to(self.device)})
+        self.watched(net)
         self.call, self.read = quick(net, self.a), self.net["text"]
+
+    def prepare_words(self, wanted):
+        """What --attend and --easy need of the scenes."""
+        self.seen, self.samples, s = None, 0, self.set["scenes"]
+        self.single = None
+        if self.a.easy and wanted:
+            alone = torch.as_tensor(s.column("things")).to(self.device) == 1
+            self.single = self.whole[alone[self.whole]]
+        if self.a.attend and wanted:
+            self.known = tuple(t.to(self.device) for t in attention.tables())
+            s.cells(self.a.work)
+
+    def watched(self, net):
+        if self.a.attend:
+            self.seen = attention.watch(net)
 
     def base_rows(self, n):
         at = self.some(n, self.whole)
+        if self.single is not None:
+            # the layouts' own mix has about as many single things as all others; at first there are more
+            easy = self.a.easy * max(0, 1 - self.samples / self.a.easy_samples)
+            at = torch.where(torch.rand(n, device=self.device) < easy, self.some(n, self.single), at)
         x = self.x0(at)
+        self.at.append(at)
         return x, x.new_zeros(n, 9, *x.shape[2:]), self.words(at), None
 
     def fill_rows(self, n):
         at = self.some(n)
+        self.at.append(at)
         x = self.x0(at)
         hole = torch.nn.functional.interpolate(self.hole(at), size=x.shape[2:], mode="nearest")
         seen = self.x0(at, column="seen")
@@ -58,10 +95,11 @@ class Joint(Diffusion):
         return x, torch.cat([x.new_zeros(n, 5, *x.shape[2:]), before], 1), ids, None
 
     def parts(self, n):
-        b, f = round(n * self.shares[0]), round(n * self.shares[1])
+        b, f = (round(n * share / sum(self.shares)) for share in self.shares[:2])
         return [(self.base_rows, b), (self.fill_rows, f), (self.edit_rows, n - b - f)]
 
     def loss(self, n, done):
+        self.at = []  # the scenes of the rows that have one, in order
         made = [(rows(k), k) for rows, k in self.parts(n) if k]
         x0, extra, ids = (torch.cat([m[0][j] for m in made]) for j in range(3))
         weight = torch.cat([m[0][3] if m[0][3] is not None else torch.ones_like(m[0][0][:, :1]) for m in made])
@@ -69,13 +107,29 @@ class Joint(Diffusion):
         x, v = noised(x0, t, self.table)
         with self.cast():
             context = self.read(ids).last_hidden_state
+            if self.seen is not None:
+                self.seen.clear()
             y = self.call(self.inputs(x, extra), t, context).sample
         loss, each = v_loss(y, v, t, self.table, weight)
         noted, first = {}, 0
-        for (_, k), name in zip(made, ("base", "fill", "edit") if len(made) == 3 else (self.a.target,)):
+        names = {self.base_rows: "base", self.fill_rows: "fill", self.edit_rows: "edit"}
+        counts = [(names[rows], k) for rows, k in self.parts(n) if k]
+        for name, k in counts:
             noted[name] = each[first:first + k].mean()
             first += k
+        if self.seen is not None and self.at:
+            token, place = self.tied(ids, t)
+            loss = loss + self.a.attend * max(.2, 1 - self.samples / FADE) * (token + .5 * place)
+            noted |= {"token": token.detach(), "place": place.detach()}
         return loss, noted
+
+    def tied(self, ids, t):
+        """attention.loss of the rows that come from scenes, less of it where nothing can be seen yet."""
+        at, s = torch.cat(self.at), self.set["scenes"]
+        k = len(at)
+        named = attention.tokens(ids[:k], s.rows("kind", at).long(), s.rows("colour", at).long(), s.rows("things", at).long(), self.known)
+        masks = s.rows("cells", at).float().flatten(2) / 255
+        return attention.loss([share[:k] for share in self.seen], named, masks, self.table[t[:k]].sqrt().clamp(min=.1))
 
     def inputs(self, x, extra):
         return torch.cat([x, extra], 1)
@@ -85,6 +139,9 @@ class Refined(Joint):
     """One of the three alone, from its cut of the joint network; the text stays."""
     batch, rate = {"cuda": 1024, "cpu": 32}, 5e-4
     name = "base"
+
+    def __init__(self, a):
+        Diffusion.__init__(self, a)
 
     def build(self):
         self.scene_latents()
@@ -98,6 +155,8 @@ class Refined(Joint):
                 self.latents("edits", column, lambda at, c=column: pictures(e.rows(c, at)))
         source = nets.read if nets.has(self.a.model, self.name) else nets.start
         self.net = source(self.name, self.a.model, self.device).to(self.device)
+        self.prepare_words(self.name != "edit")
+        self.watched(self.net)
         self.call, self.read = quick(self.net, self.a), self.text
 
     def parts(self, n):
@@ -189,6 +248,6 @@ class Layout(Diffusion):
         return loss, {"error": each.mean()}
 
 
-TARGETS = {"vae": Vae, "taesd": Tiny, "joint": Joint, "base": Base, "fill": Fill, "edit": Edit, "control-edge": Control, "control-scribble": Control,
+TARGETS = {"vae": Vae, "decoder": Decoder, "taesd": Tiny, "joint": Joint, "base": Base, "fill": Fill, "edit": Edit, "control-edge": Control, "control-scribble": Control,
            "control-depth": Control, "control-segmentation": Control, "adapter": Adapter, "layout": Layout, "lcm": Lcm, "lora": Lora, "word": Word,
            "judge": Judge}

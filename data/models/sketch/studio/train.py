@@ -9,17 +9,20 @@ DATA    what studio.prepare wrote
 MODEL   the folder that studio.export writes: finished parts are read from there
 
 --minutes is the target's whole time, over all calls; the rate falls to its end at that time. --call-minutes ends this call
-earlier; the next one goes on. A GPU is used when there is one: bf16, and torch.compile with --compile.
+earlier, and so do SIGTERM and SIGINT, after the step that runs; the next call goes on. A process that is held (SIGSTOP) and let
+go (SIGCONT) counts no time for it. A GPU is used when there is one: bf16, and torch.compile with --compile.
 """
 import argparse
 import math
 import os
+import signal
 import time
 import warnings
 
 import torch
 
 from . import DATA_VERSION
+from .muon import optimizers
 from .targets import TARGETS
 
 warnings.filterwarnings("ignore", message=".*lr_scheduler.*")
@@ -40,6 +43,12 @@ def arguments(list_=None):
     a.add_argument("--hold", type=float, default=.6, help="share of the time at the full rate")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--compile", action="store_true")
+    a.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for the inner matrices; adamw for the rest")
+    a.add_argument("--attend", type=float, default=0.0, help="joint, base: weight of the loss that ties words to places")
+    a.add_argument("--easy", type=float, default=0.0, help="joint, base: share of single things among whole pictures at first; 0 after --easy-samples")
+    a.add_argument("--easy-samples", type=int, default=300000)
+    a.add_argument("--shares", default="", help="joint: shares of whole pictures, fills and edits, as .6,.2,.2; what has none is not read")
+    a.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's choice")
     a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a.add_argument("--save-seconds", type=float, default=120)
     return a.parse_args(list_)
@@ -63,6 +72,8 @@ def restore(saved, device):
 
 def train(a):
     os.makedirs(a.work, exist_ok=True)
+    if a.threads:
+        torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     torch.set_float32_matmul_precision("high")
     target = TARGETS[a.target](a)
@@ -70,7 +81,7 @@ def train(a):
     parameters = list(tensors.values())
     average = [p.detach().clone() for p in parameters]
     batch, rate = a.batch or target.batch[a.device], a.rate or target.rate
-    optimizer = torch.optim.AdamW(parameters, rate, (.9, .99), weight_decay=target.decay, fused=True)
+    used = optimizers(tensors, rate, target.decay, a.optimizer == "muon")
     state = {"step": 0, "seconds": 0.0, "samples": 0, "version": DATA_VERSION}
     keep = os.path.join(a.work, a.target + ".pt")
     if os.path.exists(keep):
@@ -81,28 +92,38 @@ def train(a):
             for name, p, m in zip(tensors, parameters, average):
                 p.copy_(saved["now"][name])
                 m.copy_(saved["average"][name])
-        optimizer.load_state_dict(saved["optimizer"])
+        kept = saved["optimizer"] if isinstance(saved["optimizer"], list) else [saved["optimizer"]]
+        if len(kept) != len(used):
+            raise SystemExit(f"{keep}: was trained with another --optimizer; give that one, or move the file away")
+        for optimizer, was in zip(used, kept):
+            optimizer.load_state_dict(was)
         state = saved["state"]
         restore({k: v.cpu() for k, v in saved["random"].items()}, a.device)
 
     def save():
         torch.save({"now": {n: p.detach() for n, p in tensors.items()}, "average": dict(zip(tensors, average)),
-                    "optimizer": optimizer.state_dict(), "state": state, "random": random_state(a.device)}, keep + ".new")
+                    "optimizer": [o.state_dict() for o in used], "state": state, "random": random_state(a.device)}, keep + ".new")
         os.replace(keep + ".new", keep)
 
+    stop = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.append(1))  # after the step that runs: saved, to be continued
     begun = last = saved_at = time.time()
-    sums, summed = None, 0
+    sums, summed, usual = None, 0, None
     every = 50 if a.device == "cuda" else 10
     with open(os.path.join(a.work, a.target + ".csv"), "a", encoding="utf-8") as log:
-        while (done := state["seconds"] / (60 * a.minutes)) < 1 and state["step"] < a.steps and time.time() - begun < 60 * a.call_minutes:
+        while not stop and (done := state["seconds"] / (60 * a.minutes)) < 1 and state["step"] < a.steps and time.time() - begun < 60 * a.call_minutes:
             step = state["step"]
-            for group in optimizer.param_groups:
-                group["lr"] = rate * rate_at(done, step, a.hold)
+            target.samples = state["samples"]
             loss, noted = target.loss(batch, done)
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in used:
+                optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
+            for optimizer in used:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate * rate_at(done, step, a.hold)
+                optimizer.step()
             slow = min(target.slowness, (1 + step) / (10 + step))
             with torch.no_grad():
                 torch._foreach_lerp_(average, parameters, 1 - slow)
@@ -120,7 +141,9 @@ def train(a):
                 print(f"{state['step']},{state['seconds']:.1f},{state['samples']}," + ",".join(f"{v:.5f}" for v in values), file=log, flush=True)
                 sums, summed = None, 0
             now = time.time()
-            state["seconds"] += now - last
+            # a process that was held spent no time: at most ten times a usual step counts
+            usual = now - last if usual is None else .95 * usual + .05 * min(now - last, 4 * usual)
+            state["seconds"] += min(now - last, 10 * usual)
             last = now
             if now - saved_at > a.save_seconds:
                 save()

@@ -44,6 +44,7 @@ static const struct {
   { "edict", false, PHOTO, { { NULL } } },
   { "word-maps", false, 0, { { "words", "circle" } } },
   { "deepcache", false, 0, { { NULL } } },
+  { "token-merging", false, 0, { { NULL } } },
   { "guidance-interval", false, 0, { { NULL } } },
 };
 

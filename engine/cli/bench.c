@@ -5,216 +5,20 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/cpu.h"
-#include "engine/base/memory.h"
 #include "engine/base/threads.h"
 #include "engine/cli/bench-methods.h"
+#include "engine/cli/bench-networks.h"
 #include "engine/cli/bench-ops.h"
+#include "engine/cli/bench-scaling.h"
 #include "engine/cli/cli.h"
-#include "engine/kernels/blas.h"
-#include "engine/kernels/ceiling.h"
 #include "engine/kernels/packed.h"
-#include "engine/sample/model.h"
-#include "engine/tensor/tape.h"
-
-/* Kinds of operations: by id, the rest is the last one. */
-enum { CONV, LINEAR, ATTENTION, NORM, REST, KINDS };
-static const char *const kind_name[KINDS] = { "conv", "linear", "attention", "norm", "rest" };
-static const struct {
-  const char *op;
-  int kind;
-} kinds[] = { { "conv2d", CONV }, { "linear", LINEAR }, { "attention", ATTENTION }, { "attention_logits", ATTENTION },
-              { "attention_mix", ATTENTION }, { "softmax", ATTENTION }, { "group_norm", NORM }, { "layer_norm", NORM } };
-
-typedef struct Part {
-  double seconds, flop, bytes;
-  int calls;
-} Part;
-
-/* One network's fastest run. Seconds of a kind reach from the end of the operation before. */
-typedef struct Timing {
-  Part kind[KINDS], all;
-  size_t weights, activations; /* bytes */
-  GArray *ops;                 /* PmtBenchOp; owned */
-} Timing;
-
-typedef struct Watch {
-  Timing now;
-  double start, last, flops, bytes;
-} Watch;
-
-enum { UNET, UNET_GRADIENT, VAE_DECODE, TEXT, NETWORKS };
-static const char *const network_name[NETWORKS] = { "unet", "unet_gradient", "vae_decode", "text" };
-
-typedef struct Bench {
-  PmtModel *model;
-  PmtContext ctx;
-  int width, height, rows, runs, ops;
-  bool wanted[NETWORKS];
-  Timing timing[NETWORKS];
-  PmtCeiling ceiling;
-} Bench;
-
-static void
-on_op (void *user, const PmtContext *ctx)
-{
-  Watch *watch = user;
-  const double t = pmt_work_clock ();
-  int kind = REST;
-  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
-    if (strcmp (ctx->op, kinds[i].op) == 0)
-      kind = kinds[i].kind;
-  Part *part = &watch->now.kind[kind];
-  const double seconds = t - watch->last, flop = ctx->flops - watch->flops, bytes = ctx->bytes - watch->bytes;
-  part->seconds += seconds;
-  part->flop += flop;
-  part->bytes += bytes;
-  part->calls++;
-  pmt_bench_ops_add (watch->now.ops, ctx->op, ctx->op_shape, seconds, flop, bytes);
-  watch->flops = ctx->flops;
-  watch->bytes = ctx->bytes;
-  watch->last = pmt_work_clock ();
-}
-
-/* Repeatable values in -1.7..1.7 of variance 1. */
-static PmtTensor
-values (PmtContext *ctx, PmtShape shape)
-{
-  PmtTensor t = pmt_tensor_new (ctx, shape);
-  guint32 state = 1;
-  for (int64_t i = 0; t.data && i < pmt_tensor_size (t); i++) {
-    state = state * 1664525u + 1013904223u;
-    t.data[i] = ((float) (state >> 8) * 0x1p-23f - 1.0f) * 1.7320508f;
-  }
-  return t;
-}
-
-/* Forward, and with a tape back to the latent too. */
-static gboolean
-pass_unet (Bench *b, bool back, size_t *weights, GError **error)
-{
-  const PmtUnetConfig *config = pmt_model_unet_config (b->model, PMT_UNET_MAIN);
-  PmtUnet *unet = pmt_model_unet (b->model, PMT_UNET_MAIN, b->ctx.cancel, error);
-  const int factor = pmt_vae_factor (pmt_model_vae_config (b->model)), ids = pmt_model_n_time_ids (b->model);
-  g_autofree float *timesteps = g_new (float, b->rows);
-  PmtUnetInput input = { .timesteps = timesteps };
-  if (!unet)
-    return FALSE;
-  *weights = pmt_unet_weight_bytes (unet);
-  for (int i = 0; i < b->rows; i++)
-    timesteps[i] = 500;
-  input.sample = values (&b->ctx, PMT_SHAPE4 (b->rows, b->height / factor, b->width / factor, config->in_channels));
-  input.context = values (&b->ctx, PMT_SHAPE3 (b->rows, 77, config->cross_attention_dim));
-  if (config->time_cond_proj_dim)
-    input.timestep_cond = values (&b->ctx, PMT_SHAPE2 (b->rows, config->time_cond_proj_dim));
-  if (config->added_dim) {
-    input.text_embeds = values (&b->ctx, PMT_SHAPE2 (b->rows, config->added_dim - ids * config->time_id_dim));
-    input.time_ids = values (&b->ctx, PMT_SHAPE2 (b->rows, ids));
-  }
-  if (!back) {
-    pmt_unet_forward (&b->ctx, unet, &input, NULL);
-    return TRUE;
-  }
-  b->ctx.tape = pmt_tape_new ();
-  input.sample = pmt_tape_leaf (b->ctx.tape, input.sample);
-  pmt_tape_backward (&b->ctx, pmt_unet_forward (&b->ctx, unet, &input, NULL), PMT_NO_TENSOR);
-  g_clear_pointer (&b->ctx.tape, pmt_tape_free);
-  return TRUE;
-}
-
-static gboolean
-run_unet (Bench *b, size_t *weights, GError **error)
-{
-  return pass_unet (b, false, weights, error);
-}
-
-static gboolean
-run_unet_gradient (Bench *b, size_t *weights, GError **error)
-{
-  return pass_unet (b, true, weights, error);
-}
-
-static gboolean
-run_vae_decode (Bench *b, size_t *weights, GError **error)
-{
-  const PmtVaeConfig *config = pmt_model_vae_config (b->model);
-  PmtVae *vae = pmt_model_vae (b->model, b->ctx.cancel, error);
-  const int factor = pmt_vae_factor (config);
-  if (!vae)
-    return FALSE;
-  *weights = pmt_vae_weight_bytes (vae);
-  pmt_vae_decode (&b->ctx, vae, values (&b->ctx, PMT_SHAPE4 (1, b->height / factor, b->width / factor, config->latent_channels)));
-  return TRUE;
-}
-
-/* All of the model's encoders, each on one prompt. */
-static gboolean
-run_text (Bench *b, size_t *weights, GError **error)
-{
-  *weights = 0;
-  for (int k = 0; k < pmt_model_n_texts (b->model); k++) {
-    const PmtClipTextConfig *config = pmt_model_text_config_at (b->model, k);
-    PmtClipText *text = pmt_model_text_at (b->model, k, b->ctx.cancel, error);
-    g_autofree int32_t *ids = g_new (int32_t, config->max_positions);
-    if (!text)
-      return FALSE;
-    *weights += pmt_clip_text_weight_bytes (text);
-    for (int i = 0; i < config->max_positions; i++)
-      ids[i] = (int32_t) (((int64_t) i * 7919 + 11) % config->vocab_size);
-    pmt_clip_text_forward (&b->ctx, text, ids, 1, config->max_positions, 0, true);
-  }
-  return TRUE;
-}
-
-static gboolean (*const run_network[NETWORKS]) (Bench *b, size_t *weights, GError **error) = { run_unet, run_unet_gradient, run_vae_decode, run_text };
-
-/* The fastest of the runs, after one that is not timed: it loads the weights and touches the memory. */
-static gboolean
-time_network (Bench *b, int network, GError **error)
-{
-  Timing *best = &b->timing[network];
-  for (int run = 0; run <= b->runs; run++) {
-    Watch watch = { .now.ops = pmt_bench_ops_new () };
-    const PmtArenaMark mark = pmt_arena_mark (b->ctx.step);
-    pmt_arena_reset_peak (b->ctx.step);
-    b->ctx.flops = b->ctx.bytes = 0;
-    b->ctx.on_op = on_op;
-    b->ctx.on_op_user = &watch;
-    watch.start = watch.last = pmt_work_clock ();
-    if (!run_network[network] (b, &watch.now.weights, error) || pmt_context_take_error (&b->ctx, error)) {
-      g_array_unref (watch.now.ops);
-      return FALSE;
-    }
-    watch.now.all = (Part) { pmt_work_clock () - watch.start, b->ctx.flops, b->ctx.bytes, 0 };
-    watch.now.activations = pmt_arena_peak (b->ctx.step);
-    pmt_arena_release (b->ctx.step, mark);
-    const bool better = run > 0 && (run == 1 || watch.now.all.seconds < best->all.seconds);
-    GArray *worse = better ? best->ops : watch.now.ops;
-    if (better)
-      *best = watch.now;
-    g_clear_pointer (&worse, g_array_unref);
-  }
-  return TRUE;
-}
 
 /* ---- what came out ------------------------------------------------------------------------------------------------------ */
 
 static double
-speed (const Part *part)
-{
-  return part->seconds > 0 ? part->flop * 1e-9 / part->seconds : 0;
-}
-
-static double
-gbs (const Part *part)
+gbs (const PmtBenchPart *part)
 {
   return part->seconds > 0 ? part->bytes * 1e-9 / part->seconds : 0;
-}
-
-/* The best product of the precision that network i computes in: the UNet's is the model's. */
-static double
-ceiling_of (const Bench *b, int i)
-{
-  return pmt_ceiling_product (&b->ceiling, i <= UNET_GRADIENT ? pmt_model_precision (b->model) : pmt_model_vae_config (b->model)->precision);
 }
 
 static void
@@ -231,42 +35,42 @@ print_ceiling (const PmtCeiling *c)
 }
 
 static void
-print_part (const Bench *b, const char *network, const char *kind, const Part *part, double most)
+print_part (const PmtBench *b, const char *network, const char *kind, const PmtBenchPart *part, double most)
 {
   printf ("%-12s %-26s %6d %10.4f %10.2f %9.1f %7.0f%% %8.3f %8.1f %8.0f%%\n", network, kind, part->calls, part->seconds, part->flop * 1e-9,
-          speed (part), 100 * speed (part) / most, part->bytes * 1e-9, gbs (part), 100 * gbs (part) / b->ceiling.copy);
+          pmt_bench_speed (part), 100 * pmt_bench_speed (part) / most, part->bytes * 1e-9, gbs (part), 100 * gbs (part) / b->ceiling.copy);
 }
 
 static void
-print_text (const Bench *b)
+print_text (const PmtBench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
   printf ("%s, %d threads, %s, %dx%d, products in %s, seconds of the %s\n", pmt_cpu_model (), pmt_threads (), pmt_model_path (b->model), b->width, b->height,
           pmt_precision_name (precision), pmt_work_clock_name ());
   print_ceiling (&b->ceiling);
   printf ("%-12s %-26s %6s %10s %10s %9s %8s %8s %8s %9s\n", "network", "kind", "calls", "seconds", "GFLOP", "GFLOP/s", "of best", "GB", "GB/s", "of copy");
-  for (int i = 0; i < NETWORKS; i++) {
-    const Timing *t = &b->timing[i];
-    const double most = ceiling_of (b, i);
+  for (int i = 0; i < PMT_BENCH_NETWORKS; i++) {
+    const PmtBenchTiming *t = &b->timing[i];
+    const double most = pmt_bench_ceiling_of (b, i);
     if (!b->wanted[i])
       continue;
-    print_part (b, network_name[i], "all", &t->all, most);
-    for (int k = 0; k < KINDS; k++)
-      print_part (b, "", kind_name[k], &t->kind[k], most);
+    print_part (b, pmt_bench_network_name[i], "all", &t->all, most);
+    for (int k = 0; k < PMT_BENCH_KINDS; k++)
+      print_part (b, "", pmt_bench_kind_name[k], &t->kind[k], most);
     printf ("%-12s weights %.0f MB, activations %.0f MB\n", "", (double) t->weights * 1e-6, (double) t->activations * 1e-6);
     if (b->ops > 0)
       pmt_bench_ops_print (t->ops, (guint) b->ops, b->ceiling.copy);
   }
-  printf ("most memory: %.0f MB\n", (double) pmt_memory_resident_peak () * 1e-6);
+  printf ("most memory: %.0f MB\n", (double) b->peak * 1e-6);
 }
 
 static JsonObject *
-part_json (const Bench *b, const Part *part)
+part_json (const PmtBench *b, const PmtBenchPart *part)
 {
   JsonObject *object = json_object_new ();
   json_object_set_double_member (object, "seconds", part->seconds);
   json_object_set_double_member (object, "gflop", part->flop * 1e-9);
-  json_object_set_double_member (object, "gflops", speed (part));
+  json_object_set_double_member (object, "gflops", pmt_bench_speed (part));
   json_object_set_double_member (object, "gbytes", part->bytes * 1e-9);
   json_object_set_double_member (object, "gbs", gbs (part));
   json_object_set_double_member (object, "of_copy", gbs (part) / b->ceiling.copy);
@@ -283,7 +87,7 @@ set_speed (JsonObject *object, const char *name, double gflops)
 }
 
 static void
-print_json (const Bench *b)
+print_json (const PmtBench *b)
 {
   const PmtPrecision precision = pmt_model_precision (b->model);
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
@@ -296,26 +100,26 @@ print_json (const Bench *b)
   json_object_set_int_member (object, "width", b->width);
   json_object_set_int_member (object, "height", b->height);
   json_object_set_int_member (object, "rows", b->rows);
-  for (int i = 0; i < NETWORKS; i++) {
-    const Timing *t = &b->timing[i];
+  for (int i = 0; i < PMT_BENCH_NETWORKS; i++) {
+    const PmtBenchTiming *t = &b->timing[i];
     JsonObject *network = part_json (b, &t->all), *parts = json_object_new ();
     if (!b->wanted[i]) {
       json_object_unref (network);
       json_object_unref (parts);
       continue;
     }
-    json_object_set_double_member (network, "of_ceiling", speed (&t->all) / ceiling_of (b, i));
+    json_object_set_double_member (network, "of_ceiling", pmt_bench_speed (&t->all) / pmt_bench_ceiling_of (b, i));
     json_object_set_int_member (network, "weight_bytes", (gint64) t->weights);
     json_object_set_int_member (network, "activation_bytes", (gint64) t->activations);
-    for (int k = 0; k < KINDS; k++) {
+    for (int k = 0; k < PMT_BENCH_KINDS; k++) {
       JsonObject *part = part_json (b, &t->kind[k]);
       json_object_set_int_member (part, "calls", t->kind[k].calls);
-      json_object_set_object_member (parts, kind_name[k], part);
+      json_object_set_object_member (parts, pmt_bench_kind_name[k], part);
     }
     json_object_set_object_member (network, "kinds", parts);
     if (b->ops > 0)
       json_object_set_array_member (network, "ops", pmt_bench_ops_json (t->ops, b->ceiling.copy));
-    json_object_set_object_member (networks, network_name[i], network);
+    json_object_set_object_member (networks, pmt_bench_network_name[i], network);
   }
   json_object_set_object_member (object, "networks", networks);
   set_speed (ceiling, "f32_gflops", pmt_ceiling_product (&b->ceiling, PMT_PRECISION_F32));
@@ -333,7 +137,7 @@ print_json (const Bench *b)
     json_object_set_null_member (ceiling, "onednn");
   json_object_set_double_member (ceiling, "copy_gbs", b->ceiling.copy);
   json_object_set_object_member (object, "ceiling", ceiling);
-  json_object_set_int_member (object, "peak_rss_bytes", (gint64) pmt_memory_resident_peak ());
+  json_object_set_int_member (object, "peak_rss_bytes", (gint64) b->peak);
   json_node_take_object (node, object);
   pmt_cli_print_json (node);
 }
@@ -372,7 +176,7 @@ set_precision (PmtModel *model, const char *text, GError **error)
 }
 
 static gboolean
-set_size (Bench *b, const char *text, GError **error)
+set_size (PmtBench *b, const char *text, GError **error)
 {
   const int multiple = pmt_model_size_multiple (b->model);
   b->width = b->height = pmt_model_native_size (b->model);
@@ -385,14 +189,14 @@ set_size (Bench *b, const char *text, GError **error)
 }
 
 static gboolean
-set_networks (Bench *b, const char *text, GError **error)
+set_networks (PmtBench *b, const char *text, GError **error)
 {
   g_auto (GStrv) words = g_strsplit (text ? text : "unet,vae_decode,text", ",", -1);
   for (int i = 0; words[i]; i++) {
     int network = 0;
-    while (network < NETWORKS && strcmp (words[i], network_name[network]) != 0)
+    while (network < PMT_BENCH_NETWORKS && strcmp (words[i], pmt_bench_network_name[network]) != 0)
       network++;
-    if (network == NETWORKS) {
+    if (network == PMT_BENCH_NETWORKS) {
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "--networks takes unet, unet_gradient, vae_decode and text, with commas between them, not '%s'.", words[i]);
       return FALSE;
     }
@@ -402,20 +206,14 @@ set_networks (Bench *b, const char *text, GError **error)
 }
 
 static gboolean
-measure (Bench *b, GError **error)
+measure (PmtBench *b, GError **error)
 {
-  PmtCpuLevel level;
-  if (!pmt_cpu_select (&level, error) || !pmt_blas_check (error))
+  if (!pmt_bench_open (b, error) || !pmt_bench_measure_ceiling (b, error))
     return FALSE;
-  b->ctx.kernels = pmt_kernels_get (level);
-  b->ctx.cancel = pmt_cli_cancel ();
-  b->ctx.step = pmt_arena_new ("the networks' activations", pmt_memory_available (), error);
-  if (!b->ctx.step || !pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, true, b->ctx.cancel, error))
-    return FALSE;
-  for (int i = 0; i < NETWORKS; i++)
-    if (b->wanted[i] && !time_network (b, i, error))
+  for (int i = 0; i < PMT_BENCH_NETWORKS; i++)
+    if (b->wanted[i] && !pmt_bench_time (b, i, true, error))
       return FALSE;
-  return pmt_ceiling_measure (&b->ceiling, b->ctx.kernels, true, b->ctx.cancel, error);
+  return pmt_bench_measure_ceiling (b, error);
 }
 
 static gboolean
@@ -423,7 +221,7 @@ run (int argc, char **argv, GError **error)
 {
   g_autofree char *model = NULL, *weights = NULL, *size = NULL, *precision = NULL, *networks = NULL, *methods = NULL;
   int threads = 0, rows = 1, runs = 1, steps = 2, ops = 0;
-  gboolean json = FALSE, computed = FALSE, good;
+  gboolean json = FALSE, computed = FALSE, scaling = FALSE, quick = FALSE, good;
   const GOptionEntry entries[] = {
     { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Diffusers folder or single-file checkpoint (default: the bundled model)", "PATH" },
     { "weights", 0, 0, G_OPTION_ARG_FILENAME, &weights, "Random weights in place of a model: random:sd15, random:sd21 or random:sdxl", "W" },
@@ -433,6 +231,8 @@ run (int argc, char **argv, GError **error)
     { "methods", 0, 0, G_OPTION_ARG_FILENAME, &methods, "In place of networks: methods beside plain sampling (all, gradient, or ids)", "LIST" },
     { "steps", 0, 0, G_OPTION_ARG_INT, &steps, "Of the runs with methods (default: 2)", "N" },
     { "computed", 0, 0, G_OPTION_ARG_NONE, &computed, "Memory and work of methods as computed in advance, without running them", NULL },
+    { "scaling", 0, 0, G_OPTION_ARG_NONE, &scaling, "In place of networks: the UNet at 256x256 to 1024x1024, 1 to 4 rows, one thread and all, and whether time grows no faster than work", NULL },
+    { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "With --scaling: up to 512x512, 1 and 2 rows", NULL },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },
     { "ops", 0, 0, G_OPTION_ARG_INT, &ops, "List so many kinds and sizes of operation of each network, the longest first (default: 0; JSON has all)", "N" },
@@ -451,22 +251,25 @@ run (int argc, char **argv, GError **error)
                          "--threads takes 0 (all cores) to 1024, --rows 1 to 64, --runs 1 to 100, --steps 1 to 1000 and --ops 0 to 1000.");
     return FALSE;
   }
+  if ((quick && !scaling) || (scaling && (size || networks || methods || rows != 1 || ops))) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--scaling has sizes and rows of its own and goes without --size, --rows, --networks, --ops and --methods; --quick goes with --scaling.");
+    return FALSE;
+  }
   pmt_threads_set (threads);
-  Bench b = { .rows = rows, .runs = runs, .ops = ops };
+  PmtBench b = { .rows = rows, .runs = runs, .ops = ops };
   b.model = open_model (model, weights, error);
   good = b.model && set_precision (b.model, precision, error) && set_size (&b, size, error) && set_networks (&b, networks, error);
   const PmtMethodBench beside = { .list = methods, .width = b.width, .height = b.height, .steps = steps, .timed = !computed };
   if (good && methods)
     good = pmt_bench_methods (b.model, &beside, json, pmt_cli_cancel (), error);
+  else if (good && scaling)
+    good = pmt_bench_scaling (&b, quick, json, error);
   else if ((good = good && measure (&b, error)) && json)
     print_json (&b);
   else if (good)
     print_text (&b);
-  for (int i = 0; i < NETWORKS; i++)
-    g_clear_pointer (&b.timing[i].ops, g_array_unref);
-  g_clear_error (&b.ctx.error);
+  pmt_bench_close (&b);
   pmt_model_unref (b.model);
-  pmt_arena_free (b.ctx.step);
   return good;
 }
 

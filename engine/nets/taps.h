@@ -30,17 +30,20 @@ typedef enum {
   PMT_ATTN_QKV = 1 << 0,    /* q, k, v are projected: replace or extend any of them (k and v together may change S) */
   PMT_ATTN_LOGITS = 1 << 1, /* logits [N, heads, T, S], scaled by 1/sqrt(d): add biases, masks */
   PMT_ATTN_PROBS = 1 << 2,  /* probs [N, heads, T, S]: read, replace, reweight */
-  PMT_ATTN_OUT = 1 << 3,    /* out [N, T, C] before to_out: add a second attention's output */
+  PMT_ATTN_OUT = 1 << 3,    /* out [N, T, C] before to_out: add a second attention's output. Where source_q was given another T, out has it
+                             * and the tap gives it back with that of the input */
   PMT_ATTN_AFTER = 1 << 4,  /* hidden [N, T, C] after to_out and the residual: insert a module */
-  PMT_ATTN_SOURCES = 1 << 5 /* before all others: source_k, source_v, what keys and values are projected from: change each of them */
+  PMT_ATTN_SOURCES = 1 << 5 /* before all others: source_q, source_k, source_v, what they are projected from: change each of them */
 } PmtAttnStage;
 
 /* All rows of the site at once; row n belongs to row n of the UNet call. Fields are valid from their stage on. The tap may assign
  * new tensors of ctx to them (same shape unless said above). */
 typedef struct PmtAttnCall {
   const PmtAttnSite *site;
-  PmtTensor input;   /* [N, T, C], layer-normed; read only */
+  PmtTensor stream;  /* [N, T, C], what the attention is added to; read only */
+  PmtTensor input;   /* the same, layer-normed; read only */
   PmtTensor context; /* [N, S, Cc] for cross, else PMT_NO_TENSOR; read only */
+  PmtTensor source_q;           /* [N, T, C], the input; from SOURCES to QKV */
   PmtTensor source_k, source_v; /* [N, S, Cc], the context for cross, else the input; from SOURCES to QKV */
   PmtTensor q, k, v; /* [N, T, C], [N, S, C], [N, S, C] */
   PmtTensor logits, probs;

@@ -87,12 +87,12 @@ attend_part (PmtContext *ctx, const void *part_params, const PmtTensor *in)
   const unsigned wants = part->wants;
   PmtTensor x = in[0], context = in[1];
   PmtAttentionParams params = { .heads = layer->heads, .precision = pmt_weight_pool_precision (pool) };
-  PmtAttnCall call = { .site = part->site };
-  call.input = pmt_norm_run_layer (ctx, pool, part->norm, x, LAYER_NORM_EPS);
+  PmtAttnCall call = { .site = part->site, .stream = x };
+  call.source_q = call.input = pmt_norm_run_layer (ctx, pool, part->norm, x, LAYER_NORM_EPS);
   call.context = context;
   call.source_k = call.source_v = context.data ? context : call.input;
   call_tap (ctx, taps, wants, PMT_ATTN_SOURCES, &call);
-  call.q = pmt_dense_run (ctx, pool, &layer->q, call.input);
+  call.q = pmt_dense_run (ctx, pool, &layer->q, call.source_q);
   call.k = pmt_dense_run (ctx, pool, &layer->k, call.source_k);
   call.v = pmt_dense_run (ctx, pool, &layer->v, call.source_v);
   call_tap (ctx, taps, wants, PMT_ATTN_QKV, &call);

@@ -36,6 +36,7 @@ check_gradient (PmtContext *ctx, const PmtMethod *m, PmtTensor before, PmtTensor
 static void
 check_attn_gradient (PmtContext *ctx, const PmtMethod *m, const PmtAttnCall *before, const PmtAttnCall *after)
 {
+  check_gradient (ctx, m, before->source_q, after->source_q);
   check_gradient (ctx, m, before->source_k, after->source_k);
   check_gradient (ctx, m, before->source_v, after->source_v);
   check_gradient (ctx, m, before->q, after->q);

@@ -479,6 +479,8 @@ def test_bench(cli):
     cli.bad("bench", "--model", TINY, "--precision", "int4", say=["int4", "bf16"])
     cli.bad("bench", "--model", TINY, "--runs", "0", say=["--runs"])
     cli.bad("bench", "--model", TINY, "--ops", "-1", say=["--ops"])
+    cli.bad("bench", "--model", TINY, "--quick", say=["--scaling"])
+    cli.bad("bench", "--model", TINY, "--scaling", "--rows", "2", say=["--scaling", "--rows"])
     back = cli.json("bench", "--model", TINY, "--size", "64x48", "--networks", "unet,unet_gradient", "--threads", "1")["networks"]
     assert 2 * back["unet"]["gflop"] < back["unet_gradient"]["gflop"] < 4 * back["unet"]["gflop"]
 
@@ -658,6 +660,20 @@ def test_signals_stop_within_half_a_second(cli):
         print(f"# stopped after {took:.2f} s", flush=True)
         assert Path(cli.path("kept.png")).read_bytes() == b"old"
     assert not [name for name in os.listdir(cli.folder) if name.startswith("kept.png") and name != "kept.png"]
+
+
+def test_bench_scaling(cli):
+    done = cli.run("bench", "--model", TINY, "--scaling", "--quick", "--threads", "2")
+    lines = done.stdout.decode().splitlines()
+    slow = [line for line in lines if line.endswith("grows faster than its work")]  # a busy machine may say so; status and last words must agree
+    table = [line.split() for line in lines if line[:7].strip() in ("1", "2")]
+    assert [row[:3] for row in table] == [[t, f"{s}x{s}", r] for t in "12" for s in (256, 384, 512) for r in "12"], done
+    for before, after in zip(table[::2], table[1::2]):  # twice the rows are twice the work
+        assert math.isclose(2 * float(before[4]), float(after[4]), rel_tol=0.03), (before, after)
+    if slow:
+        assert done.returncode == 1 and b"grows faster than work" in done.stderr, done
+    else:
+        assert done.returncode == 0 and lines[-1] == "OK: time grows no faster than work", done
 
 
 def test_output_that_cannot_be_written_is_said(cli):

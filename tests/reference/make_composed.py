@@ -42,6 +42,9 @@ CASES = [
     {"name": "deepcache", "method": "deepcache", "steps": 7, "params": {"interval": 3, "skips": 2}},
     {"name": "deepcache-shallow", "method": "deepcache", "steps": 5, "guidance": 1.0, "params": {"interval": 2, "skips": 1}},
     {"name": "deepcache-deep", "method": "deepcache", "steps": 5, "params": {"interval": 4, "skips": 3}},
+    {"name": "merging", "method": "token-merging", "params": {"ratio": 0.5}},
+    {"name": "merging-little", "method": "token-merging", "steps": 4, "guidance": 1.0, "seed": 8, "params": {"ratio": 0.2}},
+    {"name": "merging-much", "method": "token-merging", "steps": 4, "params": {"ratio": 0.75}},
     {"name": "guidance-interval", "method": "guidance-interval", "steps": 8, "params": {"start": 0.2, "end": 0.7}},
     {"name": "masactrl-photo", "method": "masactrl", "photo": True, "params": {"from": 0.0}},
 ]
@@ -323,6 +326,72 @@ def deepcache(m, c):
     return z
 
 
+class Merged:
+    """Self-attention on means of tokens (Bolya & Hoffman 2023), with merging and its undoing as matrices. `x` is the residual stream."""
+
+    def __init__(self, block, c):
+        self.block, self.c, self.x, self.step, self.near = block, c, None, 0, 1.0
+
+    def matrices(self, x):
+        rows, tokens, _ = x.shape
+        height, width = HEIGHT // 8, WIDTH // 8
+        draw = torch.Generator("cpu").manual_seed(self.c["seed"] + 65536 * (self.step + 1) + self.block)
+        drawn = torch.randint(0, 4, (height // 2, width // 2), generator=draw)
+        taker = torch.zeros(height, width, dtype=torch.bool)
+        for y in range(height // 2):
+            for column in range(width // 2):
+                k = int(drawn[y, column])
+                taker[2 * y + k // 2, 2 * column + k % 2] = True
+        takers, goers = taker.flatten().nonzero()[:, 0], (~taker.flatten()).nonzero()[:, 0]
+        gone = min(len(goers), int(tokens * self.c["params"]["ratio"]))
+        unit = x / x.norm(dim=-1, keepdim=True)
+        there = []
+        for row in unit:
+            two = (row[goers] @ row[takers].T).topk(2, 1)
+            order = two.values[:, 0].argsort(descending=True)
+            margin = two.values[order[:gone]]  # how clear it was, for who goes where and for who goes
+            self.near = min(self.near, float((margin[:, 0] - margin[:, 1]).min()))
+            if gone < len(goers):
+                self.near = min(self.near, float(two.values[order[gone - 1], 0] - two.values[order[gone], 0]))
+            into = torch.arange(tokens)
+            into[goers[order[:gone]]] = takers[two.indices[order[:gone], 0]]
+            stays = (into == torch.arange(tokens)).nonzero()[:, 0]
+            there.append((into[None] == stays[:, None]).float())
+        there = torch.stack(there)  # [N, kept, T]: 1 where a token is found
+        return there / there.sum(2, keepdim=True), there.transpose(1, 2)
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
+        merge, spread = self.matrices(self.x)
+        x = merge @ hidden_states
+        split = lambda y: y.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+        looked = (split(attn.to_q(x)) @ split(attn.to_k(x)).transpose(-1, -2) * attn.scale).softmax(-1) @ split(attn.to_v(x))
+        return spread @ attn.to_out[0](looked.transpose(1, 2).flatten(2))
+
+
+def token_merging(m, c):
+    s, g, z = m.scheduler(DDIMScheduler, c["steps"]), c["guidance"], noise(c["seed"])
+    finest = {0: m.net.down_blocks[0].attentions[0], 2: m.net.up_blocks[1].attentions[0], 3: m.net.up_blocks[1].attentions[1]}
+    before, changed, hooks, merged = m.net.attn_processors, dict(m.net.attn_processors), [], []
+    for block, place in finest.items():
+        inner = place.transformer_blocks[0]
+        here = Merged(block, c)
+        hooks.append(inner.register_forward_pre_hook(lambda _, args, kwargs, here=here: setattr(here, "x", (args or [kwargs["hidden_states"]])[0]), with_kwargs=True))
+        name = next(n for n, module in m.net.named_modules() if module is inner.attn1)
+        changed[name + ".processor"] = here
+        merged.append(here)
+    m.net.set_attn_processor(changed)
+    target, negative = m.says(c["prompt"]), m.says(c["negative"])
+    for i, t in enumerate(s.timesteps):
+        for here in merged:
+            here.step = i
+        z = s.step(m.guided(z, t, negative, target, g) if g != 1 else m.eps(z, t, target)[0], t, z).prev_sample
+    for hook in hooks:
+        hook.remove()
+    m.net.set_attn_processor(before)
+    print("  nearest", min(here.near for here in merged))
+    return z
+
+
 def guidance_interval(m, c):
     p, n, g = c["params"], c["steps"], c["guidance"]
     s, z, target, negative = m.scheduler(DDIMScheduler, n), noise(c["seed"]), m.says(c["prompt"]), m.says(c["negative"])
@@ -332,7 +401,7 @@ def guidance_interval(m, c):
     return z
 
 
-METHODS = {"deepcache": deepcache, "guidance-interval": guidance_interval, "blended-latent": blended, "composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
+METHODS = {"deepcache": deepcache, "token-merging": token_merging, "guidance-interval": guidance_interval, "blended-latent": blended, "composable": composable, "multidiffusion": multidiffusion, "diffedit": diffedit, "edict": edict, "masactrl": masactrl}
 
 
 def main():

@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# ./dev bench ui|estimate [OPTION…]: builds, then measures the engine as the dialogs meet it, through its protocol. Sourced by dev.
+# ./dev bench ui|estimate|peers [OPTION…]: builds, then measures the engine as the dialogs meet it, through its protocol, or beside
+# others from PyPI (tests/bench/README.md). Sourced by dev.
 
 . "$root/build-aux/build.sh"
+. "$root/build-aux/reference.sh"
 
 job_bench() {
   local what=${1:-}
   [ $# = 0 ] || shift
   case $what in
     ui | estimate) ;;
-    *) die "bench takes ui (Cancel and previews) or estimate (memory and time in advance), not '$what'." ;;
+    peers) bench_peers "$@"; return ;;
+    *) die "bench takes ui (Cancel and previews), estimate (memory and time in advance) or peers (others from PyPI), not '$what'." ;;
   esac
   job_build
   place_exec python3 "$root/tests/bench/$what.py" "$build/engine/cli/pentimento-engine" "$@"
+}
+
+# The peers' Python may be this system's while the engine runs in the tree, so the script starts the engine through dev.
+bench_peers() {
+  job_build
+  reference_ensure "$root/tests/bench/requirements.txt" bench-venv "of the peers"
+  reference_run "$root/tests/bench/peers.py" "$root/dev exec $build/engine/cli/pentimento-engine" --out "$(cache_base)/bench-peers" "$@"
 }

@@ -3,17 +3,18 @@
 # tests/reference/requirements.txt pins, in an environment in the cache folder. Sourced by test.sh.
 #
 #   reference_ensure       makes or updates it; sets PMT_REFERENCE_PYTHON
+#   reference_ensure FILE FOLDER WHAT  the same with another list of versions, folder in the cache and name for messages
 #   reference_make FOLDER  runs every tests/reference/make_*.py into FOLDER
 
 # The environment is made with this system's own Python where that is new enough, because its pip settings (mirrors,
 # certificates, local wheels) are the user's; else with the tree's.
 reference_ensure() {
-  local base wanted=$root/tests/reference/requirements.txt log
-  base=$(cache_base) venv=$base/reference-venv log=$base/reference-venv.log
+  local base wanted=${1:-$root/tests/reference/requirements.txt} folder=${2:-reference-venv} what=${3:-of the references} log
+  base=$(cache_base) venv=$base/$folder log=$base/$folder.log
   export PMT_REFERENCE_PYTHON=$venv/bin/python3
   reference_has "$wanted" && return
   mkdir -p "$base"
-  say "making the Python environment of the references in $venv, once: torch and diffusers, a large download"
+  say "making the Python environment $what in $venv, once: torch and more, a large download"
   {
     [ -x "$PMT_REFERENCE_PYTHON" ] && reference_run -c 'import pip' ||
       { reference_python_is_new && rm -rf "$venv" && python3 -m venv "$venv"; } ||
@@ -21,7 +22,7 @@ reference_ensure() {
   } >"$log" 2>&1 &&
     reference_run -m pip install -q -r "$wanted" >>"$log" 2>&1 || {
     tail -n 15 "$log" >&2
-    die "The Python environment of the references could not be made: the last lines of $log are above; check the network, or remove $venv to start from nothing."
+    die "The Python environment $what could not be made: the last lines of $log are above; check the network, or remove $venv to start from nothing."
   }
   reference_has "$wanted" ||
     die "The Python environment $venv still lacks a version that $wanted pins: remove the folder to have it made anew."

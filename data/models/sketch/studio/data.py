@@ -29,13 +29,15 @@ def pictures(u8):
 
 
 class Set:
-    def __init__(self, folder, name, device, rows=0):
+    """self.n rows, of which self.have[column] have latents so far."""
+
+    def __init__(self, folder, name, device, rows=0, grow=0):
         self.folder, self.name, self.device = os.path.join(folder, name), name, device
         self.n = length(folder, name)
         if not self.n:
             raise SystemExit(f"{self.folder}: not there or of another data version; run python -m studio.prepare first")
         self.n = min(self.n, rows) if rows else self.n
-        self.columns = {}
+        self.columns, self.have, self.grow = {}, {}, grow
 
     def column(self, name):
         if name not in self.columns:
@@ -50,20 +52,22 @@ class Set:
 
     def latents(self, name, vae, make, work):
         """A column of the autoencoder's means, unscaled, f16: encoded once, kept in `work`, and more of them when the set has
-        grown. make(rows) -> pictures."""
+        grown; no more than `grow` (0: all) in one call, as a processor is slow at it. make(rows) -> pictures."""
         path = os.path.join(work, f"latents-{self.name}-{name}.npy")
         old = np.load(path) if os.path.exists(path) else np.zeros((0, 4, SIDE // 8, SIDE // 8), np.float16)
-        if len(old) < self.n:
-            out = torch.empty(self.n, 4, SIDE // 8, SIDE // 8, dtype=torch.float16)
+        wanted = min(self.n, len(old) + self.grow) if self.grow else self.n
+        if len(old) < wanted:
+            out = torch.empty(wanted, 4, SIDE // 8, SIDE // 8, dtype=torch.float16)
             out[:len(old)] = torch.from_numpy(old)
             with torch.no_grad(), torch.autocast(self.device, torch.bfloat16):
                 chunk = CHUNK[self.device]
-                for i in range(len(old), self.n, chunk):
-                    at = torch.arange(i, min(i + chunk, self.n), device=self.device)
+                for i in range(len(old), wanted, chunk):
+                    at = torch.arange(i, min(i + chunk, wanted), device=self.device)
                     out[i:i + chunk] = vae.encode(make(at)).latent_dist.mean.half().cpu()
             np.save(path + ".new.npy", out.numpy())
             os.replace(path + ".new.npy", path)
         a = np.load(path)[:self.n]
+        self.have[name] = len(a)
         self.columns["latents-" + name] = torch.from_numpy(a).to(self.device) if self.device != "cpu" else a
 
     def cells(self, work):

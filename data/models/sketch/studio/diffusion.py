@@ -31,7 +31,7 @@ class Diffusion:
         self.empty = torch.tensor(encode(""), device=a.device)
         self.vae = frozen(nets.read("vae", a.model, a.device), a.device)
         self.scale = nets.read_json(a.model, "vae", "config.json")["scaling_factor"]
-        self.set = {name: Set(a.data, name, a.device, a.rows) for name in self.sets}
+        self.set = {name: Set(a.data, name, a.device, a.rows, a.grow) for name in self.sets}
         self.build()
         del self.vae
 
@@ -41,7 +41,8 @@ class Diffusion:
     def scene_latents(self):
         s = self.set["scenes"]
         self.latents("scenes", "picture", lambda at: pictures(s.rows("picture", at)))
-        self.whole = torch.as_tensor(s.column("whole")).to(self.device).nonzero().flatten()
+        there = torch.arange(s.have["picture"], device=self.device)
+        self.whole = there[s.rows("whole", there) != 0]
 
     def read_text(self):
         self.text = frozen(nets.read("text", self.a.model), self.device)
@@ -49,9 +50,10 @@ class Diffusion:
     def cast(self):
         return torch.autocast(self.device, torch.bfloat16)
 
-    def some(self, n, among=None, name="scenes"):
+    def some(self, n, among=None, name="scenes", columns=("picture",)):
+        """Indices of n rows: of `among`, or of those that have latents in all of `columns`."""
         if among is None:
-            return torch.randint(self.set[name].n, (n,), device=self.device)
+            return torch.randint(min(self.set[name].have[c] for c in columns), (n,), device=self.device)
         return among[torch.randint(len(among), (n,), device=self.device)]
 
     def x0(self, at, name="scenes", column="picture"):

@@ -24,11 +24,10 @@ def orthogonal(g, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """The step has the size of AdamW's: each entry moves by about SIZE times the rate."""
-    SIZE = .4
-
-    def __init__(self, parameters, lr, momentum=.95, weight_decay=0.0):
+    """The step has about the size of AdamW's: each entry moves by `size` times the rate in the mean square."""
+    def __init__(self, parameters, lr, size, momentum=.95, weight_decay=0.0):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.size = size
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -47,16 +46,16 @@ class Muon(torch.optim.Optimizer):
             for (_, turned), rows in shapes.items():
                 made = orthogonal(torch.stack([u for _, u in rows]).to(torch.bfloat16))
                 # an orthogonal matrix of m <= n has entries of 1 / sqrt(n) in the mean square
-                size = self.SIZE * made.shape[2] ** .5
+                size = self.size * made.shape[2] ** .5
                 for (p, _), o in zip(rows, made):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
                     p.add_((o.mT if turned else o).reshape(p.shape).to(p.dtype), alpha=-group["lr"] * size)
 
 
-def optimizers(tensors, rate, decay, muon, fused=True):
-    """[AdamW] of everything, or [Muon of what suits it, AdamW of the rest]. tensors: name -> parameter."""
+def optimizers(tensors, rate, decay, muon):
+    """[AdamW] of everything, or [Muon of what suits it, AdamW of the rest]. tensors: name -> parameter; muon: its size, or 0."""
     inner = [p for n, p in tensors.items() if p.requires_grad and muon and suits(n, p)]
     chosen = {id(p) for p in inner}
     rest = [p for p in tensors.values() if id(p) not in chosen]
-    plain = torch.optim.AdamW(rest, rate, (.9, .99), weight_decay=decay, fused=fused)
-    return [Muon(inner, rate, weight_decay=decay), plain] if inner else [plain]
+    plain = torch.optim.AdamW(rest, rate, (.9, .99), weight_decay=decay, fused=True)
+    return [Muon(inner, rate, muon, weight_decay=decay), plain] if inner else [plain]

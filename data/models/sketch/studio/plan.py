@@ -40,7 +40,7 @@ GPU = {"data": {"judge": 24000, "scenes": 120000, "edits": 48000}, "compile": ("
 FILLS_FROM = 250_000  # samples of whole pictures alone; then fills and edits as well, which need the same words and shapes
 # minutes on a processor core or two, one target after another: two trainings at once stop each other. The joint network has no
 # set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
-CPU = {"data": {"judge": 8000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30,
+CPU = {"data": {"judge": 8000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30, "grow": 5000,
        "options": {"joint": ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6", "--hold", "0.8")},
        "stages": [[[("prepare-judge", 0)]], [[("vae", 22)]], [[("prepare", 0)]],
                   [[("judge", 40), ("joint", 0), ("decoder", 40), ("edit", 60), ("fill", 45), ("layout", 45), ("lcm", 45), ("control-edge", 40),
@@ -113,6 +113,8 @@ class Follower:
             call, more = min(call, self.plan["cycle"]), more + shares
         command = [sys.executable, "-m", "studio.train", target, train, "--data", data, "--model", model, "--minutes", f"{minutes:.3f}",
                    "--call-minutes", f"{max(call, .05):.3f}", *more]
+        if "grow" in self.plan:
+            command += ["--grow", str(self.plan["grow"])]
         if self.a.threads:
             command += ["--threads", str(self.a.threads)]
         if target in self.plan["batch"]:

@@ -11,6 +11,9 @@ from .prepare import prepare
 from .train import arguments, train
 
 
+LEAN = ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6")  # the options of the plan for processors
+
+
 def main():
     folder, only = sys.argv[1], sys.argv[2:]
     torch.set_num_threads(1)
@@ -19,7 +22,7 @@ def main():
         start = time.time()
         for steps in (2, 4):  # the second call goes on from the first one's checkpoint
             train(arguments([target, folder + "/work", "--data", folder + "/data", "--model", folder + "/model", "--minutes", "60", "--steps", str(steps),
-                             "--batch", "8", "--rows", "48", "--device", "cpu"]))
+                             "--batch", "8", "--rows", "48", "--device", "cpu", *(LEAN if target in ("joint", "base") else ())]))
         export(folder + "/work", folder + "/model", target)
         print(f"{target}: {time.time() - start:.1f} s", flush=True)
 

@@ -51,8 +51,7 @@ class Joint(Diffusion):
         self.seen, self.samples, s = None, 0, self.set["scenes"]
         self.single = None
         if self.a.easy and wanted:
-            alone = torch.as_tensor(s.column("things")).to(self.device) == 1
-            self.single = self.whole[alone[self.whole]]
+            self.single = self.whole[s.rows("things", self.whole) == 1]
         if self.a.attend and wanted:
             self.known = tuple(t.to(self.device) for t in attention.tables())
             s.cells(self.a.work)
@@ -72,7 +71,7 @@ class Joint(Diffusion):
         return x, x.new_zeros(n, 9, *x.shape[2:]), self.words(at), None
 
     def fill_rows(self, n):
-        at = self.some(n)
+        at = self.some(n, columns=("picture", "seen"))
         self.at.append(at)
         x = self.x0(at)
         hole = torch.nn.functional.interpolate(self.hole(at), size=x.shape[2:], mode="nearest")
@@ -86,7 +85,7 @@ class Joint(Diffusion):
 
     def edit_rows(self, n):
         """InstructPix2Pix's dropout: text, picture, both, 5 % each. The picture's latents are not scaled."""
-        at = self.some(n, name="edits")
+        at = self.some(n, name="edits", columns=("before", "after"))
         x = self.x0(at, "edits", "after")
         u = torch.rand(n, device=self.device)
         before = self.set["edits"].rows("latents-before", at).float()

@@ -40,10 +40,12 @@ def arguments(list_=None):
     a.add_argument("--batch", type=int, default=0, help="0: the target's own for this device")
     a.add_argument("--rate", type=float, default=0.0, help="0: the target's own")
     a.add_argument("--rows", type=int, default=0, help="use only so many rows of the data")
+    a.add_argument("--grow", type=int, default=0, help="encode at most so many more rows in this call; 0: all")
     a.add_argument("--hold", type=float, default=.6, help="share of the time at the full rate")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--compile", action="store_true")
     a.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for the inner matrices; adamw for the rest")
+    a.add_argument("--muon-size", type=float, default=.4, help="how far muon's steps go, in rates")
     a.add_argument("--attend", type=float, default=0.0, help="joint, base: weight of the loss that ties words to places")
     a.add_argument("--easy", type=float, default=0.0, help="joint, base: share of single things among whole pictures at first; 0 after --easy-samples")
     a.add_argument("--easy-samples", type=int, default=300000)
@@ -81,7 +83,7 @@ def train(a):
     parameters = list(tensors.values())
     average = [p.detach().clone() for p in parameters]
     batch, rate = a.batch or target.batch[a.device], a.rate or target.rate
-    used = optimizers(tensors, rate, target.decay, a.optimizer == "muon")
+    used = optimizers(tensors, rate, target.decay, a.muon_size if a.optimizer == "muon" else 0)
     state = {"step": 0, "seconds": 0.0, "samples": 0, "version": DATA_VERSION}
     keep = os.path.join(a.work, a.target + ".pt")
     if os.path.exists(keep):
@@ -106,8 +108,8 @@ def train(a):
         os.replace(keep + ".new", keep)
 
     stop = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.append(1))  # after the step that runs: saved, to be continued
+    # ends after the step that runs: saved, to be continued
+    before = {number: signal.signal(number, lambda *_: stop.append(1)) for number in (signal.SIGTERM, signal.SIGINT)}
     begun = last = saved_at = time.time()
     sums, summed, usual = None, 0, None
     every = 50 if a.device == "cuda" else 10
@@ -149,6 +151,8 @@ def train(a):
                 save()
                 last = saved_at = time.time()  # saving is not training
     save()
+    for number, handler in before.items():
+        signal.signal(number, handler)
     finished = state["seconds"] >= 60 * a.minutes or state["step"] >= a.steps
     print(f"{a.target}: step {state['step']}, {state['samples']} samples in {state['seconds']:.0f} s"
           f"{', finished' if finished else ', to be continued'}", flush=True)

@@ -85,7 +85,7 @@ pmt_job_estimate (const PmtJob *job, PmtModelCache *cache, PmtPreview preview, P
     good = pmt_run_cost (&request, &estimate->cost, error);
   }
   if (good) {
-    estimate->memory_bytes = process_bytes + estimate->cost.activation_bytes + estimate->cost.weight_bytes + pictures_bytes (job, &plan);
+    estimate->memory_bytes = process_bytes + estimate->cost.memory_bytes + pictures_bytes (job, &plan);
     /* Jobs come one after the other, so what the process holds beyond its start is there for the next one. */
     estimate->available_bytes = pmt_memory_available () + pmt_memory_resident ();
     estimate->fits = estimate->memory_bytes <= estimate->available_bytes;

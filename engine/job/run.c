@@ -182,7 +182,7 @@ run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtReq
     request->progress_user = &variant;
     if (!pmt_run (request, &run, error))
       return FALSE;
-    stats->peak_bytes = MAX (stats->peak_bytes, run.peak_bytes + pmt_model_resident_bytes (model));
+    stats->peak_bytes = MAX (stats->peak_bytes, run.memory_bytes);
     pmt_speed_learn (model, run.work, run.work_seconds);
     good = deliver (job, model, plan, &run, request->seed, &variant, error);
     pmt_result_clear (&run);

@@ -218,7 +218,20 @@ pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel 
     pmt_arena_expect_full (pool->arena);
   const gboolean good = pool->arena && load_all (pool, batch, weights, cancel, error);
   pmt_weight_batch_free (batch);
+  if (!good)
+    pmt_weight_pool_unload (pool);
   return good;
+}
+
+void
+pmt_weight_pool_unload (PmtWeightPool *pool)
+{
+  g_clear_pointer (&pool->arena, pmt_arena_free);
+  for (guint i = 0; i < pool->entries->len; i++) {
+    Entry *entry = &g_array_index (pool->entries, Entry, i);
+    entry->tensor.data = NULL;
+    entry->packed.data = NULL;
+  }
 }
 
 bool

@@ -39,6 +39,8 @@ PmtWeightRef pmt_weight_pool_declare_product (PmtWeightPool *pool, const char *p
  * shape (both named by the source), PMT_ERROR_MEMORY, PMT_ERROR_CANCELLED (polled between tensors). */
 gboolean pmt_weight_pool_load (PmtWeightPool *pool, PmtWeights *weights, const PmtCancel *cancel, GError **error);
 bool pmt_weight_pool_loaded (const PmtWeightPool *pool);
+/* Lets the memory go; handles and weight sets stay, and the pool may be loaded again. */
+void pmt_weight_pool_unload (PmtWeightPool *pool);
 
 size_t pmt_weight_pool_bytes (const PmtWeightPool *pool); /* packed size of all that is declared, loaded or not */
 int64_t pmt_weight_pool_values (const PmtWeightPool *pool); /* parameters of all that is declared */

@@ -35,6 +35,7 @@ struct PmtModel {
   Slot unet[PMT_N_UNETS], vae, text[PMT_MODEL_MAX_TEXTS];
   PmtTokenizer *tokenizer[PMT_MODEL_MAX_TEXTS];
   PmtExtras *extras;
+  size_t small; /* networks of fewer bytes stay in memory */
 };
 
 static gboolean
@@ -127,6 +128,7 @@ pmt_model_new (PmtModelFiles *files, GError **error)
   model->refs = 1;
   model->files = files;
   model->extras = pmt_extras_new ();
+  model->small = (size_t) 64 << 20;
   if (read_configs (model, error) && check_fit (model, error) && (model->hash = pmt_model_files_hash (files, error)))
     return model;
   pmt_model_unref (model);
@@ -366,18 +368,28 @@ pmt_model_unet_channels (const PmtModel *model, PmtUnetChoice choice)
   return pmt_model_unet_config (model, choice)->in_channels;
 }
 
+/* Reads what a network at rest had let go. */
+static gboolean
+wake (PmtModel *model, PmtWeightPool *pool, PmtComponent component, const PmtCancel *cancel, GError **error)
+{
+  if (pmt_weight_pool_loaded (pool))
+    return TRUE;
+  PmtWeights *weights = pmt_model_files_weights (model->files, component, error);
+  return weights && pmt_weight_pool_load (pool, weights, cancel, error);
+}
+
 PmtUnet *
 pmt_model_unet (PmtModel *model, PmtUnetChoice choice, const PmtCancel *cancel, GError **error)
 {
   choice = pmt_model_unet_chosen (model, choice);
   Slot *slot = &model->unet[choice];
-  if (!slot->net) {
-    PmtWeights *weights = pmt_model_files_weights (model->files, unets[choice], error);
-    if (!weights)
-      return NULL;
-    slot->net = pmt_unet_new (&model->unet_config[choice], weights, cancel, error);
-    pmt_weights_drop_pages (weights);
-  }
+  if (slot->net)
+    return wake (model, pmt_unet_weights (slot->net), unets[choice], cancel, error) ? slot->net : NULL;
+  PmtWeights *weights = pmt_model_files_weights (model->files, unets[choice], error);
+  if (!weights)
+    return NULL;
+  slot->net = pmt_unet_new (&model->unet_config[choice], weights, cancel, error);
+  pmt_weights_drop_pages (weights);
   return slot->net;
 }
 
@@ -398,13 +410,13 @@ PmtClipText *
 pmt_model_text_at (PmtModel *model, int k, const PmtCancel *cancel, GError **error)
 {
   Slot *slot = &model->text[k];
-  if (!slot->net) {
-    PmtWeights *weights = pmt_model_files_weights (model->files, model->text_component[k], error);
-    if (!weights)
-      return NULL;
-    slot->net = pmt_clip_text_new (&model->text_config[k], weights, cancel, error);
-    pmt_weights_drop_pages (weights);
-  }
+  if (slot->net)
+    return wake (model, pmt_clip_text_weights (slot->net), model->text_component[k], cancel, error) ? slot->net : NULL;
+  PmtWeights *weights = pmt_model_files_weights (model->files, model->text_component[k], error);
+  if (!weights)
+    return NULL;
+  slot->net = pmt_clip_text_new (&model->text_config[k], weights, cancel, error);
+  pmt_weights_drop_pages (weights);
   return slot->net;
 }
 
@@ -473,15 +485,72 @@ pmt_model_text_dry (PmtModel *model, GError **error)
   return pmt_model_text_dry_at (model, 0, error);
 }
 
+static size_t
+bytes_in_memory (PmtWeightPool *pool)
+{
+  return pmt_weight_pool_loaded (pool) ? pmt_weight_pool_bytes (pool) : 0;
+}
+
+static size_t
+unet_in_memory (const PmtModel *model, int k)
+{
+  return model->unet[k].net ? bytes_in_memory (pmt_unet_weights (model->unet[k].net)) : 0;
+}
+
+static size_t
+text_in_memory (const PmtModel *model, int k)
+{
+  return model->text[k].net ? bytes_in_memory (pmt_clip_text_weights (model->text[k].net)) : 0;
+}
+
+void
+pmt_model_set_small (PmtModel *model, size_t bytes)
+{
+  model->small = bytes;
+}
+
+void
+pmt_model_rest_texts (PmtModel *model)
+{
+  for (int k = 0; k < model->n_texts; k++)
+    if (text_in_memory (model, k) > model->small)
+      pmt_weight_pool_unload (pmt_clip_text_weights (model->text[k].net));
+}
+
+void
+pmt_model_rest_unet (PmtModel *model, PmtUnetChoice choice)
+{
+  choice = pmt_model_unet_chosen (model, choice);
+  if (unet_in_memory (model, (int) choice) > model->small)
+    pmt_weight_pool_unload (pmt_unet_weights (model->unet[choice].net));
+}
+
+gboolean
+pmt_model_rest_bytes (PmtModel *model, PmtUnetChoice choice, size_t *texts, size_t *unet, GError **error)
+{
+  PmtUnet *dry = pmt_model_unet_dry (model, choice, error);
+  if (!dry)
+    return FALSE;
+  *unet = pmt_unet_weight_bytes (dry) > model->small ? pmt_unet_weight_bytes (dry) : 0;
+  *texts = 0;
+  for (int k = 0; k < model->n_texts; k++) {
+    PmtClipText *text = pmt_model_text_dry_at (model, k, error);
+    if (!text)
+      return FALSE;
+    *texts += pmt_clip_text_weight_bytes (text) > model->small ? pmt_clip_text_weight_bytes (text) : 0;
+  }
+  return TRUE;
+}
+
 size_t
 pmt_model_resident_bytes (const PmtModel *model)
 {
   size_t bytes = pmt_extras_resident_bytes (model->extras);
   for (int k = 0; k < PMT_N_UNETS; k++)
-    bytes += model->unet[k].net ? pmt_unet_weight_bytes (model->unet[k].net) : 0;
+    bytes += unet_in_memory (model, k);
   bytes += model->vae.net ? pmt_vae_weight_bytes (model->vae.net) : 0;
   for (int k = 0; k < model->n_texts; k++)
-    bytes += model->text[k].net ? pmt_clip_text_weight_bytes (model->text[k].net) : 0;
+    bytes += text_in_memory (model, k);
   return bytes;
 }
 
@@ -495,13 +564,13 @@ pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, bool with_vae, size_
     return FALSE;
   const size_t vae_bytes = with_vae ? pmt_vae_weight_bytes (vae) : 0;
   *total = pmt_unet_weight_bytes (unet) + vae_bytes;
-  *missing = (model->unet[choice].net ? 0 : pmt_unet_weight_bytes (unet)) + (model->vae.net ? 0 : vae_bytes);
+  *missing = pmt_unet_weight_bytes (unet) - unet_in_memory (model, (int) choice) + (model->vae.net ? 0 : vae_bytes);
   for (int k = 0; k < model->n_texts; k++) {
     PmtClipText *text = pmt_model_text_dry_at (model, k, error);
     if (!text)
       return FALSE;
     *total += pmt_clip_text_weight_bytes (text);
-    *missing += model->text[k].net ? 0 : pmt_clip_text_weight_bytes (text);
+    *missing += pmt_clip_text_weight_bytes (text) - text_in_memory (model, k);
   }
   return TRUE;
 }

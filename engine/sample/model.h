@@ -89,6 +89,13 @@ PmtUnet *pmt_model_unet_dry (PmtModel *model, PmtUnetChoice choice, GError **err
 PmtVae *pmt_model_vae_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry (PmtModel *model, GError **error);
 PmtClipText *pmt_model_text_dry_at (PmtModel *model, int k, GError **error);
+/* Networks whose part in a run is over may let their weights go; asked for again they are read again. Small ones stay, which no run's memory
+ * would feel: those below pmt_model_set_small's bytes, 64 MB at first. */
+void pmt_model_rest_texts (PmtModel *model);
+void pmt_model_rest_unet (PmtModel *model, PmtUnetChoice choice);
+/* The bytes that these two let go. */
+gboolean pmt_model_rest_bytes (PmtModel *model, PmtUnetChoice choice, size_t *texts, size_t *unet, GError **error);
+void pmt_model_set_small (PmtModel *model, size_t bytes);
 size_t pmt_model_resident_bytes (const PmtModel *model); /* packed weights in memory now */
 /* Packed weights of all that a run uses, with the autoencoder's or without, and what of them is not in memory yet. */
 gboolean pmt_model_run_bytes (PmtModel *model, PmtUnetChoice choice, bool with_vae, size_t *total, size_t *missing, GError **error);

@@ -9,6 +9,8 @@
 /* What a run needs, from a dry one. */
 typedef struct Need {
   size_t memory, step; /* peaks of the two arenas */
+  size_t step_text, step_sample; /* of the second, before sampling and before decoding */
+  bool late_text;
   size_t extra_total, extra_missing; /* memory of the extras, and what of it is not loaded */
   double flops, work[PMT_WORKS];
   int evaluations;
@@ -25,19 +27,37 @@ pmt_request_unet (const PmtRequest *request)
 }
 
 static gboolean
-execute (PmtRunner *runner, PmtResult *result, GError **error)
+begin (PmtRunner *runner, GError **error)
 {
   if (!pmt_runner_open (runner, error) || !pmt_runner_load (runner, error))
     return FALSE;
   pmt_runner_watch (runner);
-  return pmt_runner_prediction (runner, error) && pmt_runner_text (runner, error) && pmt_runner_start (runner, error) && pmt_runner_sample (runner, error) &&
-         pmt_runner_decode (runner, result, error);
+  return pmt_runner_prediction (runner, error) && pmt_runner_text (runner, error) && pmt_runner_start (runner, error);
+}
+
+static gboolean
+execute (PmtRunner *runner, PmtResult *result, GError **error)
+{
+  PmtRun *run = &runner->run;
+  if (!begin (runner, error))
+    return FALSE;
+  runner->sampling = true;
+  runner->step_text = pmt_arena_peak (run->ctx.step);
+  if (!runner->dry && !runner->late_text)
+    pmt_model_rest_texts (run->model);
+  if (!pmt_runner_sample (runner, error))
+    return FALSE;
+  runner->step_sample = pmt_arena_peak (run->ctx.step);
+  if (!runner->dry && runner->frugal)
+    pmt_model_rest_unet (run->model, run->unet_choice);
+  return pmt_runner_decode (runner, result, error);
 }
 
 /* What memory may decide. */
 typedef struct Way {
   int rows_per_call; /* 0 = all; never changes the picture */
   bool tiled;        /* the autoencoder works in tiles; changes the picture a little */
+  bool frugal;       /* the UNet's weights go before decoding, and are read again by the next run */
 } Way;
 
 static gboolean
@@ -51,6 +71,7 @@ measure (const PmtRequest *request, Way way, Need *need, GError **error)
   gboolean ok = execute (&runner, NULL, error);
   if (ok) {
     *need = (Need) { .memory = pmt_arena_peak (runner.run.memory), .step = pmt_arena_peak (runner.run.ctx.step),
+                     .step_text = runner.step_text, .step_sample = runner.step_sample, .late_text = runner.late_text,
                      .flops = runner.run.ctx.flops, .evaluations = runner.evaluations,
                      .many_rows = runner.evaluations > runner.steps_done, .vae = pmt_vae_used (vae) };
     memcpy (need->work, runner.work, sizeof need->work);
@@ -75,7 +96,7 @@ room_for (const PmtRequest *request)
 static Way
 first_way (const PmtRequest *request)
 {
-  return (Way) { request->rows_per_call, request->vae_tiling == PMT_VAE_TILING_ON };
+  return (Way) { request->rows_per_call, request->vae_tiling == PMT_VAE_TILING_ON, false };
 }
 
 static bool
@@ -91,34 +112,58 @@ typedef struct Fit {
   Way way;
   Need need;
   size_t total, missing; /* weights: all, and those still to load */
+  size_t texts, unet;    /* those of them that can go: text encoders' after the prompts, the UNet's before decoding */
   size_t room;
   bool fits;
 } Fit;
 
+/* Most of weights and arenas at one time, from the weights that are there before sampling. */
+static size_t
+most (const Fit *fit, size_t weights)
+{
+  const Need *n = &fit->need;
+  const size_t before = weights + n->step_text, rested = n->late_text ? 0 : fit->texts;
+  const size_t sampling = weights + n->step_sample - MIN (rested, weights + n->step_sample);
+  const size_t gone = rested + (fit->way.frugal ? fit->unet : 0), decoding = weights + n->step - MIN (gone, weights + n->step);
+  return n->memory + MAX (before, MAX (sampling, decoding));
+}
+
 static size_t
 wanted (const Fit *fit)
 {
-  return fit->need.memory + fit->need.step + fit->missing;
+  return most (fit, fit->missing);
 }
 
-/* Decides how many rows go into one network call and whether the autoencoder works in tiles. */
+/* Decides how many rows go into one network call, whether the UNet stays to the end and whether the autoencoder works in tiles. */
 static gboolean
 choose_way (const PmtRequest *request, Fit *fit, GError **error)
 {
+  const PmtUnetChoice unet = pmt_request_unet (request);
   fit->way = first_way (request);
   if (!measure (request, fit->way, &fit->need, error) ||
-      !pmt_model_run_bytes (request->model, pmt_request_unet (request), fit->need.vae, &fit->total, &fit->missing, error))
+      !pmt_model_run_bytes (request->model, unet, fit->need.vae, &fit->total, &fit->missing, error) ||
+      !pmt_model_rest_bytes (request->model, unet, &fit->texts, &fit->unet, error))
     return FALSE;
   fit->missing += fit->need.extra_missing;
   fit->room = room_for (request);
   const bool singly = fit->way.rows_per_call == 0 && fit->need.many_rows && !fit->need.whole_batch, tiles = may_tile (request);
-  const Way ways[] = { { 1, fit->way.tiled }, { fit->way.rows_per_call, true }, { 1, true } };
-  const bool possible[] = { singly, tiles, singly && tiles };
+  const bool frugal = fit->unet > 0;
+  const int rows = fit->way.rows_per_call;
+  const bool tiled = fit->way.tiled;
+  const struct {
+    bool possible;
+    Way way;
+  } ways[] = {
+    { singly, { 1, tiled, false } }, { frugal, { rows, tiled, true } }, { frugal && singly, { 1, tiled, true } },
+    { tiles, { rows, true, false } }, { tiles && singly, { 1, true, false } },
+    { tiles && frugal, { rows, true, true } }, { tiles && singly && frugal, { 1, true, true } },
+  };
   for (guint i = 0; i < G_N_ELEMENTS (ways) && wanted (fit) > fit->room; i++) {
-    if (!possible[i])
+    if (!ways[i].possible)
       continue;
-    fit->way = ways[i];
-    if (!measure (request, fit->way, &fit->need, error))
+    const bool other = ways[i].way.rows_per_call != fit->way.rows_per_call || ways[i].way.tiled != fit->way.tiled;
+    fit->way = ways[i].way;
+    if (other && !measure (request, fit->way, &fit->need, error))
       return FALSE;
   }
   fit->fits = wanted (fit) <= fit->room;
@@ -133,6 +178,7 @@ pmt_run_cost_one (const PmtRequest *request, PmtCost *cost, GError **error)
     return FALSE;
   *cost = (PmtCost) { .activation_bytes = fit.need.memory + fit.need.step, .weight_bytes = fit.total + fit.need.extra_total,
                       .flops = fit.need.flops, .evaluations = fit.need.evaluations, .vae_tiled = fit.way.tiled, .fits = fit.fits };
+  cost->memory_bytes = most (&fit, cost->weight_bytes);
   memcpy (cost->work, fit.need.work, sizeof cost->work);
   return TRUE;
 }
@@ -214,12 +260,15 @@ pmt_run_one (const PmtRequest *request, PmtResult *result, GError **error)
     return FALSE;
   /* The arenas are as large as the dry run said, so the computed peak is also kept. */
   PmtRunner runner = { .run.request = request, .rows_per_call = fit.way.rows_per_call, .tiled = fit.way.tiled, .memory_limit = fit.need.memory,
-                       .step_limit = fit.need.step, .needs_vae = fit.need.vae, .flops = fit.need.flops };
+                       .step_limit = fit.need.step, .needs_vae = fit.need.vae, .flops = fit.need.flops,
+                       .frugal = fit.way.frugal, .late_text = fit.need.late_text };
   gboolean ok = execute (&runner, result, error);
-  if (ok)
+  if (ok) {
     result->peak_bytes = pmt_arena_peak (runner.run.memory) + pmt_arena_peak (runner.run.ctx.step);
-  else
+    result->memory_bytes = most (&fit, fit.total + fit.need.extra_total);
+  } else {
     pmt_result_clear (result);
+  }
   pmt_runner_close (&runner);
   return ok;
 }

@@ -138,6 +138,7 @@ typedef struct PmtResult {
   bool vae_tiled;        /* the autoencoder worked in tiles */
   double work[PMT_WORKS], work_seconds[PMT_WORKS]; /* floating point operations, and how long they took */
   size_t peak_bytes;     /* highest use of the run's arenas */
+  size_t memory_bytes;   /* the same with the weights that are in memory at that time (PmtCost.memory_bytes) */
   char **notes;          /* sentences for the user from pmt_run_note, NULL-terminated; owned, NULL = none */
   PmtMap *maps;          /* from pmt_run_add_map, in that order; owned, NULL = none */
   int n_maps;
@@ -151,6 +152,8 @@ gboolean pmt_run (const PmtRequest *request, PmtResult *result, GError **error);
 typedef struct PmtCost {
   size_t activation_bytes; /* exact peak of the run's arenas */
   size_t weight_bytes;     /* packed weights of the networks it uses */
+  size_t memory_bytes;     /* most of both at one time: text encoders go when prompts are encoded, and where memory is short the UNet goes before
+                              the picture is decoded */
   double flops;
   double work[PMT_WORKS];  /* the same by kinds */
   int evaluations;         /* network calls, rows counted singly */

@@ -101,14 +101,20 @@ pmt_run_cost (const PmtRequest *request, PmtCost *cost, GError **error)
   if (single (request))
     return pmt_run_cost_one (request, cost, error);
   gboolean ok = stages_open (&s, request, error);
-  if (ok)
+  /* Weights may go in one stage and come again in the next; those of all stages are there in the worst case. */
+  gssize beside = 0;
+  if (ok) {
     *cost = s.stage[0].cost;
+    beside = (gssize) cost->memory_bytes - (gssize) cost->weight_bytes;
+  }
   for (int k = 1; ok && k < s.n; k++) {
     const PmtCost *more = &s.stage[k].cost;
     size_t weights;
     ok = further_weights (&s, &s.stage[k], &weights, error);
     cost->activation_bytes = MAX (cost->activation_bytes, more->activation_bytes);
     cost->weight_bytes += ok ? weights : 0;
+    beside = MAX (beside, (gssize) more->memory_bytes - (gssize) more->weight_bytes);
+    cost->memory_bytes = (size_t) ((gssize) cost->weight_bytes + beside);
     cost->flops += more->flops;
     cost->evaluations += more->evaluations;
     cost->vae_tiled = more->vae_tiled;
@@ -171,6 +177,7 @@ take_over (PmtResult *made, PmtResult *result)
     result->work_seconds[i] += made->work_seconds[i];
   }
   result->peak_bytes = MAX (result->peak_bytes, made->peak_bytes);
+  result->memory_bytes = MAX (result->memory_bytes, made->memory_bytes);
   result->prediction = made->prediction;
   /* Later stages run without methods that find any, so these are the first one's. */
   result->maps = g_steal_pointer (&made->maps);

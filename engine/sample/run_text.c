@@ -27,7 +27,9 @@ pmt_run_encode_ids (PmtRun *run, int k, const int32_t *ids, int length, PmtTenso
 {
   const PmtTextUse use = pmt_model_text_use (run->model);
   const int skip = use.skip + run->request->clip_skip;
-  const PmtTensor learned = ((PmtRunner *) run)->prompts.rows[k];
+  PmtRunner *runner = (PmtRunner *) run;
+  const PmtTensor learned = runner->prompts.rows[k];
+  runner->late_text = runner->late_text || runner->sampling;
   PmtClipTextOutput out = pmt_clip_text_forward_learned (&run->ctx, run->texts[k], learned, ids, 1, length, skip, use.final_norm);
   *hidden = out.hidden;
   if (pooled)

@@ -5,6 +5,7 @@
 #include "engine/sample/extra.h"
 #include "engine/sample/preview.h"
 #include "engine/sample/run.h"
+#include "engine/sample/weight_set.h"
 
 /* What run_prompt.c keeps: learned words, and the length of prompts. */
 typedef struct PmtRunnerPrompts {
@@ -29,6 +30,11 @@ typedef struct PmtRunner {
   GPtrArray *extras;      /* of PmtExtra, owned by the model; each once, in the order asked for */
   void *sets[PMT_WEIGHT_SETS]; /* weight_set.c's, number 1 first; owned by the model */
   int n_sets;
+  PmtWeightPool *changed[PMT_N_NETS]; /* where sets are in; NULL = nowhere */
+  bool frugal;       /* the UNet's weights go before the picture is decoded (run.c decides) */
+  bool sampling;     /* has begun */
+  bool late_text;    /* text is encoded after that, so text encoders stay; told by the dry run */
+  size_t step_text, step_sample; /* peaks of the step arena before sampling and before decoding */
   PmtRunnerPrompts prompts;
   GPtrArray *notes;             /* of char *, for the result; NULL = none yet */
   PmtMap *maps;                 /* for the result */

@@ -196,6 +196,7 @@ pmt_runner_use_sets (PmtRun *run, GError **error)
       if (!pool)
         return FALSE;
       pmt_weight_pool_use (pool, i + 1, set->overlay[net]);
+      runner->changed[net] = pool;
     }
   }
   return TRUE;
@@ -208,9 +209,8 @@ pmt_runner_drop_sets (PmtRun *run)
   for (int i = 0; i < runner->n_sets; i++) {
     const WeightSet *set = runner->sets[i];
     for (int net = 0; net < PMT_N_NETS; net++) {
-      PmtWeightPool *pool = set->overlay[net] ? pmt_run_pool (run, (PmtNet) net, NULL) : NULL;
-      if (pool)
-        pmt_weight_pool_use (pool, i + 1, NULL);
+      if (set->overlay[net] && runner->changed[net])
+        pmt_weight_pool_use (runner->changed[net], i + 1, NULL);
     }
   }
 }

@@ -116,6 +116,36 @@ test_load (void)
   }
 }
 
+/* What was let go comes back as it was, and another set of values stays where it was put. */
+static void
+test_unload (void)
+{
+  GError *error = NULL;
+  float before[5], after[5];
+  const float others[5] = { 1, 2, 3, 4, 5 };
+  PmtWeights *random = pmt_weights_new_random (1);
+  PmtWeightPool *pool = pmt_weight_pool_new ("test", PMT_PRECISION_F32);
+  const PmtWeightRef ref = pmt_weight_pool_declare (pool, NULL, "a", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (5));
+  g_assert_true (pmt_weight_pool_load (pool, random, NULL, &error));
+  PmtOverlay *overlay = pmt_overlay_new (pool, &ref, 1, &error);
+  pmt_overlay_write (overlay, ref, others);
+  pmt_weight_pool_use (pool, 1, overlay);
+  pmt_weight_pool_read (pool, ref, before);
+  for (int i = 0; i < 2; i++) {
+    pmt_weight_pool_unload (pool);
+    g_assert_false (pmt_weight_pool_loaded (pool));
+    g_assert_true (pmt_weight_pool_load (pool, random, NULL, &error));
+    g_assert_true (pmt_weight_pool_loaded (pool));
+    pmt_weight_pool_read (pool, ref, after);
+    g_assert_cmpmem (before, sizeof before, after, sizeof after);
+    PmtContext other = { .weight_set = 1 };
+    g_assert_cmpmem (pmt_weight (&other, pool, ref).data, sizeof others, others, sizeof others);
+  }
+  pmt_weight_pool_free (pool);
+  pmt_overlay_free (overlay);
+  pmt_weights_free (random);
+}
+
 static void
 test_refusals (void)
 {
@@ -128,6 +158,8 @@ test_refusals (void)
   g_assert_false (pmt_weight_pool_load (pool, random, &cancel, &error));
   g_assert_error (error, PMT_ERROR, PMT_ERROR_CANCELLED);
   g_clear_error (&error);
+  g_assert_false (pmt_weight_pool_loaded (pool));
+  g_assert_true (pmt_weight_pool_load (pool, random, NULL, &error)); /* another try */
   pmt_weight_pool_free (pool);
   pmt_weights_free (random);
 }
@@ -141,6 +173,7 @@ main (int argc, char **argv)
     g_error ("%s", error->message);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/weight-pool/load", test_load);
+  g_test_add_func ("/weight-pool/unload", test_unload);
   g_test_add_func ("/weight-pool/refusals", test_refusals);
   return g_test_run ();
 }

@@ -16,6 +16,8 @@ from .words import PLACES
 
 CHUNK = {"cuda": 256, "cpu": 16}  # pictures encoded at once: on a processor what fits its cache
 
+LEAST = 5000  # rows with latents that training begins with
+
 
 def bits(packed):
     """uint8 rows of bits -> float 0 or 1, n x 1 x SIDE x SIDE."""
@@ -31,7 +33,7 @@ def pictures(u8):
 class Set:
     """self.n rows, of which self.have[column] have latents so far."""
 
-    def __init__(self, folder, name, device, rows=0, grow=0):
+    def __init__(self, folder, name, device, rows=0, grow=None):
         self.folder, self.name, self.device = os.path.join(folder, name), name, device
         self.n = length(folder, name)
         if not self.n:
@@ -52,10 +54,10 @@ class Set:
 
     def latents(self, name, vae, make, work):
         """A column of the autoencoder's means, unscaled, f16: encoded once, kept in `work`, and more of them when the set has
-        grown; no more than `grow` (0: all) in one call, as a processor is slow at it. make(rows) -> pictures."""
+        grown; no more than `grow` (None: all) in one call, as a processor is slow at it. make(rows) -> pictures."""
         path = os.path.join(work, f"latents-{self.name}-{name}.npy")
         old = np.load(path) if os.path.exists(path) else np.zeros((0, 4, SIDE // 8, SIDE // 8), np.float16)
-        wanted = min(self.n, len(old) + self.grow) if self.grow else self.n
+        wanted = self.n if self.grow is None else min(self.n, max(len(old) + self.grow, LEAST))
         if len(old) < wanted:
             out = torch.empty(wanted, 4, SIDE // 8, SIDE // 8, dtype=torch.float16)
             out[:len(old)] = torch.from_numpy(old)

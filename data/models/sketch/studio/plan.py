@@ -21,6 +21,8 @@ import sys
 import tarfile
 import time
 
+import numpy as np
+
 from . import curves
 
 PIECE = 15 << 20
@@ -40,8 +42,8 @@ GPU = {"data": {"judge": 24000, "scenes": 120000, "edits": 48000}, "compile": ("
 FILLS_FROM = 250_000  # samples of whole pictures alone; then fills and edits as well, which need the same words and shapes
 # minutes on a processor core or two, one target after another: two trainings at once stop each other. The joint network has no
 # set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
-CPU = {"data": {"judge": 8000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30, "grow": 5000,
-       "options": {"joint": ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6", "--hold", "0.8")},
+CPU = {"data": {"judge": 8000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30, "grow": 5000, "passes": 4,
+       "options": {"joint": ("--optimizer", "muon", "--muon-size", "1.2", "--attend", "0.05", "--easy", "0.6", "--hold", "0.8")},
        "stages": [[[("prepare-judge", 0)]], [[("vae", 22)]], [[("prepare", 0)]],
                   [[("judge", 40), ("joint", 0), ("decoder", 40), ("edit", 60), ("fill", 45), ("layout", 45), ("lcm", 45), ("control-edge", 40),
                     ("control-segmentation", 30), ("control-scribble", 30), ("control-depth", 30), ("taesd", 20), ("adapter", 15), ("lora", 5),
@@ -78,19 +80,23 @@ class Follower:
             process.terminate()
 
     def opened(self):
-        """Minutes and options of the joint network, which has no set end: fills and edits come later, and when its curve is flat
-        the rate falls over as much time again as makes a fifth of the whole."""
+        """(minutes, options, rows to encode) of the joint network, which has no set end: fills and edits come later, and when its curve
+        is flat the rate falls over as much time again as makes a fifth of the whole. More rows are encoded only when those that are
+        have been seen a few times: training cannot go on meanwhile."""
         log = curves.read(os.path.join(self.train, "joint.csv"))
         samples, seconds = (float(log[k][-1]) if log else 0.0 for k in ("samples", "seconds"))
         shares = ["--shares", "1,0,0" if samples < FILLS_FROM else ".6,.2,.2"]
+        latents = os.path.join(self.train, "latents-scenes-picture.npy")
+        there = np.load(latents, mmap_mode="r").shape[0] if os.path.exists(latents) else 0
+        grow = self.plan["grow"] if samples > self.plan["passes"] * there else 0
         end = os.path.join(self.train, "joint-end.json")
         if not os.path.exists(end) and curves.flat(self.train):
             with open(end, "w", encoding="utf-8") as f:
                 json.dump(seconds / 60 / .8, f)
         if os.path.exists(end):
             with open(end, encoding="utf-8") as f:
-                return json.load(f), shares
-        return 1e6, shares
+                return json.load(f), shares, grow
+        return 1e6, shares, grow
 
     def left(self):
         """Minutes of this call that a target may still train; half a minute is for exports and packing."""
@@ -107,14 +113,14 @@ class Follower:
             names = ["judge"] if target == "prepare-judge" else ["scenes", "edits"]
             counts = [x for n in names for x in ("--" + n, str(max(32, round(self.plan["data"][n] * self.a.data_share))))]
             return [sys.executable, "-m", "studio.prepare", data, *counts]
-        call, more = self.left(), list(self.plan.get("options", {}).get(target, ()))
+        call, grow, more = self.left(), self.plan.get("grow"), list(self.plan.get("options", {}).get(target, ()))
         if target in self.plan.get("open", ()):
-            minutes, shares = self.opened()
+            minutes, shares, grow = self.opened()
             call, more = min(call, self.plan["cycle"]), more + shares
         command = [sys.executable, "-m", "studio.train", target, train, "--data", data, "--model", model, "--minutes", f"{minutes:.3f}",
                    "--call-minutes", f"{max(call, .05):.3f}", *more]
-        if "grow" in self.plan:
-            command += ["--grow", str(self.plan["grow"])]
+        if grow is not None:
+            command += ["--grow", str(grow)]
         if self.a.threads:
             command += ["--threads", str(self.a.threads)]
         if target in self.plan["batch"]:
@@ -142,7 +148,7 @@ class Follower:
             self.finish(target)
             return True
         if target in self.plan.get("open", ()) and not self.stopping and os.path.exists(os.path.join(self.a.work, "model", "judge", "judge.npz")):
-            subprocess.run([sys.executable, "-m", "studio.probe", self.train, os.path.join(self.a.work, "model")], cwd=HERE, check=True)
+            subprocess.run([sys.executable, "-m", "studio.probe", self.train, os.path.join(self.a.work, "model"), "--n", "32"], cwd=HERE, check=True)
         return False
 
     def stage(self, lanes):

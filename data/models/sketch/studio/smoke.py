@@ -11,7 +11,7 @@ from .prepare import prepare
 from .train import arguments, train
 
 
-LEAN = ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6")  # the options of the plan for processors
+LEAN = ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6", "--grow", "0")  # the options of the plan for processors
 
 
 def main():

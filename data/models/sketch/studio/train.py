@@ -40,7 +40,7 @@ def arguments(list_=None):
     a.add_argument("--batch", type=int, default=0, help="0: the target's own for this device")
     a.add_argument("--rate", type=float, default=0.0, help="0: the target's own")
     a.add_argument("--rows", type=int, default=0, help="use only so many rows of the data")
-    a.add_argument("--grow", type=int, default=0, help="encode at most so many more rows in this call; 0: all")
+    a.add_argument("--grow", type=int, help="encode at most so many more rows in this call, but some where there are none; without it all")
     a.add_argument("--hold", type=float, default=.6, help="share of the time at the full rate")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--compile", action="store_true")

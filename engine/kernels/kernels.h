@@ -71,6 +71,8 @@ typedef struct PmtKernels {
   /* Sums over rows, in row order, added to sum [c]: of x [rows, c], of (x - mean[c])^2, and of a b. */
   void (*column_sum) (const float *x, float *sum, size_t rows, size_t c);
   void (*column_square) (const float *x, const float *mean, float *sum, size_t rows, size_t c);
+  /* The sums of x - about[c] and of its squares at once. */
+  void (*column_moments) (const float *x, const float *about, float *sum, float *square, size_t rows, size_t c);
   void (*column_dot) (const float *a, const float *b, float *sum, size_t rows, size_t c);
 
   /* y[r,:] = (x[r,:] - mean) * factor + shift, then SiLU when asked; mean, factor, shift [c]. */

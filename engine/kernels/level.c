@@ -31,6 +31,7 @@ const PmtKernels PMT_LEVEL_TABLE = {
   .add_row = add_row,
   .column_sum = column_sum,
   .column_square = column_square,
+  .column_moments = column_moments,
   .column_dot = column_dot,
   .normalize = normalize,
   .layer_norm = layer_norm,

@@ -15,7 +15,7 @@ static void
 silu (const float *x, float *y, size_t n)
 {
   for (size_t i = 0; i < n; i++)
-    y[i] = x[i] / (1.0f + exp_float (-x[i]));
+    y[i] = x[i] / logistic_float (x[i]);
 }
 
 static void
@@ -47,7 +47,7 @@ static void
 quick_gelu (const float *x, float *y, size_t n)
 {
   for (size_t i = 0; i < n; i++)
-    y[i] = x[i] / (1.0f + exp_float (-QUICK * x[i]));
+    y[i] = x[i] / logistic_float (QUICK * x[i]);
 }
 
 static void

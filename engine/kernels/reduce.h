@@ -8,12 +8,48 @@
 #include "engine/kernels/pointwise.h"
 #include "engine/kernels/vec.h"
 
+/* Four rows at a time, so that the sums are not written and read again for each; still one row after the other. */
 static void
 column_sum (const float *x, float *sum, size_t rows, size_t c)
 {
-  for (size_t r = 0; r < rows; r++)
+  size_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float *a = x + r * c;
+    for (size_t i = 0; i < c; i++)
+      sum[i] = (((sum[i] + a[i]) + a[c + i]) + a[2 * c + i]) + a[3 * c + i];
+  }
+  for (; r < rows; r++)
     for (size_t i = 0; i < c; i++)
       sum[i] += x[r * c + i];
+}
+
+PMT_INLINE void
+moment (float value, float about, float *sum, float *square)
+{
+  const float d = value - about;
+  *sum += d;
+  *square = fused_float (d, d, *square);
+}
+
+static void
+column_moments (const float *x, const float *about, float *restrict sum, float *restrict square, size_t rows, size_t c)
+{
+  size_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float *a = x + r * c;
+    for (size_t i = 0; i < c; i++) {
+      float s = sum[i], q = square[i];
+      moment (a[i], about[i], &s, &q);
+      moment (a[c + i], about[i], &s, &q);
+      moment (a[2 * c + i], about[i], &s, &q);
+      moment (a[3 * c + i], about[i], &s, &q);
+      sum[i] = s;
+      square[i] = q;
+    }
+  }
+  for (; r < rows; r++)
+    for (size_t i = 0; i < c; i++)
+      moment (x[r * c + i], about[i], &sum[i], &square[i]);
 }
 
 static void
@@ -42,12 +78,12 @@ normalize (const float *x, const float *mean, const float *factor, const float *
     float *out = y + r * c;
     if (silu_too)
       for (size_t i = 0; i < c; i++) {
-        float v = (in[i] - mean[i]) * factor[i] + shift[i];
-        out[i] = v / (1.0f + exp_float (-v));
+        float v = fused_float (in[i] - mean[i], factor[i], shift[i]);
+        out[i] = v / logistic_float (v);
       }
     else
       for (size_t i = 0; i < c; i++)
-        out[i] = (in[i] - mean[i]) * factor[i] + shift[i];
+        out[i] = fused_float (in[i] - mean[i], factor[i], shift[i]);
   }
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Group normalisation (Wu & He 2018), with SiLU in the same pass when asked.
  *
- * A row's positions are cut into blocks whose size depends on the width alone. Each block gives, per group, its sum and the squares
- * about its own mean (while it is in cache); the blocks are then joined in order, in double, by the pairwise formula of Chan, Golub
- * & LeVeque (1979). So the map is read from memory twice, no large mean spoils the variance, and neither threads nor the rest of
- * the batch change a byte. */
+ * A row's positions are cut into blocks whose size depends on the width alone. Each block gives, per group, its mean and the squares about it, in
+ * one pass: sums are taken of what is left of the values without the mean of the block's first position, and where that lies so far off that
+ * the difference of sums would lose more than four bits, the squares are taken again while the block is in cache. The blocks are then joined in
+ * order, in double, by the pairwise formula of Chan, Golub & LeVeque (1979). So the map is read from memory twice, no large mean spoils
+ * the variance, and neither threads nor the rest of the batch change a byte. */
 #include <math.h>
 
 #include "engine/ops/help.h"
@@ -20,7 +21,7 @@ typedef struct Norm {
   size_t block, blocks;                     /* positions per block, blocks per row */
   double *moments;                          /* [rows, blocks, groups, 2]: mean and sum of squares about it */
   double *rstd;                             /* [rows, groups] */
-  float *scratch;                           /* [rows blocks, 2 c] */
+  float *scratch;                           /* [threads, 3 c] */
   float *mean, *factor;                     /* [rows, c] */
   double eps;
   bool silu;
@@ -54,7 +55,7 @@ norm_init (Norm *n, const PmtOpCall *call, unsigned char *memory)
   n->rstd = (double *) (memory + at);
   at += pad (n->rows * n->groups * sizeof (double));
   n->scratch = (float *) (memory + at);
-  at += pad (n->rows * n->blocks * 2 * n->c * sizeof (float));
+  at += pad ((size_t) pmt_threads () * 3 * n->c * sizeof (float));
   n->mean = (float *) (memory + at);
   at += pad (n->rows * n->c * sizeof (float));
   n->factor = (float *) (memory + at);
@@ -101,29 +102,57 @@ group_total (const float *channel, size_t width)
   return total;
 }
 
+/* Sets the group's entries of about [c] to a value. */
+static void
+set_group (const Norm *n, size_t g, float value, float *about)
+{
+  for (size_t i = g * n->width; i < (g + 1) * n->width; i++)
+    about[i] = value;
+}
+
+/* m [groups, 2] from the sums about `about`; false where one of them lies too far from its mean. */
+static bool
+moments_of (const Norm *n, size_t count, const float *about, const float *sum, const float *square, double *m)
+{
+  bool near = true;
+  for (size_t g = 0; g < n->groups; g++) {
+    const double values = (double) (count * n->width), off = group_total (sum + g * n->width, n->width);
+    const double squares = group_total (square + g * n->width, n->width), lost = off * off / values;
+    m[2 * g] = about[g * n->width] + off / values;
+    m[2 * g + 1] = MAX (squares - lost, 0);
+    if (lost > squares * (15.0 / 16))
+      near = false;
+    if (isnan (squares))
+      m[2 * g + 1] = squares;
+  }
+  return near;
+}
+
 static void
 moments_range (void *user, size_t begin, size_t end)
 {
   const Norm *n = user;
+  float *about = n->scratch + (size_t) pmt_threads_index () * 3 * n->c, *sum = about + n->c, *square = sum + n->c;
   for (size_t item = begin; item < end; item++) {
     size_t row = item / n->blocks, first = item % n->blocks * n->block;
     size_t count = MIN (n->block, n->positions - first);
     const float *x = n->x + (row * n->positions + first) * n->c;
-    float *sum = n->scratch + item * 2 * n->c, *mean = sum + n->c;
     double *m = n->moments + item * n->groups * 2;
 
-    memset (sum, 0, n->c * sizeof (float));
-    n->k->column_sum (x, sum, count, n->c);
-    for (size_t g = 0; g < n->groups; g++) {
-      float about = (float) (group_total (sum + g * n->width, n->width) / (double) (count * n->width));
-      for (size_t i = 0; i < n->width; i++)
-        mean[g * n->width + i] = about;
-      m[2 * g] = about;
-    }
-    memset (sum, 0, n->c * sizeof (float));
-    n->k->column_square (x, mean, sum, count, n->c);
     for (size_t g = 0; g < n->groups; g++)
-      m[2 * g + 1] = group_total (sum + g * n->width, n->width);
+      set_group (n, g, (float) (group_total (x + g * n->width, n->width) / (double) n->width), about);
+    memset (sum, 0, 2 * n->c * sizeof (float));
+    n->k->column_moments (x, about, sum, square, count, n->c);
+    if (moments_of (n, count, about, sum, square, m))
+      continue;
+    for (size_t g = 0; g < n->groups; g++) {
+      m[2 * g] = (float) m[2 * g];
+      set_group (n, g, (float) m[2 * g], about);
+    }
+    memset (square, 0, n->c * sizeof (float));
+    n->k->column_square (x, about, square, count, n->c);
+    for (size_t g = 0; g < n->groups; g++)
+      m[2 * g + 1] = group_total (square + g * n->width, n->width);
   }
 }
 

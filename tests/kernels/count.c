@@ -47,6 +47,7 @@ COUNT (mul_add, k->mul_add (a, b, y, N))
 COUNT (add_row, k->add_row (a, b, y, ROWS, C))
 COUNT (column_sum, k->column_sum (a, y, ROWS, C))
 COUNT (column_square, k->column_square (a, mean, y, ROWS, C))
+COUNT (column_moments, k->column_moments (a, mean, y, factor, ROWS, C))
 COUNT (column_dot, k->column_dot (a, b, y, ROWS, C))
 COUNT (normalize, k->normalize (a, mean, factor, shift, y, ROWS, C, false))
 COUNT (normalize_silu, k->normalize (a, mean, factor, shift, y, ROWS, C, true))
@@ -62,7 +63,7 @@ static const Count counts[] = {
   NAME (exp),           NAME (silu),       NAME (gelu),        NAME (quick_gelu),     NAME (silu_grad),
   NAME (gelu_grad),     NAME (quick_gelu_grad), NAME (geglu),  NAME (geglu_grad),     NAME (add),
   NAME (scale),         NAME (axpy),       NAME (mul_add),     NAME (add_row),        NAME (column_sum),
-  NAME (column_square), NAME (column_dot), NAME (normalize),   NAME (normalize_silu), NAME (layer_norm),
+  NAME (column_square), NAME (column_moments), NAME (column_dot), NAME (normalize),   NAME (normalize_silu), NAME (layer_norm),
   NAME (row_moments),   NAME (max),        NAME (exp_sum),     NAME (softmax),        NAME (dot),
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/threads.h"
+#include "engine/ops/ops.h"
 #include "engine/tensor/tape.h"
 #include "tests/ops/harness.h"
 
@@ -305,6 +306,37 @@ test_over (gconstpointer user)
   }
 }
 
+extern const PmtOp pmt_op_group_norm;
+
+/* Maps far from zero, and one whose blocks begin far from their mean, on every level: the variance keeps its digits. */
+static void
+test_far_norm (void)
+{
+  enum { SIDE = 48, C = 64, GROUPS = 8 };
+  static const PmtGroupNormParams params = { GROUPS, 1e-5f, false };
+  static const PmtOpCase far = { .name = "far", .n_in = 3, .in = { { 4, { 1, SIDE, SIDE, C } }, { 1, { C } }, { 1, { C } } }, .params = &params };
+  const PmtKernels *chosen = harness_kernels;
+  for (int kind = 0; kind < 3; kind++) {
+    Sample *s = sample_new (&pmt_op_group_norm, &far, 0, 500 + (uint64_t) kind);
+    for (int i = 0; i < SIDE * SIDE * C; i++) {
+      const float away = kind == 1 ? 1e3f : kind == 2 && i / C % 512 == 0 ? 400.0f : 0.0f; /* 512 positions are a block */
+      s->wide[0][i] = s->data[0][i] += away;
+    }
+    const PmtShape shape = s->shape[0];
+    g_autofree double *want = sample_naive (s, s->wide, &shape);
+    for (PmtCpuLevel level = PMT_CPU_PORTABLE; level <= chosen->level; level++) {
+      PmtContext *ctx = harness_context ();
+      ctx->kernels = pmt_kernels_get (level);
+      const PmtTensor got = sample_run (s, ctx);
+      const double error = relative_error (got.data, want, SIDE * SIDE * C);
+      g_test_message ("kind %d, %s: %.3g", kind, pmt_cpu_name (level), error);
+      g_assert_cmpfloat (error, <, kind == 1 ? 2e-5 : 1e-6);
+      harness_context_free (ctx);
+    }
+    sample_free (s);
+  }
+}
+
 static void
 add (const char *property, const PmtOp *op, void (*test) (gconstpointer))
 {
@@ -322,6 +354,7 @@ main (int argc, char **argv)
   harness_kernels = pmt_kernels_get (level);
   g_test_init (&argc, &argv, NULL);
 
+  g_test_add_func ("/ops/group_norm/far", test_far_norm);
   for (const PmtOp *const *at = pmt_ops; *at; at++) {
     const PmtOp *op = *at;
     g_assert_cmpuint (op->n_cases, >, 0);

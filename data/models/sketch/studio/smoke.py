@@ -6,6 +6,7 @@ import time
 
 import torch
 
+from . import checks
 from .export import ORDER, export
 from .prepare import prepare
 from .train import arguments, train
@@ -17,6 +18,7 @@ LEAN = ("--optimizer", "muon", "--attend", "0.05", "--easy", "0.6", "--grow", "0
 def main():
     folder, only = sys.argv[1], sys.argv[2:]
     torch.set_num_threads(1)
+    checks.main()
     prepare(folder + "/data", {"scenes": 96, "edits": 24, "judge": 48}, 1)
     for target in only or ORDER:
         start = time.time()

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""python -m studio.checks: the parts of training whose right answers are known, in seconds. smoke.py runs them first."""
+import numpy as np
+import torch
+
+from . import attention, muon, nets
+from .kinds import KINDS
+from .vocab import encode
+from .words import COLOURS
+
+
+def check_orthogonal_steps():
+    torch.manual_seed(1)
+    made = muon.orthogonal(torch.randn(3, 40, 90))
+    values = torch.linalg.svdvals(made.float())
+    assert .5 < values.min() and values.max() < 1.4, values
+    wide, tall = (torch.nn.Parameter(torch.zeros(shape)) for shape in ((20, 50), (50, 20)))
+    wide.grad = torch.randn(20, 50)
+    tall.grad = wide.grad.T.clone()
+    muon.Muon([wide, tall], 1e-2, .4).step()
+    assert torch.allclose(wide, tall.T, atol=2e-4)
+    size = (wide.square().mean().sqrt() / 1e-2).item()
+    assert .3 < size < .5, size
+
+
+def check_what_muon_takes():
+    net = nets.make_unet(13)
+    taken = [n for n, p in net.named_parameters() if muon.suits(n, p)]
+    assert "conv_in.weight" not in taken and "conv_out.weight" not in taken and "mid_block.resnets.0.conv1.weight" in taken
+    assert "time_embedding.linear_1.weight" in taken and not any(n.endswith("bias") for n in taken)
+    text = [n for n, p in nets.make("text").named_parameters() if muon.suits(n, p)]
+    assert text and not any("embedding" in n for n in text)
+
+
+def check_words_find_their_things():
+    kinds, colours = list(KINDS), list(COLOURS)
+    caption = "a red mushroom left of a blue car in a meadow"
+    ids = torch.tensor([encode(caption), encode("two red cars")])
+    kind = torch.tensor([[kinds.index("mushroom"), kinds.index("car")], [kinds.index("car")] * 2])
+    colour = torch.tensor([[colours.index("red"), colours.index("blue")], [colours.index("red")] * 2])
+    named = attention.tokens(ids, kind, colour, torch.tensor([2, 2]), attention.tables())
+    words = ["", *caption.split()]
+    assert [words[i] for i in named[0, 0].nonzero()] == ["red", "mushroom"] and [words[i] for i in named[0, 1].nonzero()] == ["blue", "car"]
+    assert named[1, 0].nonzero().flatten().tolist() == named[1, 1].nonzero().flatten().tolist() == [2, 3]
+    assert not attention.tokens(ids, kind, colour, torch.tensor([0, 0]), attention.tables()).any()
+
+
+def check_the_loss_knows_right_from_wrong():
+    picture = np.zeros((1, 128, 128), np.uint8)
+    picture[0, :, :64], picture[0, :, 64:] = 1, 2
+    masks = torch.from_numpy(attention.cells(picture, 3)).float().flatten(2) / 255
+    assert masks[0, 0].sum() == masks[0, 1].sum() == 128 and not masks[0, 2].any()
+    named = torch.zeros(1, 3, 6, dtype=torch.bool)
+    named[0, 0, 1:3], named[0, 1, 4:6] = True, True
+    right = torch.zeros(1, 1, 256, 6)
+    right[0, 0, :, 1:3], right[0, 0, :, 4:6] = masks[0, 0][:, None] / 2, masks[0, 1][:, None] / 2
+    token, place = attention.loss([right], named, masks, torch.ones(1))
+    assert token < 1e-6 and place < 1e-3, (token, place)
+    token, place = attention.loss([right.roll(3, 3)], named, masks, torch.ones(1))
+    assert token > .99 and place > 5, (token, place)
+    token, place = attention.loss([torch.full_like(right, 1 / 6)], named, masks, torch.ones(1))
+    assert abs(token - .25) < 1e-4 and abs(place - np.log(2)) < 1e-3, (token, place)
+
+
+def check_plain_attention_is_diffusers():
+    torch.manual_seed(2)
+    net = nets.make_unet(4)
+    x, context = torch.randn(2, 4, 16, 16), torch.randn(2, 7, nets.CONTEXT)
+    with torch.no_grad():
+        before = net(x, torch.tensor([3, 700]), context).sample
+        seen = attention.watch(net)
+        after = net(x, torch.tensor([3, 700]), context).sample
+    assert torch.allclose(before, after, atol=1e-4) and [tuple(s.shape) for s in seen] == [(2, 2, 256, 7)] * 5
+    assert torch.allclose(seen[0].sum(-1), torch.ones(2, 2, 256), atol=1e-5)
+
+
+def main():
+    for name, check in list(globals().items()):
+        if name.startswith("check_"):
+            check()
+            print(name.removeprefix("check_").replace("_", " ") + ": yes", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,20 +8,37 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 typedef struct Level {
   const char *name;
-  const char *openblas; /* OPENBLAS_CORETYPE */
-  const char *onednn;   /* ONEDNN_MAX_CPU_ISA */
+  const char *openblas; /* OPENBLAS_CORETYPE; NULL leaves it as it is */
+  const char *onednn;   /* ONEDNN_MAX_CPU_ISA, likewise */
 } Level;
 
+#if defined(__aarch64__)
+#define PMT_LEVEL_WORDS "portable, neon or neonbf16"
+enum { FIRST = PMT_CPU_NEON, LAST = PMT_CPU_NEONBF16 };
+#else
+#define PMT_LEVEL_WORDS "portable, v2, v3, v4 or v4bf16"
+enum { FIRST = PMT_CPU_V2, LAST = PMT_CPU_V4BF16 };
+#endif
+
 static const Level levels[] = {
+#if defined(__aarch64__)
+  [PMT_CPU_PORTABLE] = { "portable", "ARMV8", NULL },
+#else
   [PMT_CPU_PORTABLE] = { "portable", "Prescott", "SSE41" },
+#endif
   [PMT_CPU_V2] = { "v2", "Nehalem", "SSE41" },
   [PMT_CPU_V3] = { "v3", "Haswell", "AVX2" },
   [PMT_CPU_V4] = { "v4", "SkylakeX", "AVX512_CORE" },
   [PMT_CPU_V4BF16] = { "v4bf16", "Cooperlake", "AVX512_CORE_BF16" },
+  [PMT_CPU_NEON] = { "neon", "ARMV8", NULL },
+  [PMT_CPU_NEONBF16] = { "neonbf16", NULL, NULL },
 };
 
 #if defined(__x86_64__)
@@ -57,6 +74,15 @@ pmt_cpu_detect (void)
   if (!(__builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512vnni")))
     return PMT_CPU_V4;
   return PMT_CPU_V4BF16;
+}
+
+#elif defined(__aarch64__)
+
+PmtCpuLevel
+pmt_cpu_detect (void)
+{
+  const unsigned long more = HWCAP2_BF16 | HWCAP2_I8MM;
+  return (getauxval (AT_HWCAP) & HWCAP_ASIMDDP) && (getauxval (AT_HWCAP2) & more) == more ? PMT_CPU_NEONBF16 : PMT_CPU_NEON;
 }
 
 #else
@@ -120,6 +146,13 @@ start_over (GError **error)
   return FALSE;
 }
 
+/* Whether a library's variable has to be set before it is loaded. */
+static gboolean
+differs (const char *name, const char *value)
+{
+  return value && g_strcmp0 (getenv (name), value) != 0;
+}
+
 gboolean
 pmt_cpu_select (PmtCpuLevel *level, GError **error)
 {
@@ -130,15 +163,16 @@ pmt_cpu_select (PmtCpuLevel *level, GError **error)
     return TRUE;
   }
 
-  size_t asked = 0;
-  while (asked < G_N_ELEMENTS (levels) && strcmp (levels[asked].name, word) != 0)
-    asked++;
-  if (asked == G_N_ELEMENTS (levels)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-                 "PENTIMENTO_CPU=%s is not a level; use portable, v2, v3, v4 or v4bf16.", word);
+  int asked = LAST;
+  while (asked >= FIRST && strcmp (levels[asked].name, word) != 0)
+    asked--;
+  if (asked < FIRST && strcmp (levels[PMT_CPU_PORTABLE].name, word) != 0) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "PENTIMENTO_CPU=%s is not a level; use " PMT_LEVEL_WORDS ".", word);
     return FALSE;
   }
-  if (asked > machine) {
+  if (asked < FIRST)
+    asked = PMT_CPU_PORTABLE;
+  if (asked > (int) machine) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                  "PENTIMENTO_CPU=%s asks for more than this machine has (%s); use a lower level or unset it.", word,
                  levels[machine].name);
@@ -146,12 +180,13 @@ pmt_cpu_select (PmtCpuLevel *level, GError **error)
   }
   *level = (PmtCpuLevel) asked;
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
   const Level *l = &levels[asked];
-  if (g_strcmp0 (getenv ("OPENBLAS_CORETYPE"), l->openblas) != 0 ||
-      g_strcmp0 (getenv ("ONEDNN_MAX_CPU_ISA"), l->onednn) != 0) {
-    setenv ("OPENBLAS_CORETYPE", l->openblas, TRUE);
-    setenv ("ONEDNN_MAX_CPU_ISA", l->onednn, TRUE);
+  if (differs ("OPENBLAS_CORETYPE", l->openblas) || differs ("ONEDNN_MAX_CPU_ISA", l->onednn)) {
+    if (l->openblas)
+      setenv ("OPENBLAS_CORETYPE", l->openblas, TRUE);
+    if (l->onednn)
+      setenv ("ONEDNN_MAX_CPU_ISA", l->onednn, TRUE);
     return start_over (error);
   }
 #endif

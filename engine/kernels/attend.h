@@ -35,7 +35,7 @@ lane_exp2 (Lane x, bool coarse)
   x = _mm512_max_ps (lane_fill (-160.0f), x); /* the second one where one is NaN; keeps -infinity out of the subtraction */
   const Lane n = _mm512_roundscale_ps (x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   return _mm512_scalef_ps (exp2_part (_mm512_sub_ps (x, n), coarse), n);
-#elif defined(__aarch64__)
+#elif defined(PMT_NEON)
   const Lane least = lane_fill (-125.0f), from = lane_max (least, x), n = vrndnq_f32 (from);
   const int32x4_t power = vshlq_n_s32 (vaddq_s32 (vcvtq_s32_f32 (n), vdupq_n_s32 (127)), 23);
   const Lane y = lane_mul (exp2_part (lane_sub (from, n), coarse), vreinterpretq_f32_s32 (power));

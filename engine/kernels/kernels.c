@@ -16,6 +16,12 @@ extern const PmtKernels pmt_kernels_v4;
 #ifdef PMT_HAVE_KERNELS_V4BF16
 extern const PmtKernels pmt_kernels_v4bf16;
 #endif
+#ifdef PMT_HAVE_KERNELS_NEON
+extern const PmtKernels pmt_kernels_neon;
+#endif
+#ifdef PMT_HAVE_KERNELS_NEONBF16
+extern const PmtKernels pmt_kernels_neonbf16;
+#endif
 
 static const PmtKernels *const tables[] = {
   [PMT_CPU_PORTABLE] = &pmt_kernels_portable,
@@ -30,6 +36,12 @@ static const PmtKernels *const tables[] = {
 #endif
 #ifdef PMT_HAVE_KERNELS_V4BF16
   [PMT_CPU_V4BF16] = &pmt_kernels_v4bf16,
+#endif
+#ifdef PMT_HAVE_KERNELS_NEON
+  [PMT_CPU_NEON] = &pmt_kernels_neon,
+#endif
+#ifdef PMT_HAVE_KERNELS_NEONBF16
+  [PMT_CPU_NEONBF16] = &pmt_kernels_neonbf16,
 #endif
 };
 

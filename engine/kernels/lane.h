@@ -61,7 +61,7 @@ transpose_eight (const float *x, int64_t ldx, float *y, int64_t ldy)
   }
 }
 
-#elif defined(__ARM_NEON) && defined(__aarch64__)
+#elif defined(PMT_NEON)
 #define PMT_HAVE_PRODUCTS 1
 #define PMT_TWELVE_ROWS 1
 #include "engine/kernels/lane_neon.h"

@@ -3,7 +3,7 @@
  * register, which the multiplication takes by itself. */
 #pragma once
 
-#if defined(__aarch64__)
+#if defined(PMT_NEON)
 #include <arm_neon.h>
 
 #include "engine/kernels/vec.h"

@@ -12,12 +12,14 @@
 #ifdef PMT_HAVE_PRODUCTS
 /* Accumulators from the bias, from what earlier blocks of k left in c, or from zero; and back to c. */
 #define TILE_BEGIN(rows, c, ldc, first, bias, acc)                                                                                   \
+  _Pragma ("GCC unroll 12")                                                                                                          \
   for (int r = 0; r < (rows); r++) {                                                                                                 \
     const float *from = (first) ? (bias) : (c) + r * (ldc);                                                                          \
     acc[r][0] = from ? lane_load (from) : lane_zero ();                                                                              \
     acc[r][1] = from ? lane_load (from + LANE) : lane_zero ();                                                                       \
   }
 #define TILE_END(rows, c, ldc, acc)                                                                                                  \
+  _Pragma ("GCC unroll 12")                                                                                                          \
   for (int r = 0; r < (rows); r++) {                                                                                                 \
     lane_store ((c) + r * (ldc), acc[r][0]);                                                                                         \
     lane_store ((c) + r * (ldc) + LANE, acc[r][1]);                                                                                  \
@@ -30,6 +32,7 @@ tile_f32_rows (int rows, const float *a, const float *b, int64_t k, float *c, in
   TILE_BEGIN (rows, c, ldc, first, bias, acc)
   for (int64_t i = 0; i < k; i++) {
     const Lane left = lane_load (b + i * TILE_COLUMNS), right = lane_load (b + i * TILE_COLUMNS + LANE);
+#pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
       const Lane value = lane_fill (a[r * PMT_PRODUCT_STRIDE_F32 + i]);
       acc[r][0] = lane_fma (value, left, acc[r][0]);

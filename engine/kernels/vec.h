@@ -22,21 +22,23 @@
 /* A sum of n values has PMT_LANES partial sums, lane j taking values j, j + PMT_LANES, …; they live in PMT_PARTS registers. */
 enum { PMT_LANES = 32, PMT_PARTS = PMT_LANES / PMT_VECTOR };
 
-typedef float PmtVector __attribute__ ((vector_size (4 * PMT_VECTOR), aligned (4), may_alias));
-typedef int32_t PmtVectorBits __attribute__ ((vector_size (4 * PMT_VECTOR), aligned (4), may_alias));
+typedef float PmtVector __attribute__ ((vector_size (4 * PMT_VECTOR)));
+typedef int32_t PmtVectorBits __attribute__ ((vector_size (4 * PMT_VECTOR)));
+/* In memory. (Not for arguments: gcc for ARM, to 14 at least, fails on those that are aligned less than a register.) */
+typedef float PmtVectorThere __attribute__ ((vector_size (4 * PMT_VECTOR), aligned (4), may_alias));
 
 #define PMT_INLINE static inline __attribute__ ((always_inline))
 
 PMT_INLINE PmtVector
 vector_load (const float *x)
 {
-  return *(const PmtVector *) x;
+  return *(const PmtVectorThere *) x;
 }
 
 PMT_INLINE void
 vector_store (float *x, PmtVector v)
 {
-  *(PmtVector *) x = v;
+  *(PmtVectorThere *) x = v;
 }
 
 PMT_INLINE void

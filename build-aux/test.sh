@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ./dev test [SUITE…]: builds, runs the suites, counts. Sourced by dev; the counting is in test.py.
 #
+# "aarch64" builds the engine for 64-bit ARM and runs its tests under an emulator (aarch64.sh).
 # "package" tries the Debian package out in a tree of its own (package-test.sh).
 # "reference" stands for the suites that compare with torch and diffusers, run on freshly made outputs of theirs.
 
@@ -11,6 +12,14 @@ reference_suites="base weights text nets sample methods image preprocessors"
 
 job_test() {
   local suites="" suite reference=no slow=no package=no
+  case " $* " in
+    *" aarch64 "*)
+      [ $# = 1 ] || die "'aarch64' runs alone."
+      . "$root/build-aux/aarch64.sh"
+      job_test_aarch64
+      return
+      ;;
+  esac
   job_build
   for suite; do
     case $suite in

@@ -7,6 +7,9 @@
 #
 # A tree is made under a temporary name and renamed when it is whole, so a folder with the final name is
 # always usable; a lock makes a second start wait for the first.
+#
+# tree_kind=aarch64 stands for a second, smaller tree beside it, SUITE-aarch64, with the packages of that kind (packages.sh).
+tree_kind=""
 
 . "$root/build-aux/packages.sh"
 
@@ -20,7 +23,8 @@ cache_base() {
   echo "$base/pentimento"
 }
 
-tree_dir() { echo "$(cache_base)/$1"; }
+tree_dir() { echo "$(cache_base)/$(tree_name "$1")"; }
+tree_name() { echo "$1${tree_kind:+-$tree_kind}"; }
 
 # Everything that the content of a tree depends on, as a short checksum.
 tree_wanted() { { tree_packages; tree_locales; } | cksum | tr ' ' -; }
@@ -78,6 +82,7 @@ tree_tools() {
 mmdebstrap_options() {
   local line
   echo --variant=apt
+  [ "$tree_kind" != aarch64 ] || echo "--architectures=$(dpkg --print-architecture),arm64"
   echo --aptopt='APT::Install-Recommends "false"'
   # no flush to the disk after each package: a tree that a power cut broke is made anew
   echo --dpkgopt=force-unsafe-io
@@ -90,8 +95,8 @@ mmdebstrap_options() {
 make_tree() {
   local suite=$1 dir=$2 log=$3
   : >"$log"
-  if [ -f "$(cache_base)/$suite.tar" ]; then
-    unpack_tree "$(cache_base)/$suite.tar" "$dir" >>"$log" 2>&1
+  if [ -f "$(tree_dir "$suite").tar" ]; then
+    unpack_tree "$(tree_dir "$suite").tar" "$dir" >>"$log" 2>&1
   else
     tree_tools
     download_tree "$suite" "$dir" "$log"
@@ -117,7 +122,7 @@ download_tree() {
     return
   fi
   grep -q "^$(id -un):" /etc/subuid 2>/dev/null && grep -q "^$(id -un):" /etc/subgid 2>/dev/null ||
-    die "Making the build environment without root needs subordinate ids: ask root to run 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)', or put a tar of a tree that root made into $(cache_base)/$suite.tar, then start again."
+    die "Making the build environment without root needs subordinate ids: ask root to run 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)', or put a tar of a tree that root made into $(tree_dir "$suite").tar, then start again."
   mmdebstrap --mode=unshare "${options[@]}" "$suite" "$dir.tar" - <<<"$sources" >>"$log" 2>&1 &&
     unpack_tree "$dir.tar" "$dir" >>"$log" 2>&1 && rm -f "$dir.tar"
 }
@@ -130,7 +135,7 @@ unpack_tree() {
 # Locales, and the mount points that enter.sh needs in every tree.
 finish_tree() {
   local dir=$1 locale
-  for locale in $(tree_locales); do
+  [ -n "$tree_kind" ] || for locale in $(tree_locales); do
     "$root/build-aux/enter.sh" "$dir" localedef -i "$locale" -f UTF-8 "$locale.UTF-8" || return
   done
   check_openblas "$dir" || return
@@ -158,23 +163,25 @@ complete_tree() {
 }
 
 tree_ensure() {
-  local suite=$1 dir base log new
-  base=$(cache_base) dir=$base/$suite log=$base/$suite.log
+  local suite=$1 name dir base log new size="600 MB to download, 2 GB"
+  name=$(tree_name "$suite") base=$(cache_base)
+  dir=$base/$name log=$base/$name.log
+  [ -z "$tree_kind" ] || size="250 MB to download, 1.2 GB"
   tree_is_current "$dir" && return
   mkdir -p "$base" || die "The folder for the build environment, $base, cannot be made: set XDG_CACHE_HOME to a folder that you can write to."
-  exec 9>"$base/$suite.lock"
-  flock -n 9 || { say "waiting for another start that makes the Debian tree ($suite)"; flock 9; }
+  exec 9>"$base/$name.lock"
+  flock -n 9 || { say "waiting for another start that makes the Debian tree ($name)"; flock 9; }
   if ! tree_is_current "$dir"; then
     if [ -d "$dir" ] && [ "$(id -u)" = 0 ]; then
       complete_tree "$suite" "$dir" "$log"
     else
       new=$dir.new
       remove_tree "$new"
-      say "making the Debian tree ($suite) in $dir, once: some 600 MB to download, 2 GB unpacked, a few minutes"
+      say "making the Debian tree ($name) in $dir, once: some $size unpacked, a few minutes"
       make_tree "$suite" "$new" "$log"
       remove_tree "$dir"
       mv "$new" "$dir" || die "The finished Debian tree could not be renamed to $dir."
-      say "the Debian tree ($suite) is ready"
+      say "the Debian tree ($name) is ready"
     fi
   fi
   exec 9>&-

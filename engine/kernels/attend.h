@@ -121,9 +121,6 @@ static const PmtAttendKernels attend_kernels_f32 = { .attend = attend_f32, .scal
 static bool
 attend_bf16 (int64_t keys, const float *logits, float *top, float *sum, float *shrink, void *packed)
 {
-  static const uint16_t order[32] = { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
-                                      14, 30, 15, 31 };
-  const __m512i beside = _mm512_loadu_si512 (order);
   uint16_t *out = packed;
   Lane about[2], part[2][2];
   const bool shrinks = attend_begin (keys, logits, top, shrink, about, true);
@@ -136,8 +133,7 @@ attend_bf16 (int64_t keys, const float *logits, float *top, float *sum, float *s
       const Lane b = i + 1 < keys ? lane_exp2 (lane_sub (lane_load (from + TILE_COLUMNS), about[h]), true) : lane_zero ();
       part[0][h] = lane_add (part[0][h], a);
       part[1][h] = lane_add (part[1][h], b);
-      const __m512i both = (__m512i) _mm512_cvtne2ps_pbh (b, a);
-      _mm512_storeu_si512 (out + i * TILE_COLUMNS + h * 2 * LANE, _mm512_permutexvar_epi16 (beside, both));
+      pairs_store (out + i * TILE_COLUMNS + h * 2 * LANE, a, b);
     }
   attend_end (sum, shrink, part);
   return shrinks;

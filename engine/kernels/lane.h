@@ -3,7 +3,12 @@
  * products are, so that their sums stay in registers. A level without fused multiply-add has none: PMT_HAVE_PRODUCTS is undefined there.
  *
  *   lane_fma (a, b, c)  a b + c, rounded once
- *   lane_max (a, b)     b where one is NaN */
+ *   lane_max (a, b)     b where one is NaN
+ *
+ * Where there are bf16 values (PMT_HAVE_PRODUCTS_BF16), Pairs are as many pairs of them as a lane has values:
+ *   pairs_dot (sum, a, b)   sum plus the two products of each pair
+ *   pairs_store (to, a, b)  the values of lanes a and b in turn
+ *   convert_bf16 (x, y, n)  rounded to nearest even; an odd last value gets a 0 beside it */
 #pragma once
 
 #include "engine/kernels/vec.h"
@@ -37,6 +42,39 @@ typedef __m256 Lane;
 #define lane_sub _mm256_sub_ps
 #define lane_add _mm256_add_ps
 #define lane_mul _mm256_mul_ps
+#endif
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+#define PMT_HAVE_PRODUCTS_BF16 1
+typedef __m512bh Pairs;
+#define pairs_load(p) ((__m512bh) _mm512_loadu_si512 (p))
+#define pairs_fill(pair) ((__m512bh) _mm512_set1_epi32 (pair))
+#define pairs_dot(sum, a, b) _mm512_dpbf16_ps (sum, a, b)
+
+/* An odd last value gets a 0 beside it. */
+static void
+convert_bf16 (const float *x, void *y, size_t n)
+{
+  uint16_t *out = y;
+  size_t i = 0;
+  for (; i + 32 <= n; i += 32)
+    _mm512_storeu_si512 (out + i, (__m512i) _mm512_cvtne2ps_pbh (_mm512_loadu_ps (x + i + 16), _mm512_loadu_ps (x + i)));
+  for (; i < n; i += 16) {
+    const size_t left = n - i < 16 ? n - i : 16;
+    const __mmask16 some = (__mmask16) ((1u << left) - 1), even = (__mmask16) ((1u << ((left + 1) & ~(size_t) 1)) - 1);
+    _mm256_mask_storeu_epi16 (out + i, even, (__m256i) _mm512_cvtneps_pbh (_mm512_maskz_loadu_ps (some, x + i)));
+  }
+}
+
+/* The values of a and b in turn. */
+PMT_INLINE void
+pairs_store (void *to, Lane a, Lane b)
+{
+  static const uint16_t order[32] = { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                                      14, 30, 15, 31 };
+  const __m512i both = (__m512i) _mm512_cvtne2ps_pbh (b, a);
+  _mm512_storeu_si512 (to, _mm512_permutexvar_epi16 (_mm512_loadu_si512 (order), both));
+}
 #endif
 
 /* y[c, r] = x[r, c] for 8 x 8 values. */

@@ -54,4 +54,41 @@ transpose_eight (const float *x, int64_t ldx, float *y, int64_t ldy)
     for (int c = 0; c < 8; c += 4)
       transpose_four (x + r * ldx + c, ldx, y + c * ldy + r, ldy);
 }
+
+#if defined(__ARM_FEATURE_BF16)
+#define PMT_HAVE_PRODUCTS_BF16 1
+typedef bfloat16x8_t Pairs;
+#define pairs_load(p) vreinterpretq_bf16_u16 (vld1q_u16 (p))
+#define pairs_fill(pair) vreinterpretq_bf16_s32 (vdupq_n_s32 (pair))
+#define pairs_dot(sum, a, b) vbfdotq_f32 (sum, a, b)
+
+PMT_INLINE uint16x4_t
+four_bf16 (float32x4_t x)
+{
+  return vreinterpret_u16_bf16 (vcvt_bf16_f32 (x));
+}
+
+static void
+convert_bf16 (const float *x, void *y, size_t n)
+{
+  uint16_t *out = y;
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    vst1_u16 (out + i, four_bf16 (vld1q_f32 (x + i)));
+  if (i == n)
+    return;
+  float rest[4] = { 0 };
+  memcpy (rest, x + i, (n - i) * sizeof (float));
+  uint16_t four[4];
+  vst1_u16 (four, four_bf16 (vld1q_f32 (rest)));
+  memcpy (out + i, four, (n - i + 1) / 2 * 2 * sizeof (uint16_t));
+}
+
+PMT_INLINE void
+pairs_store (uint16_t *to, Lane a, Lane b)
+{
+  const uint16x4x2_t both = vzip_u16 (four_bf16 (a), four_bf16 (b));
+  vst1q_u16 (to, vcombine_u16 (both.val[0], both.val[1]));
+}
+#endif
 #endif

@@ -126,23 +126,21 @@ static const PmtProductKernels product_f32 = {
 };
 #endif
 
-#if defined(__AVX512BF16__) && defined(__AVX512BW__)
-#define PMT_HAVE_PRODUCTS_BF16 1
-
+#ifdef PMT_HAVE_PRODUCTS_BF16
 PMT_INLINE void
 tile_bf16_rows (int rows, const uint16_t *a, const uint16_t *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
 {
   Lane acc[TILE_ROWS][2];
   TILE_BEGIN (rows, c, ldc, first, bias, acc)
   for (int64_t i = 0; i < k; i += 2) {
-    const __m512bh left = (__m512bh) _mm512_loadu_si512 (b + i * TILE_COLUMNS);
-    const __m512bh right = (__m512bh) _mm512_loadu_si512 (b + i * TILE_COLUMNS + 2 * LANE);
+    const Pairs left = pairs_load (b + i * TILE_COLUMNS), right = pairs_load (b + i * TILE_COLUMNS + 2 * LANE);
+#pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
       int32_t pair;
       memcpy (&pair, a + r * PMT_PRODUCT_STRIDE_BF16 + i, sizeof pair);
-      const __m512bh value = (__m512bh) _mm512_set1_epi32 (pair);
-      acc[r][0] = _mm512_dpbf16_ps (acc[r][0], left, value);
-      acc[r][1] = _mm512_dpbf16_ps (acc[r][1], right, value);
+      const Pairs value = pairs_fill (pair);
+      acc[r][0] = pairs_dot (acc[r][0], left, value);
+      acc[r][1] = pairs_dot (acc[r][1], right, value);
     }
   }
   TILE_END (rows, c, ldc, acc)
@@ -152,21 +150,6 @@ static void
 tile_bf16 (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
 {
   TILE_SWITCH (tile_bf16_rows, a, b, k, c, ldc, first, bias)
-}
-
-/* An odd last value gets a 0 beside it. */
-static void
-convert_bf16 (const float *x, void *y, size_t n)
-{
-  uint16_t *out = y;
-  size_t i = 0;
-  for (; i + 32 <= n; i += 32)
-    _mm512_storeu_si512 (out + i, (__m512i) _mm512_cvtne2ps_pbh (_mm512_loadu_ps (x + i + 16), _mm512_loadu_ps (x + i)));
-  for (; i < n; i += 16) {
-    const size_t left = n - i < 16 ? n - i : 16;
-    const __mmask16 some = (__mmask16) ((1u << left) - 1), even = (__mmask16) ((1u << ((left + 1) & ~(size_t) 1)) - 1);
-    _mm256_mask_storeu_epi16 (out + i, even, (__m256i) _mm512_cvtneps_pbh (_mm512_maskz_loadu_ps (some, x + i)));
-  }
 }
 
 /* w [n, k], n at most TILE_COLUMNS -> one panel [pairs of k][TILE_COLUMNS][2]; what is beyond n or k is 0. */

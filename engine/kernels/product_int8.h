@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The inner loops of products in 8 bits (W8A8), beside product.h's: vpdpbusd sums four products of an unsigned and a signed byte.
+/* The inner loops of products in 8 bits (W8A8), beside product.h's: vpdpbusd (usdot on ARM) sums four products of an unsigned and a signed byte.
  *
  * Scales belong to blocks of k, so that one large value spoils its block alone. A row of the left side is x = low + step q with q in
  * 0..255 over the block's own range (asymmetric: what comes out of SiLU and GELU is nearly all on one side), found when it is converted;
@@ -13,61 +13,23 @@
 
 #include <math.h>
 
+#include "engine/kernels/int8_neon.h"
 #include "engine/kernels/product.h"
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__)
 #define PMT_HAVE_PRODUCTS_INT8 1
-
-enum { INT8_HEAD = 2 * TILE_COLUMNS * sizeof (float) };
+typedef __m512i Sums;
+#define sums_zero _mm512_setzero_si512
+#define sums_load _mm512_loadu_si512
+#define sums_fill _mm512_set1_epi32
+#define sums_lane _mm512_cvtepi32_ps
 
 /* acc += a b, four bytes to a sum. By hand, since GCC (to 15 at least) copies each accumulator before the intrinsic and runs out of registers. */
-PMT_INLINE __m512i
-dot_int8 (__m512i acc, __m512i a, __m512i b)
+PMT_INLINE Sums
+dot_int8 (Sums acc, Sums a, Sums b)
 {
   __asm__ ("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
   return acc;
-}
-
-/* A block's sums for one row and one register of columns, with their factors, to `to`; from: what was there before, NULL for zero. */
-PMT_INLINE void
-end_block (__m512i sums, const float *row, const float *head, const float *from, float *to)
-{
-  const __m512 step = _mm512_set1_ps (row[0]), low = _mm512_set1_ps (row[1]), before = from ? _mm512_loadu_ps (from) : _mm512_setzero_ps ();
-  const __m512 scale = _mm512_loadu_ps (head), sum = _mm512_loadu_ps (head + TILE_COLUMNS);
-  const __m512 part = _mm512_fmadd_ps (_mm512_cvtepi32_ps (sums), step, _mm512_mul_ps (low, sum));
-  _mm512_storeu_ps (to, _mm512_fmadd_ps (part, scale, before));
-}
-
-PMT_INLINE void
-tile_int8_rows (int rows, const char *a, const char *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
-{
-  const float *head = (const float *) b;
-  const int8_t *w = (const int8_t *) b + INT8_HEAD;
-  __m512i acc[TILE_ROWS][2];
-  for (int r = 0; r < rows; r++)
-    acc[r][0] = acc[r][1] = _mm512_setzero_si512 ();
-  for (int64_t i = 0; i < k; i += 4) {
-    const __m512i left = _mm512_loadu_si512 (w + i * TILE_COLUMNS), right = _mm512_loadu_si512 (w + i * TILE_COLUMNS + 4 * LANE);
-    for (int r = 0; r < rows; r++) {
-      int32_t four;
-      memcpy (&four, a + r * PMT_PRODUCT_STRIDE_INT8 + PMT_PRODUCT_HEAD_INT8 + i, sizeof four);
-      const __m512i value = _mm512_set1_epi32 (four);
-      acc[r][0] = dot_int8 (acc[r][0], value, left);
-      acc[r][1] = dot_int8 (acc[r][1], value, right);
-    }
-  }
-#pragma GCC unroll 12
-  for (int r = 0; r < rows; r++) {
-    const float *row = (const float *) (a + r * PMT_PRODUCT_STRIDE_INT8), *from = first ? bias : c + r * ldc;
-    end_block (acc[r][0], row, head, from, c + r * ldc);
-    end_block (acc[r][1], row, head + LANE, from ? from + LANE : NULL, c + r * ldc + LANE);
-  }
-}
-
-static void
-tile_int8 (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
-{
-  TILE_SWITCH (tile_int8_rows, a, b, k, c, ldc, first, bias)
 }
 
 /* The smallest and largest of n values; true when one of them is NaN. */
@@ -131,6 +93,55 @@ pack_column_int8 (const float *w, int64_t count, float *scale, float *sum, int8_
   }
   *scale = strange ? __builtin_nanf ("") : most / 127.0f;
   *sum = (float) _mm512_reduce_add_epi32 (total);
+}
+#endif
+
+#ifdef PMT_HAVE_PRODUCTS_INT8
+
+enum { INT8_HEAD = 2 * TILE_COLUMNS * sizeof (float) };
+
+/* A block's sums for one row and one register of columns, with their factors, to `to`; from: what was there before, NULL for zero. */
+PMT_INLINE void
+end_block (Sums sums, const float *row, const float *head, const float *from, float *to)
+{
+  const Lane step = lane_fill (row[0]), low = lane_fill (row[1]), before = from ? lane_load (from) : lane_zero ();
+  const Lane scale = lane_load (head), sum = lane_load (head + TILE_COLUMNS);
+  const Lane part = lane_fma (sums_lane (sums), step, lane_mul (low, sum));
+  lane_store (to, lane_fma (part, scale, before));
+}
+
+PMT_INLINE void
+tile_int8_rows (int rows, const char *a, const char *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
+{
+  const float *head = (const float *) b;
+  const int8_t *w = (const int8_t *) b + INT8_HEAD;
+  Sums acc[TILE_ROWS][2];
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; r++)
+    acc[r][0] = acc[r][1] = sums_zero ();
+  for (int64_t i = 0; i < k; i += 4) {
+    const Sums left = sums_load (w + i * TILE_COLUMNS), right = sums_load (w + i * TILE_COLUMNS + 4 * LANE);
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++) {
+      int32_t four;
+      memcpy (&four, a + r * PMT_PRODUCT_STRIDE_INT8 + PMT_PRODUCT_HEAD_INT8 + i, sizeof four);
+      const Sums value = sums_fill (four);
+      acc[r][0] = dot_int8 (acc[r][0], value, left);
+      acc[r][1] = dot_int8 (acc[r][1], value, right);
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; r++) {
+    const float *row = (const float *) (a + r * PMT_PRODUCT_STRIDE_INT8), *from = first ? bias : c + r * ldc;
+    end_block (acc[r][0], row, head, from, c + r * ldc);
+    end_block (acc[r][1], row, head + LANE, from ? from + LANE : NULL, c + r * ldc + LANE);
+  }
+}
+
+static void
+tile_int8 (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias)
+{
+  TILE_SWITCH (tile_int8_rows, a, b, k, c, ldc, first, bias)
 }
 
 /* Bytes of a block of `count` values of k. */

@@ -6,6 +6,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/cpu.h"
 #include "engine/base/threads.h"
+#include "engine/cli/bench-error.h"
 #include "engine/cli/bench-methods.h"
 #include "engine/cli/bench-networks.h"
 #include "engine/cli/bench-ops.h"
@@ -220,8 +221,9 @@ static gboolean
 run (int argc, char **argv, GError **error)
 {
   g_autofree char *model = NULL, *weights = NULL, *size = NULL, *precision = NULL, *networks = NULL, *methods = NULL;
-  int threads = 0, rows = 1, runs = 1, steps = 2, ops = 0;
-  gboolean json = FALSE, computed = FALSE, scaling = FALSE, quick = FALSE, good;
+  int threads = 0, rows = 1, runs = 1, steps = 0, ops = 0, seeds = 1;
+  double guidance = 7.5;
+  gboolean json = FALSE, computed = FALSE, scaling = FALSE, quick = FALSE, errors = FALSE, good;
   const GOptionEntry entries[] = {
     { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Diffusers folder or single-file checkpoint (default: the bundled model)", "PATH" },
     { "weights", 0, 0, G_OPTION_ARG_FILENAME, &weights, "Random weights in place of a model: random:sd15, random:sd21 or random:sdxl", "W" },
@@ -229,10 +231,13 @@ run (int argc, char **argv, GError **error)
     { "precision", 0, 0, G_OPTION_ARG_FILENAME, &precision, "f32, bf16, int8 (quicker and rougher) or auto (bf16 for large models where the processor has it)", "P" },
     { "networks", 0, 0, G_OPTION_ARG_FILENAME, &networks, "Which of them (default: unet,vae_decode,text; also unet_gradient, back to the latent)", "LIST" },
     { "methods", 0, 0, G_OPTION_ARG_FILENAME, &methods, "In place of networks: methods beside plain sampling (all, gradient, or ids)", "LIST" },
-    { "steps", 0, 0, G_OPTION_ARG_INT, &steps, "Of the runs with methods (default: 2)", "N" },
+    { "steps", 0, 0, G_OPTION_ARG_INT, &steps, "Of the runs with methods (default: 2) or with --error (20)", "N" },
     { "computed", 0, 0, G_OPTION_ARG_NONE, &computed, "Memory and work of methods as computed in advance, without running them", NULL },
     { "scaling", 0, 0, G_OPTION_ARG_NONE, &scaling, "In place of networks: the UNet at 256x256 to 1024x1024, 1 to 4 rows, one thread and all, and whether time grows no faster than work", NULL },
     { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "With --scaling: up to 512x512, 1 and 2 rows", NULL },
+    { "error", 0, 0, G_OPTION_ARG_NONE, &errors, "In place of networks: how far bf16, int8 and methods that save time (or --methods) are from f32 after a whole run", NULL },
+    { "guidance", 0, 0, G_OPTION_ARG_DOUBLE, &guidance, "With --error: of the runs (default: 7.5)", "X" },
+    { "seeds", 0, 0, G_OPTION_ARG_INT, &seeds, "With --error: runs with so many seeds, their mean counts (default: 1)", "N" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "Pictures that the UNet works on at once (default: 1)", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "Take the fastest of so many runs, after one to warm up (default: 1)", "N" },
     { "ops", 0, 0, G_OPTION_ARG_INT, &ops, "List so many kinds and sizes of operation of each network, the longest first (default: 0; JSON has all)", "N" },
@@ -246,21 +251,29 @@ run (int argc, char **argv, GError **error)
                       "it computes (norm, rest) is measured by the bytes that have to be read and written (\"of copy\").",
                       entries, argc, argv, NULL, 0, error))
     return FALSE;
-  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100 || steps < 1 || steps > 1000 || ops < 0 || ops > 1000) {
+  if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100 || steps < 0 || steps > 1000 || seeds < 1 || seeds > 1000 || ops < 0 || ops > 1000) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
-                         "--threads takes 0 (all cores) to 1024, --rows 1 to 64, --runs 1 to 100, --steps 1 to 1000 and --ops 0 to 1000.");
+                         "--threads takes 0 (all cores) to 1024, --rows 1 to 64, --runs 1 to 100, --steps 0 (the usual number) to 1000, --seeds 1 to 1000 and --ops 0 to 1000.");
     return FALSE;
   }
   if ((quick && !scaling) || (scaling && (size || networks || methods || rows != 1 || ops))) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--scaling has sizes and rows of its own and goes without --size, --rows, --networks, --ops and --methods; --quick goes with --scaling.");
     return FALSE;
   }
+  if (errors && (scaling || networks || precision || rows != 1 || ops)) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, "--error compares all precisions over whole runs and goes without --precision, --scaling, --networks, --rows and --ops.");
+    return FALSE;
+  }
   pmt_threads_set (threads);
   PmtBench b = { .rows = rows, .runs = runs, .ops = ops };
   b.model = open_model (model, weights, error);
   good = b.model && set_precision (b.model, precision, error) && set_size (&b, size, error) && set_networks (&b, networks, error);
-  const PmtMethodBench beside = { .list = methods, .width = b.width, .height = b.height, .steps = steps, .timed = !computed };
-  if (good && methods)
+  const PmtMethodBench beside = { .list = methods, .width = b.width, .height = b.height, .steps = steps ? steps : 2, .timed = !computed };
+  const PmtErrorBench against = { .model = b.model ? pmt_model_path (b.model) : NULL, .methods = methods, .width = b.width, .height = b.height,
+                                  .steps = steps ? steps : 20, .seeds = seeds, .guidance = guidance };
+  if (good && errors)
+    good = pmt_bench_error (&against, json, pmt_cli_cancel (), error);
+  else if (good && methods)
     good = pmt_bench_methods (b.model, &beside, json, pmt_cli_cancel (), error);
   else if (good && scaling)
     good = pmt_bench_scaling (&b, quick, json, error);

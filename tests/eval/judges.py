@@ -12,6 +12,7 @@ from studio.words import COLOURS
 
 
 class Trained:
+    knows_renders = True   # of studio.render
     def __init__(self, path):
         self.name, self.judge = "trained judge", Judge(path)
         self.kinds, self.colours = set(KINDS), set(COLOURS)
@@ -22,6 +23,7 @@ class Trained:
 
 
 class Templates:
+    knows_renders = False  # it has shapes of its own model's scenes
     def __init__(self):
         folder = ROOT / "data" / "models" / "sketch" / "train"
         sys.path.insert(0, str(folder))

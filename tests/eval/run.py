@@ -61,14 +61,16 @@ def answer(engine, question, folder):
 
 def trust(model, judge):
     """Sentences on how far the judge can be believed: on fresh renders, and against labels by eye of pictures that a model made."""
-    objects = right = 0
-    for seed in range(RENDERS[0], sum(RENDERS)):
-        s, masks = scene(seed, "one", plain=True), []
-        picture = render.draw(s, masks=masks)
-        if s.things[0].kind in judge.kinds and s.things[0].colour in judge.colours:
+    if judge.knows_renders:
+        objects = right = 0
+        for seed in range(RENDERS[0], sum(RENDERS)):
+            s, masks = scene(seed, "one", plain=True), []
+            picture = render.draw(s, masks=masks)
             objects, right = objects + 1, right + there(judge.look(picture)[0], s.things[0])
-    low, high = report.wilson(right, objects)
-    lines = [f"On fresh renders of single things it names kind and colour of {right} of {objects} ({low:.2f} to {high:.2f})."]
+        low, high = report.wilson(right, objects)
+        lines = [f"On fresh renders of single things it names kind and colour of {right} of {objects} ({low:.2f} to {high:.2f})."]
+    else:
+        lines = ["The template matcher's accuracy on renders is tested by tests/model/test_matcher.py."]
     if (model / "labels" / "labels.csv").exists():
         same, _ = calibrate.agreement(calibrate.labels(model / "labels"), judge.look)
         low, high = report.wilson(sum(same), len(same))
@@ -96,7 +98,7 @@ def main():
     if not (model / "model_index.json").exists():
         raise SystemExit(f"eval: '{model}' is not a model folder, model_index.json is missing; give --model the folder that has it")
     ask = Asker(model, choose(model))
-    rows, sheets, absent = {}, [], []
+    rows, sheets, absent = {}, [], {}
     out.mkdir(parents=True, exist_ok=True)
     for name in a.features or FEATURES:
         begun, answers = time.time(), []
@@ -111,16 +113,16 @@ def main():
                 first = list(result.values())[0]
                 answers.append((picture, question.title, bool(first >= .7 if isinstance(first, float) else first)))
         except Absent as e:
-            absent.append(f"{name}: {e}")
+            absent.setdefault(str(e).removeprefix("the model has no "), []).append(name)
             print(f"{name}: {e}", flush=True)
             continue
-        if report.sheet(answers, out / f"sheet-{name}.png"):
-            sheets.append(f"sheet-{name}.png")
+        if report.sheet(answers, out / f"answers-{name}.png"):
+            sheets.append(f"answers-{name}.png")
         print(f"{name}: {n} answers in {time.time() - begun:.0f} s", flush=True)
     lines, failed = report.table(rows, report.thresholds(a.thresholds))
     text = ["# What the model can do", "", f"Held-out questions through the engine's command line, judged by the {ask.judge.name}. {len(ask.kinds)} kinds, "
             f"{len(ask.colours)} colours and {len(ask.places)} places were asked for.", "", *lines, ""]
-    text += ["Not in this model: " + "; ".join(absent) + ".", ""] if absent else []
+    text += ["The model lacks " + ", ".join(f"`{part}` ({', '.join(names)})" for part, names in absent.items()) + ".", ""] if absent else []
     short = report.cannot(rows)
     text += ["## What it cannot do", "", *(short or ["Every goal is reached."]), ""]
     notes = model / "notes.md"  # what eyes saw on the sheets, written by hand

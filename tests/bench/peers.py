@@ -107,8 +107,8 @@ def ask_picture(client, number, options, precision, steps):
             break
     ends = {step: moment for stage, step, moment in marks if stage == "sample"}
     gaps = sorted(ends[i] - ends[i - 1] for i in ends if i > 1 and i - 1 in ends)
-    step = gaps[len(gaps) // 2] if gaps else None
-    return {"step": step, "tail": now - ends[steps], "picture": now - begin}, picture
+    step, fastest = (gaps[len(gaps) // 2], gaps[0]) if gaps else (None, None)
+    return {"step": step, "fastest": fastest, "tail": now - ends[steps], "picture": now - begin}, picture
 
 
 def measure_ours(precision, options):

@@ -105,7 +105,10 @@ def ask_picture(client, number, options, precision, steps):
             picture = numpy.frombuffer(message["payload"], numpy.float32).reshape(options.size, options.size, -1)
         if message["type"] == "done":
             break
-    ends = {step: moment for stage, step, moment in marks if stage == "sample"}
+    ends = {}
+    for stage, step, moment in marks:
+        if stage == "sample":
+            ends.setdefault(step, moment)  # later messages of the same step tell how far the next one is
     gaps = sorted(ends[i] - ends[i - 1] for i in ends if i > 1 and i - 1 in ends)
     step, fastest = (gaps[len(gaps) // 2], gaps[0]) if gaps else (None, None)
     return {"step": step, "fastest": fastest, "tail": now - ends[steps], "picture": now - begin}, picture

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/kernels/product.h"
+#include "engine/kernels/weigh.h"
 
 #ifdef PMT_HAVE_PRODUCTS
 
@@ -67,8 +68,8 @@ attend_begin (int64_t keys, const float *logits, float *top, float *shrink, Lane
 
   bool shrinks = false;
   for (int h = 0; h < 2; h++) {
-    /* Nothing but -infinity so far: any finite maximum gives the zeros that belong there. */
-    const Lane best = lane_max (max[1][h], max[0][h]);
+    /* A whole number is what weigh.h needs. Nothing but -infinity so far: any finite maximum gives the zeros that belong there. */
+    const Lane most = lane_max (max[1][h], max[0][h]), best = coarse ? lane_ceil (most) : most;
     about[h] = lane_max (best, lane_fill (-3e38f));
     lane_store (shrink + h * LANE, lane_exp2 (lane_sub (lane_load (top + h * LANE), about[h]), coarse));
     lane_store (top + h * LANE, best);
@@ -113,7 +114,41 @@ scale_columns (float *c, int64_t rows, const float *factor)
   }
 }
 
-static const PmtAttendKernels attend_kernels_f32 = { .attend = attend_f32, .scale_columns = scale_columns, .transpose = transpose };
+static void
+keys_f32 (const float *x, int64_t ldx, int64_t keys, int64_t d, void *left)
+{
+  float *out = left;
+  for (int64_t key = 0; key < keys; key += TILE_ROWS, out += TILE_ROWS * d) {
+    const int64_t rows = MIN (TILE_ROWS, keys - key);
+    if (rows < TILE_ROWS)
+      memset (out, 0, (size_t) (TILE_ROWS * d) * sizeof (float));
+    transpose (x + key * ldx, ldx, rows, d, out, TILE_ROWS);
+  }
+}
+
+static void
+logits_f32 (int64_t keys, const void *left, const void *queries, int64_t d, float *logits)
+{
+  const float *k = left, *q = queries;
+  for (int64_t key = 0; key < keys; key += TILE_ROWS, k += TILE_ROWS * d) {
+    Lane acc[TILE_ROWS][2];
+    for (int r = 0; r < TILE_ROWS; r++)
+      acc[r][0] = acc[r][1] = lane_zero ();
+    for (int64_t i = 0; i < d; i++) {
+      const Lane left_half = lane_load (q + i * TILE_COLUMNS), right_half = lane_load (q + i * TILE_COLUMNS + LANE);
+      for (int r = 0; r < TILE_ROWS; r++) {
+        const Lane value = lane_fill (k[i * TILE_ROWS + r]);
+        acc[r][0] = lane_fma (value, left_half, acc[r][0]);
+        acc[r][1] = lane_fma (value, right_half, acc[r][1]);
+      }
+    }
+    TILE_END (TILE_ROWS, logits + key * TILE_COLUMNS, TILE_COLUMNS, acc)
+  }
+}
+
+static const PmtAttendKernels attend_kernels_f32 = {
+  .keys = keys_f32, .logits = logits_f32, .attend = attend_f32, .scale_columns = scale_columns, .transpose = transpose,
+};
 #endif
 
 #ifdef PMT_HAVE_PRODUCTS_BF16
@@ -139,5 +174,7 @@ attend_bf16 (int64_t keys, const float *logits, float *top, float *sum, float *s
   return shrinks;
 }
 
-static const PmtAttendKernels attend_kernels_bf16 = { .attend = attend_bf16, .scale_columns = scale_columns, .transpose = transpose };
+static const PmtAttendKernels attend_kernels_bf16 = {
+  .keys = keys_bf16, .logits = logits_bf16, .attend = attend_bf16, .weigh = weigh_bf16, .scale_columns = scale_columns, .transpose = transpose,
+};
 #endif

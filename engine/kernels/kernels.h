@@ -42,12 +42,21 @@ struct PmtProductKernels {
   void (*tile) (int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, bool first, const float *bias);
 };
 
-/* What attention does to panels of `columns` f32 values with a query in each column (attention_tiles.c). */
+/* What attention does to panels of `columns` f32 values with a query in each column (attention_tiles.c). Keys are a left side of their own,
+ * in tiles: [keys / rows][d / unit][rows][unit], each key to the next multiple of unit and the last tile filled with 0. */
 typedef struct PmtAttendKernels {
+  /* x [keys, d] with row stride ldx -> that left side. */
+  void (*keys) (const float *x, int64_t ldx, int64_t keys, int64_t d, void *left);
+  /* logits [keys to the next multiple of rows, columns] = those keys times one panel of queries. */
+  void (*logits) (int64_t keys, const void *left, const void *queries, int64_t d, float *logits);
   /* logits [keys, columns] -> 2^(logit - top) as a right side of products, which may lie where the logits do if its values are f32, after
-   * raising top [columns] to the largest logit; sum [columns] = sum shrink + the new ones, with shrink [columns] = 2^(old top - top).
-   * True when one of shrink is not 1. NaN stays in its column. */
+   * raising top [columns] to the largest logit or a little more; sum [columns] = sum shrink + the new ones, with
+   * shrink [columns] = 2^(old top - top). True when one of shrink is not 1. NaN stays in its column. */
   bool (*attend) (int64_t keys, const float *logits, float *top, float *sum, float *shrink, void *packed);
+  /* Both in one pass (NULL where the level has no such pass), without raising top unless all of it is -infinity: false when weights outgrew it
+   * or it is out of range; then top and sum are as they were, and logits and attend do it. Column j sees the first `seen` + j keys. `packed` has
+   * room for keys to the next multiple of rows. */
+  bool (*weigh) (int64_t keys, int64_t seen, const void *left, const void *queries, int64_t d, float *top, float *sum, void *packed);
   void (*scale_columns) (float *c, int64_t rows, const float *factor); /* c [rows, columns] *= factor [columns] */
   void (*transpose) (const float *x, int64_t ldx, int64_t rows, int64_t columns, float *y, int64_t ldy); /* y[c,r] = x[r,c] */
 } PmtAttendKernels;

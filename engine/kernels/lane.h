@@ -30,6 +30,7 @@ typedef __m512 Lane;
 #define lane_sub _mm512_sub_ps
 #define lane_add _mm512_add_ps
 #define lane_mul _mm512_mul_ps
+#define lane_ceil(x) _mm512_roundscale_ps (x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)
 #else
 enum { TILE_ROWS = 6, TILE_COLUMNS = 16 };
 typedef __m256 Lane;
@@ -42,6 +43,7 @@ typedef __m256 Lane;
 #define lane_sub _mm256_sub_ps
 #define lane_add _mm256_add_ps
 #define lane_mul _mm256_mul_ps
+#define lane_ceil _mm256_ceil_ps
 #endif
 
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)

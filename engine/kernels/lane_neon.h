@@ -16,6 +16,7 @@ typedef float32x4_t Lane;
 #define lane_sub vsubq_f32
 #define lane_add vaddq_f32
 #define lane_mul vmulq_f32
+#define lane_ceil vrndpq_f32
 
 PMT_INLINE Lane
 lane_zero (void)

@@ -22,14 +22,14 @@ typedef struct Tiles {
   size_t panels, block, blocks;   /* panels of queries in a block, queries in it, blocks of a head */
   size_t whole, keys;             /* keys that lie behind each other in V^T, a multiple of keys per step */
   size_t slabs;                   /* of V^T: s keys in pieces of whole */
-  size_t panel_bytes, left_bytes; /* of a panel of queries; of a step's keys, d values each */
-  size_t thread_bytes, values_bytes;
-  char *values, *scratch;
+  size_t panel_bytes, key_bytes;  /* of a panel of queries; of a key */
+  size_t thread_bytes, values_bytes, keys_bytes; /* keys_bytes: of a head */
+  char *values, *left, *scratch;
 } Tiles;
 
 /* Where a thread's scratch memory has what. */
 typedef struct Scratch {
-  char *queries, *left, *packed;
+  char *queries, *packed;
   float *mixed, *logits, *top, *sum, *shrink;
 } Scratch;
 
@@ -50,21 +50,21 @@ static size_t
 lay_out (const Tiles *t, char *base, Scratch *s)
 {
   const size_t columns = (size_t) t->p->columns, line = t->panels * columns * sizeof (float);
-  const size_t exponentials = t->p->value_size == sizeof (float) ? 0 : padded (t->keys, (size_t) t->p->unit) * columns * t->p->value_size;
-  const size_t size[] = { t->panels * t->panel_bytes, t->left_bytes, t->keys * columns * sizeof (float), exponentials,
-                          line * t->h.d, line, line, columns * sizeof (float) };
+  const size_t keys = padded (t->keys, (size_t) t->p->rows);
+  const size_t exponentials = t->p->value_size == sizeof (float) ? 0 : keys * columns * t->p->value_size;
+  const size_t size[] = { t->panels * t->panel_bytes, keys * columns * sizeof (float), exponentials, line * t->h.d, line, line,
+                          columns * sizeof (float) };
   size_t at[PMT_N (size) + 1] = { 0 };
   for (size_t i = 0; i < PMT_N (size); i++)
     at[i + 1] = at[i] + aligned (size[i]);
   if (base) {
     s->queries = base;
-    s->left = base + at[1];
-    s->logits = (float *) (base + at[2]);
-    s->packed = exponentials ? base + at[3] : base + at[2];
-    s->mixed = (float *) (base + at[4]);
-    s->top = (float *) (base + at[5]);
-    s->sum = (float *) (base + at[6]);
-    s->shrink = (float *) (base + at[7]);
+    s->logits = (float *) (base + at[1]);
+    s->packed = exponentials ? base + at[2] : base + at[1];
+    s->mixed = (float *) (base + at[3]);
+    s->top = (float *) (base + at[4]);
+    s->sum = (float *) (base + at[5]);
+    s->shrink = (float *) (base + at[6]);
   }
   return at[PMT_N (size)];
 }
@@ -92,11 +92,13 @@ tiles_of (const PmtOpCall *call)
     t.keys /= 2;
   t.slabs = (t.h.s + t.whole - 1) / t.whole;
   t.keys = MIN (t.keys, t.h.s);
-  t.left_bytes = (t.h.d + depth - 1) / depth * t.keys * p->stride;
+  t.key_bytes = padded (t.h.d, (size_t) p->unit) * p->value_size;
+  t.keys_bytes = padded (t.h.s, (size_t) p->rows) * t.key_bytes;
   t.thread_bytes = lay_out (&t, NULL, NULL) + aligned (STRIP * MIN (t.whole, t.h.s) * sizeof (float));
   t.values_bytes = aligned (t.h.rows * t.h.heads * t.slabs * t.h.d * p->stride);
   t.values = call->workspace;
-  t.scratch = t.values + t.values_bytes;
+  t.left = t.values + t.values_bytes;
+  t.scratch = t.left + aligned (t.h.rows * t.h.heads * t.keys_bytes);
   return t;
 }
 
@@ -111,7 +113,7 @@ size_t
 pmt_attention_tiles_workspace (const PmtOpCall *call)
 {
   const Tiles t = tiles_of (call);
-  return t.values_bytes + (size_t) pmt_threads () * t.thread_bytes;
+  return t.values_bytes + aligned (t.h.rows * t.h.heads * t.keys_bytes) + (size_t) pmt_threads () * t.thread_bytes;
 }
 
 static char *
@@ -121,7 +123,7 @@ thread_scratch (const Tiles *t, Scratch *s)
   return base + lay_out (t, base, s);
 }
 
-/* V^T of one slab of keys of one head: a left side with a row per channel. */
+/* One slab of keys of one head, and its V^T: a left side with a row per channel. */
 static void
 slab_turn (const Tiles *t, size_t item)
 {
@@ -130,7 +132,10 @@ slab_turn (const Tiles *t, size_t item)
   float *strip = (float *) thread_scratch (t, &s);
   const size_t slab = item % t->slabs, head = item / t->slabs % h->heads, row = item / t->slabs / h->heads;
   const size_t first = slab * t->whole, keys = MIN (t->whole, h->s - first);
-  const float *v = t->v + (row * h->s + first) * h->c + head * h->d;
+  const size_t at = (row * h->s + first) * h->c + head * h->d;
+  const float *v = t->v + at;
+  t->a->keys (t->key + at, (int64_t) h->c, (int64_t) keys, (int64_t) h->d,
+              t->left + (row * h->heads + head) * t->keys_bytes + first * t->key_bytes);
   char *to = t->values + item * h->d * t->p->stride;
   for (size_t c = 0; c < h->d; c += STRIP) {
     const size_t count = MIN (STRIP, h->d - c);
@@ -165,22 +170,22 @@ hide (float *logits, size_t columns, size_t key, size_t keys, size_t first)
       logits[i * columns + j] = -INFINITY;
 }
 
-/* One step's keys against one panel of queries, whose first is query `first`. */
+/* One step's keys, which begin at key `key`, against one panel of queries, whose first is query `first`. */
 static void
-panel_step (const Tiles *t, const Scratch *s, size_t panel, size_t first, size_t key, size_t keys, const char *values)
+panel_step (const Tiles *t, const Scratch *s, size_t panel, size_t first, size_t key, size_t keys, const char *left, const char *values)
 {
   const PmtHeads *h = &t->h;
-  const size_t columns = (size_t) t->p->columns, depth = (size_t) t->p->depth, at = panel * columns;
+  const size_t columns = (size_t) t->p->columns, at = panel * columns;
   const char *queries = s->queries + panel * t->panel_bytes;
   float *mixed = s->mixed + at * h->d;
-  for (size_t k = 0; k < h->d; k += depth)
-    product (t->p, s->left + k / depth * keys * t->p->stride, keys, queries + k * columns * t->p->value_size, MIN (depth, h->d - k), k == 0,
-             s->logits);
-  if (h->causal && key + keys > first + 1)
-    hide (s->logits, columns, key, keys, first);
-  const bool shrinks = t->a->attend ((int64_t) keys, s->logits, s->top + at, s->sum + at, s->shrink, s->packed);
-  if (key > 0 && shrinks)
-    t->a->scale_columns (mixed, (int64_t) h->d, s->shrink);
+  const int64_t n = (int64_t) keys, d = (int64_t) h->d, seen = h->causal ? (int64_t) first + 1 - (int64_t) key : n;
+  if (!t->a->weigh || !t->a->weigh (n, seen, left, queries, d, s->top + at, s->sum + at, s->packed)) {
+    t->a->logits (n, left, queries, d, s->logits);
+    if (seen < n)
+      hide (s->logits, columns, key, keys, first);
+    if (t->a->attend (n, s->logits, s->top + at, s->sum + at, s->shrink, s->packed) && key > 0)
+      t->a->scale_columns (mixed, d, s->shrink);
+  }
   product (t->p, values, h->d, s->packed, keys, key == 0, mixed);
 }
 
@@ -219,11 +224,11 @@ static void
 block_run (const Tiles *t, size_t item)
 {
   const PmtHeads *h = &t->h;
-  const size_t columns = (size_t) t->p->columns, depth = (size_t) t->p->depth;
+  const size_t columns = (size_t) t->p->columns;
   const size_t block = item % t->blocks, head = item / t->blocks % h->heads, row = item / t->blocks / h->heads;
   const size_t first = block * t->block, count = MIN (t->block, h->t - first), seen = pmt_heads_visible (h, first + count - 1);
   const size_t at = (row * h->t + first) * h->c + head * h->d;
-  const float *key_at = t->key + row * h->s * h->c + head * h->d;
+  const char *left = t->left + (row * h->heads + head) * t->keys_bytes;
   const char *values = t->values + (row * h->heads + head) * t->slabs * h->d * t->p->stride;
   Scratch s;
   thread_scratch (t, &s);
@@ -231,13 +236,12 @@ block_run (const Tiles *t, size_t item)
   for (size_t key = 0, keys; key < seen && !pmt_cancelled (t->cancel); key += keys) {
     const char *turned = values + key / t->whole * h->d * t->p->stride + key % t->whole * t->p->value_size;
     keys = MIN (t->keys, h->s - key);
-    for (size_t k = 0; k < h->d; k += depth)
-      for (size_t i = 0; i < keys; i++)
-        t->p->convert (key_at + (key + i) * h->c + k, s.left + (k / depth * keys + i) * t->p->stride, MIN (depth, h->d - k));
     /* Keys that no query of a panel may see are left out. */
-    for (size_t i = 0; i < count; i += columns)
-      if (key < pmt_heads_visible (h, first + MIN (count, i + columns) - 1))
-        panel_step (t, &s, i / columns, first + i, key, keys, turned);
+    for (size_t i = 0; i < count; i += columns) {
+      const size_t visible = pmt_heads_visible (h, first + MIN (count, i + columns) - 1);
+      if (key < visible)
+        panel_step (t, &s, i / columns, first + i, key, MIN (keys, visible - key), left + key * t->key_bytes, turned);
+    }
   }
   block_close (t, &s, t->out + at, count);
 }

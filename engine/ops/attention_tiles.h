@@ -5,8 +5,10 @@
  * their exponentials are a packed right side just as they lie; V^T times them is the result, transposed. So heads of any width fill the
  * tiles. Between blocks of keys the running maximum and sum of Milakov & Gimelshein (2018) keep softmax exact.
  *
- * In bf16, queries, keys, exponentials and values are rounded before they are multiplied; sums and softmax are f32: within 1e-2 of the
- * largest result. A query's bytes depend on its own row alone, whatever the batch and the number of threads. */
+ * In bf16 one pass makes a tile's logits and turns those of the tile before into exponentials (kernels/weigh.h), relative to the largest logit of
+ * a panel's first keys, which no running maximum has to follow: only where weights outgrow 2^60, or logits 2^16, is a step done again the other
+ * way. Queries, keys, exponentials and values are rounded before they are multiplied; sums are f32: within 1e-2 of the largest result. A
+ * query's bytes depend on its own row alone, whatever the batch and the number of threads. */
 #pragma once
 
 #include "engine/ops/attention_parts.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Times the operations at the sizes of a 512x512 picture (SD 1.5), beside the speed of bare products and of memory.
- * usage: bench-ops [SECONDS-PER-LINE [THREADS]]
+ * usage: bench-ops [SECONDS-PER-LINE [THREADS [WORD]]], with WORD only the operations whose line has it
  *
  * With one thread, times are of the processor, so that other work on the machine does not count; else of the clock. */
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "tests/ops/harness.h"
 
 static double budget = 0.5;
+static const char *only;
 
 static double
 now (void)
@@ -83,6 +84,8 @@ static void
 bench_product (PmtPrecision precision)
 {
   enum { M = 1024, N = 640, K = 2880 };
+  if (only && !strstr ("product", only))
+    return;
   const PmtProductKernels *kernels = pmt_product_kernels (harness_kernels, precision);
   float *x = values (M * K), *w = values (N * K), *y = values (M * N);
   PmtPacked packed = { kernels, precision, N, K, aligned_alloc (64, pmt_packed_bytes (kernels, N, K)) };
@@ -120,6 +123,8 @@ run_op (void *user)
 static void
 bench_op (const char *id, const char *what, const void *params, PmtShape a, PmtShape b, PmtShape c)
 {
+  if (only && !strstr (id, only) && !strstr (what, only))
+    return;
   Run r = { .ctx = harness_context (), .params = params };
   for (const PmtOp *const *at = pmt_ops; *at; at++)
     if (strcmp ((*at)->id, id) == 0)
@@ -189,11 +194,13 @@ main (int argc, char **argv)
     pmt_threads_set (atoi (argv[2]));
   printf ("%s, level %s, %d threads, %s (%s)\n", pmt_cpu_model (), pmt_cpu_name (level), pmt_threads (), pmt_blas_config (),
           pmt_blas_core ());
-  bench_copy ();
+  only = argc > 3 ? argv[3] : NULL;
+  if (!only)
+    bench_copy ();
 
   static const int64_t gemm[][3] = { { 4096, 320, 320 },  { 4096, 2560, 320 }, { 4096, 320, 2880 }, { 1024, 640, 5760 },
                                      { 256, 1280, 11520 }, { 77, 1280, 768 },   { 1, 1280, 320 },    { 64, 4096, 40 } };
-  for (size_t i = 0; i < G_N_ELEMENTS (gemm); i++)
+  for (size_t i = 0; !only && i < G_N_ELEMENTS (gemm); i++)
     bench_gemm (gemm[i][0], gemm[i][1], gemm[i][2]);
 
   const PmtShape none = { 0 };

@@ -8,13 +8,19 @@
 #include "tests/ops/harness.h"
 
 static PmtTensor
-random_tensor (PmtContext *ctx, int64_t tokens, uint64_t seed)
+random_wide (PmtContext *ctx, int64_t tokens, int64_t width, uint64_t seed)
 {
-  PmtTensor t = pmt_tensor_new (ctx, PMT_SHAPE3 (2, tokens, 24));
+  PmtTensor t = pmt_tensor_new (ctx, PMT_SHAPE3 (2, tokens, width));
   Random r = { seed };
   for (int64_t i = 0; i < pmt_tensor_size (t); i++)
     t.data[i] = (float) random_normal (&r);
   return t;
+}
+
+static PmtTensor
+random_tensor (PmtContext *ctx, int64_t tokens, uint64_t seed)
+{
+  return random_wide (ctx, tokens, 24, seed);
 }
 
 /* 1100 keys are three tiles, the last one short; 300 queries two blocks. */
@@ -34,9 +40,9 @@ test_steps (gconstpointer user)
 
 /* A NaN among the queries spoils that query's head alone, one among the values that channel's column. */
 static void
-test_nan (void)
+test_nan (gconstpointer user)
 {
-  PmtAttentionParams p = { 3, false };
+  PmtAttentionParams p = { 3, false, (PmtPrecision) GPOINTER_TO_INT (user) };
   PmtContext *ctx = harness_context ();
   PmtTensor q = random_tensor (ctx, 40, 1), k = random_tensor (ctx, 600, 2), v = random_tensor (ctx, 600, 3);
   q.data[(5 * 24) + 9] = NAN;                 /* row 0, query 5, head 1 */
@@ -78,6 +84,55 @@ test_far (void)
         g_assert_cmpfloat (out.data[(row * 3 + i) * 24 + c], ==, v.data[(row * 1300 + winner) * 24 + c]);
     }
   harness_context_free (ctx);
+}
+
+/* One key whose logit is so far above all others that its value is the result, wherever it lies: among the first, which what follows is relative
+ * to, among those, or in later steps; with logits that whole numbers and fractions fit beside each other, and such that do not. */
+static void
+test_winner (gconstpointer user)
+{
+  static const int winners[] = { 0, 13, 40, 700, 1299 };
+  static const float sizes[] = { 60, 900, 1e4f, 3e6f };
+  PmtAttentionParams p = { 1, false, (PmtPrecision) GPOINTER_TO_INT (user) };
+  for (size_t n = 0; n < G_N_ELEMENTS (winners) * G_N_ELEMENTS (sizes); n++) {
+    const int winner = winners[n / G_N_ELEMENTS (sizes)];
+    PmtContext *ctx = harness_context ();
+    PmtTensor q = random_tensor (ctx, 33, 1), k = random_tensor (ctx, 1300, 2), v = random_tensor (ctx, 1300, 3);
+    for (int64_t i = 0; i < pmt_tensor_size (q); i++)
+      q.data[i] = sizes[n % G_N_ELEMENTS (sizes)];
+    for (int64_t i = 0; i < pmt_tensor_size (k); i++) {
+      k.data[i] = i / 24 % 1300 == winner ? 1.0f : 0.25f * tanhf (k.data[i]);
+      v.data[i] = rintf (32 * tanhf (v.data[i])) / 32; /* what bf16 holds */
+    }
+    PmtTensor out = pmt_attention (ctx, q, k, v, p);
+    g_assert_no_error (ctx->error);
+    for (int64_t i = 0; i < pmt_tensor_size (out); i++)
+      g_assert_cmpfloat_with_epsilon (out.data[i], v.data[(i / (33 * 24) * 1300 + winner) * 24 + i % 24], 1e-6);
+    harness_context_free (ctx);
+  }
+}
+
+/* Heads of the networks' widths in bf16, near those of f32: with a prompt's keys, and with more than one step of them. */
+static void
+test_widths (void)
+{
+  static const int64_t widths[] = { 7, 40, 64, 80, 160, 512 }, keys[] = { 1, 12, 77, 500 };
+  for (size_t n = 0; n < G_N_ELEMENTS (widths) * G_N_ELEMENTS (keys); n++) {
+    const int64_t c = 2 * widths[n / G_N_ELEMENTS (keys)], s = keys[n % G_N_ELEMENTS (keys)];
+    PmtContext *ctx = harness_context ();
+    PmtTensor q = random_wide (ctx, 45, c, 1), k = random_wide (ctx, s, c, 2), v = random_wide (ctx, s, c, 3);
+    PmtTensor want = pmt_attention (ctx, q, k, v, (PmtAttentionParams) { 2, false, PMT_PRECISION_F32 });
+    PmtTensor out = pmt_attention (ctx, q, k, v, (PmtAttentionParams) { 2, false, PMT_PRECISION_BF16 });
+    double most = 0, error = 0;
+    g_assert_no_error (ctx->error);
+    for (int64_t i = 0; i < pmt_tensor_size (out); i++) {
+      most = fmax (most, fabs (want.data[i]));
+      error = fmax (error, fabs (out.data[i] - want.data[i]));
+    }
+    g_test_message ("%d x %d: %.2e", (int) c, (int) s, error / most);
+    g_assert_cmpfloat (error / most, <=, 1e-2);
+    harness_context_free (ctx);
+  }
 }
 
 extern const PmtOp pmt_op_attention;
@@ -144,7 +199,13 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/attention/steps", GINT_TO_POINTER (false), test_steps);
   g_test_add_data_func ("/attention/steps-causal", GINT_TO_POINTER (true), test_steps);
-  g_test_add_func ("/attention/nan", test_nan);
+  g_test_add_data_func ("/attention/nan", GINT_TO_POINTER (PMT_PRECISION_F32), test_nan);
+  g_test_add_data_func ("/attention/winner", GINT_TO_POINTER (PMT_PRECISION_F32), test_winner);
+  if (pmt_product_kernels (harness_kernels, PMT_PRECISION_BF16)) {
+    g_test_add_data_func ("/attention/nan-bf16", GINT_TO_POINTER (PMT_PRECISION_BF16), test_nan);
+    g_test_add_data_func ("/attention/winner-bf16", GINT_TO_POINTER (PMT_PRECISION_BF16), test_winner);
+    g_test_add_func ("/attention/widths-bf16", test_widths);
+  }
   g_test_add_func ("/attention/far", test_far);
   g_test_add_func ("/attention/bf16", test_bf16);
   return g_test_run ();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# ./dev bench ui|estimate|recipe|error|scaling|peers [OPTION…]: builds, then measures the engine as the dialogs meet it, through its
+# ./dev bench ui|estimate|memory|recipe|error|scaling|peers [OPTION…]: builds, then measures the engine as the dialogs meet it, through its
 # protocol, by itself, or beside others from PyPI (tests/bench/README.md). Sourced by dev.
 
 . "$root/build-aux/build.sh"
@@ -9,10 +9,10 @@ job_bench() {
   local what=${1:-}
   [ $# = 0 ] || shift
   case $what in
-    ui | estimate | recipe) ;;
+    ui | estimate | memory | recipe) ;;
     error | scaling) bench_alone "$what" "$@"; return ;;
     peers) bench_peers "$@"; return ;;
-    *) die "bench takes ui (Cancel and previews), estimate (memory and time in advance), recipe (whole pictures and their targets), error (precisions and faster methods against f32), scaling (time against work) or peers (others from PyPI), not '$what'." ;;
+    *) die "bench takes ui (Cancel and previews), estimate (memory and time in advance), memory (the same of full-size pictures), recipe (whole pictures and their targets), error (precisions and faster methods against f32), scaling (time against work) or peers (others from PyPI), not '$what'." ;;
   esac
   job_build
   place_exec python3 "$root/tests/bench/$what.py" "$build/engine/cli/pentimento-engine" "$@"

@@ -255,7 +255,7 @@ pmt_job_execute (JsonObject *recipe, const PmtJobFiles *files, GError **error)
   PmtJob *job = pmt_job_parse (recipe, error);
   PmtModelCache *cache = NULL;
   PmtJobInputs inputs = { 0 };
-  PmtJobHooks hooks = { .progress = on_progress, .result = on_result, .user = &run };
+  PmtJobHooks hooks = { .once = true, .progress = on_progress, .result = on_result, .user = &run };
   float *noise = NULL;
   gboolean good;
 

@@ -164,6 +164,7 @@ typedef struct PmtJobHooks {
   const PmtCancel *cancel;
   const atomic_bool *keep; /* set: the picture under way ends with its present estimate, and no further one is begun */
   PmtPreview preview;
+  bool once; /* no job is expected after this one (PmtRequest.once) */
   void (*progress) (void *user, const PmtProgress *progress, int variant, int variants);
   /* Called once per variant that is made; the result is the callee's to read during the call only. FALSE stops the job with *error. */
   gboolean (*result) (void *user, const PmtJobResult *result, GError **error);

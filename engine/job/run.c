@@ -178,6 +178,7 @@ run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtReq
     gboolean good;
 
     request->seed = (seed + (guint64) i) & G_MAXUINT32;
+    request->once = hooks->once && i + 1 == job->variants;
     request->progress = on_progress;
     request->progress_user = &variant;
     if (!pmt_run (request, &run, error))

@@ -9,6 +9,7 @@
  * are not square; here it is not swapped. */
 #include <string.h>
 
+#include "engine/kernels/packed.h"
 #include "engine/methods/sides.h"
 #include "engine/methods/start.h"
 #include "engine/nets/gligen.h"
@@ -30,7 +31,10 @@ typedef struct State {
 static void *
 open_gligen (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
-  return pmt_gligen_open (path, pmt_model_unet_config (model, choice), error);
+  PmtGligen *gligen = pmt_gligen_open (path, pmt_model_unet_config (model, choice), error);
+  if (gligen)
+    pmt_weight_pool_set_precision (pmt_gligen_weights (gligen), pmt_precision_wide (pmt_model_precision (model)));
+  return gligen;
 }
 
 static gboolean

@@ -5,6 +5,7 @@
  * References of one adapter with the same encoder, strength and times are looked at together (their tokens share one softmax), as
  * diffusers does with several pictures of one adapter; otherwise each has an attention of its own. Keys and values are computed once,
  * before the first step. */
+#include "engine/kernels/packed.h"
 #include "engine/image/clip_pixels.h"
 #include "engine/methods/sides.h"
 #include "engine/nets/ip_adapter.h"
@@ -41,7 +42,10 @@ open_adapter (PmtModel *model, PmtUnetChoice choice, const char *path, GError **
   }
   if (!pmt_kind_require (path, PMT_KIND_IP_ADAPTER, pmt_model_path (model), pmt_family_by_id (pmt_model_family (model)), NULL, error))
     return NULL;
-  return pmt_ip_adapter_open (path, error);
+  PmtIpAdapter *adapter = pmt_ip_adapter_open (path, error);
+  if (adapter)
+    pmt_weight_pool_set_precision (pmt_ip_adapter_weights (adapter), pmt_precision_wide (pmt_model_precision (model)));
+  return adapter;
 }
 
 static gboolean
@@ -67,7 +71,10 @@ static const PmtExtraClass adapter_class = { "IP-Adapter", open_adapter, load_ad
 static void *
 open_vision (PmtModel *model, PmtUnetChoice choice, const char *path, GError **error)
 {
-  return pmt_clip_vision_open (path, error);
+  PmtClipVision *vision = pmt_clip_vision_open (path, error);
+  if (vision)
+    pmt_weight_pool_set_precision (pmt_clip_vision_weights (vision), pmt_precision_wide (pmt_model_precision (model)));
+  return vision;
 }
 
 static gboolean

@@ -7,6 +7,7 @@
  * middle if it fits there. */
 #include <string.h>
 
+#include "engine/kernels/packed.h"
 #include "engine/methods/control.h"
 #include "engine/nets/control_files.h"
 #include "engine/ops/ops.h"
@@ -83,6 +84,8 @@ extra_open (PmtModel *model, PmtUnetChoice choice, const char *path, GError **er
     return NULL;
   PmtWeights *weights = pmt_t2i_open (path, &config, error);
   PmtT2iAdapter *net = weights && check_fits (model, choice, path, &config, error) ? pmt_t2i_new (&config, NULL, NULL, error) : NULL;
+  if (net)
+    pmt_weight_pool_set_precision (pmt_t2i_weights (net), pmt_precision_wide (pmt_model_precision (model)));
   return pmt_extra_net_new (&net_class, net, weights);
 }
 

@@ -20,6 +20,8 @@ open_extra (PmtModel *model, PmtUnetChoice choice, const char *path, GError **er
                  pmt_taesd_factor (taesd), pmt_vae_factor (vae));
     g_clear_pointer (&taesd, pmt_taesd_free);
   }
+  if (taesd)
+    pmt_weight_pool_set_precision (pmt_taesd_weights (taesd), vae->precision);
   return taesd;
 }
 

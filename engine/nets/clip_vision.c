@@ -197,7 +197,7 @@ pmt_clip_vision_weight_bytes (const PmtClipVision *vision)
   return pmt_weight_pool_bytes (vision->pool);
 }
 
-const PmtWeightPool *
+PmtWeightPool *
 pmt_clip_vision_weights (const PmtClipVision *vision)
 {
   return vision->pool;

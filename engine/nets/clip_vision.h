@@ -35,7 +35,7 @@ gboolean pmt_clip_vision_load (PmtClipVision *vision, const PmtCancel *cancel, G
 void pmt_clip_vision_free (PmtClipVision *vision); /* NULL is fine */
 const PmtClipVisionConfig *pmt_clip_vision_config (const PmtClipVision *vision);
 size_t pmt_clip_vision_weight_bytes (const PmtClipVision *vision);
-const PmtWeightPool *pmt_clip_vision_weights (const PmtClipVision *vision);
+PmtWeightPool *pmt_clip_vision_weights (const PmtClipVision *vision);
 
 typedef struct PmtClipVisionOutput {
   PmtTensor hidden; /* [N, 1 + (image_size / patch)^2, hidden], class token first, no final norm */

@@ -224,7 +224,7 @@ pmt_gligen_weight_bytes (const PmtGligen *gligen)
   return pmt_weight_pool_bytes (gligen->pool);
 }
 
-const PmtWeightPool *
+PmtWeightPool *
 pmt_gligen_weights (const PmtGligen *gligen)
 {
   return gligen->pool;

@@ -17,7 +17,7 @@ PmtGligen *pmt_gligen_open (const char *path, const PmtUnetConfig *unet, GError 
 gboolean pmt_gligen_load (PmtGligen *gligen, const PmtCancel *cancel, GError **error); /* once */
 void pmt_gligen_free (PmtGligen *gligen); /* NULL is fine */
 size_t pmt_gligen_weight_bytes (const PmtGligen *gligen);
-const PmtWeightPool *pmt_gligen_weights (const PmtGligen *gligen);
+PmtWeightPool *pmt_gligen_weights (const PmtGligen *gligen);
 int pmt_gligen_phrase_width (const PmtGligen *gligen); /* of a phrase's pooled text */
 int pmt_gligen_blocks (const PmtGligen *gligen);       /* transformer blocks of the UNet */
 

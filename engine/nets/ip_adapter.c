@@ -262,7 +262,7 @@ pmt_ip_adapter_weight_bytes (const PmtIpAdapter *adapter)
   return pmt_weight_pool_bytes (adapter->pool);
 }
 
-const PmtWeightPool *
+PmtWeightPool *
 pmt_ip_adapter_weights (const PmtIpAdapter *adapter)
 {
   return adapter->pool;

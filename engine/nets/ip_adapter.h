@@ -27,7 +27,7 @@ gboolean pmt_ip_adapter_load (PmtIpAdapter *adapter, const PmtCancel *cancel, GE
 void pmt_ip_adapter_free (PmtIpAdapter *adapter); /* NULL is fine */
 const PmtIpAdapterConfig *pmt_ip_adapter_config (const PmtIpAdapter *adapter);
 size_t pmt_ip_adapter_weight_bytes (const PmtIpAdapter *adapter);
-const PmtWeightPool *pmt_ip_adapter_weights (const PmtIpAdapter *adapter);
+PmtWeightPool *pmt_ip_adapter_weights (const PmtIpAdapter *adapter);
 
 /* Whether it was made for a UNet like this one; PMT_ERROR_UNSUPPORTED saying what it is for and what `model` (a path) is. */
 gboolean pmt_ip_adapter_check_unet (const PmtIpAdapter *adapter, const PmtUnetConfig *unet, const char *model, GError **error);

@@ -224,7 +224,7 @@ pmt_taesd_weight_bytes (const PmtTaesd *taesd)
   return pmt_weight_pool_bytes (taesd->pool);
 }
 
-const PmtWeightPool *
+PmtWeightPool *
 pmt_taesd_weights (const PmtTaesd *taesd)
 {
   return taesd->pool;

@@ -15,7 +15,7 @@ PmtTaesd *pmt_taesd_open (const char *path, int latent_channels, GError **error)
 gboolean pmt_taesd_load (PmtTaesd *taesd, const PmtCancel *cancel, GError **error);
 void pmt_taesd_free (PmtTaesd *taesd); /* NULL is fine */
 size_t pmt_taesd_weight_bytes (const PmtTaesd *taesd);
-const PmtWeightPool *pmt_taesd_weights (const PmtTaesd *taesd);
+PmtWeightPool *pmt_taesd_weights (const PmtTaesd *taesd);
 bool pmt_taesd_has_decoder (const PmtTaesd *taesd);
 bool pmt_taesd_has_encoder (const PmtTaesd *taesd);
 int pmt_taesd_factor (const PmtTaesd *taesd); /* pixels per latent pixel: 8 */

@@ -16,6 +16,7 @@ typedef struct Entry {
   PmtWeightLayout layout;
   PmtShape torch_shape;
   PmtTensor tensor; /* shape in the layout's order; data NULL until loaded */
+  bool product;
   PmtPacked packed; /* kernels NULL: not packed */
 } Entry;
 
@@ -96,6 +97,27 @@ packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
   return (PmtPacked) { kernels, precision, n, k, NULL };
 }
 
+/* How it will lie in memory. */
+static void
+plan (PmtWeightPool *pool, Entry *entry)
+{
+  const PmtShape *shape = &entry->torch_shape;
+  entry->packed = entry->product && pool->kernels ? packed_for (pool, shape->dim[0], pmt_shape_size (shape) / shape->dim[0]) : (PmtPacked) { 0 };
+  pool->bytes += entry_bytes (entry);
+}
+
+void
+pmt_weight_pool_set_precision (PmtWeightPool *pool, PmtPrecision precision)
+{
+  g_assert (!pool->arena);
+  pool->precision = precision;
+  pool->kernels = pmt_product_kernels_here (precision);
+  g_assert (pool->kernels || precision == PMT_PRECISION_F32);
+  pool->bytes = 0;
+  for (guint i = 0; i < pool->entries->len; i++)
+    plan (pool, &g_array_index (pool->entries, Entry, i));
+}
+
 static PmtWeightRef
 declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape, bool product)
 {
@@ -109,9 +131,8 @@ declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLay
     g_assert (shape.rank == 4);
     entry.tensor.shape = PMT_SHAPE4 (shape.dim[0], shape.dim[2], shape.dim[3], shape.dim[1]);
   }
-  if (product && pool->kernels)
-    entry.packed = packed_for (pool, shape.dim[0], pmt_shape_size (&shape) / shape.dim[0]);
-  pool->bytes += entry_bytes (&entry);
+  entry.product = product;
+  plan (pool, &entry);
   g_array_append_val (pool->entries, entry);
   gboolean fresh = g_hash_table_insert (pool->index, entry.name, GINT_TO_POINTER (pool->entries->len));
   g_assert (fresh);

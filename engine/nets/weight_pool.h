@@ -24,6 +24,8 @@ typedef int32_t PmtWeightRef;
  * them where this CPU's level has kernels for that precision (kernels/packed.h), which bf16 needs (pmt_precision_check). */
 PmtWeightPool *pmt_weight_pool_new (const char *label, PmtPrecision precision);
 PmtPrecision pmt_weight_pool_precision (const PmtWeightPool *pool);
+/* Another precision for a pool that holds no values, declared weights included. */
+void pmt_weight_pool_set_precision (PmtWeightPool *pool, PmtPrecision precision);
 void pmt_weight_pool_free (PmtWeightPool *pool); /* NULL is fine */
 
 /* Adds a weight called "prefix.name" (prefix NULL or "": just name), of PyTorch shape `shape` and stored shape as `layout` says.

@@ -46,7 +46,7 @@ const char *pmt_model_hash (const PmtModel *model);   /* quick hash: headers and
 int pmt_model_native_size (const PmtModel *model);    /* pixels: 512 for SD 1.x, 128 for the bundled model */
 int pmt_model_attention_divisor (const PmtModel *model); /* pixels per cell of the attention grid that methods address */
 int pmt_model_size_multiple (const PmtModel *model);  /* picture sides are multiples of this: 8 */
-/* What the networks' products compute in, f32 at first; with int8 only the UNets and ControlNets do, the text encoders and the autoencoder
+/* What the networks' products compute in, f32 at first; with int8 only the UNets and ControlNets do, all others, extras among them,
  * stay in bf16 (they are a small part of the time and errors of the decoder are seen as they are). Changing it lets loaded networks and extras go. PMT_ERROR_UNSUPPORTED where the
  * processor lacks it. */
 gboolean pmt_model_set_precision (PmtModel *model, PmtPrecision precision, GError **error);

@@ -148,14 +148,15 @@ choose_way (const PmtRequest *request, Fit *fit, GError **error)
   fit->room = room_for (request);
   const bool singly = fit->way.rows_per_call == 0 && fit->need.many_rows && !fit->need.whole_batch, tiles = may_tile (request);
   const bool frugal = fit->unet > 0;
+  fit->way.frugal = frugal && request->once;
   const int rows = fit->way.rows_per_call;
   const bool tiled = fit->way.tiled;
   const struct {
     bool possible;
     Way way;
   } ways[] = {
-    { singly, { 1, tiled, false } }, { frugal, { rows, tiled, true } }, { frugal && singly, { 1, tiled, true } },
-    { tiles, { rows, true, false } }, { tiles && singly, { 1, true, false } },
+    { singly, { 1, tiled, fit->way.frugal } }, { frugal, { rows, tiled, true } }, { frugal && singly, { 1, tiled, true } },
+    { tiles, { rows, true, fit->way.frugal } }, { tiles && singly, { 1, true, fit->way.frugal } },
     { tiles && frugal, { rows, true, true } }, { tiles && singly && frugal, { 1, true, true } },
   };
   for (guint i = 0; i < G_N_ELEMENTS (ways) && wanted (fit) > fit->room; i++) {

@@ -109,6 +109,7 @@ typedef struct PmtRequest {
   int rows_per_call;     /* rows of one network call; 0 = all at once, or singly where memory is short. Never changes the picture */
   PmtVaeTiling vae_tiling; /* encode and decode in tiles (nets/vae.h), for big pictures; auto: only when the whole does not fit */
   const char *taesd;     /* a tiny autoencoder's file or folder (nets/taesd.h) that decodes in place of the model's; NULL = the model's */
+  bool once;             /* no run of the same model is expected after this one: weights go as soon as they are not needed any more */
   size_t memory_limit;   /* bytes for activations and weights still to load; 0 = what the machine can give */
 } PmtRequest;
 

@@ -225,6 +225,7 @@ run_stage (Stages *s, PmtResult *made, GError **error)
   } else if (stage->kind == REFINER) {
     request.latent = made->latent;
   }
+  request.once = request.once && s->at == s->n - 1;
   request.progress_user = s;
   request.progress = request.progress ? tell : NULL;
   /* an estimate that the base was kept at is the picture, as soon as the refiner has decoded it */

@@ -191,7 +191,7 @@ run_task (void *user, PmtModelCache *cache)
   Task *task = user;
   g_autofree PmtNamedPicture *pictures = g_new0 (PmtNamedPicture, task->blobs->len + 1);
   const PmtJobInputs inputs = inputs_of (task, pictures);
-  PmtJobHooks hooks = { &task->cancel, &task->keep, task->preview, on_progress, on_result, task };
+  PmtJobHooks hooks = { .cancel = &task->cancel, .keep = &task->keep, .preview = task->preview, .progress = on_progress, .result = on_result, .user = task };
   PmtJobStats stats = { 0 };
   g_autoptr (GError) error = NULL;
 

@@ -116,6 +116,38 @@ test_load (void)
   }
 }
 
+/* A pool that gets its precision late is one that was made with it. */
+static void
+test_precision (void)
+{
+  for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
+    if (!pmt_precision_available (precision))
+      continue;
+    PmtWeightPool *early = pmt_weight_pool_new ("test", precision), *late = pmt_weight_pool_new ("test", PMT_PRECISION_F32);
+    PmtWeights *random = pmt_weights_new_random (4);
+    GError *error = NULL;
+    for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
+      (all[i].product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (early, NULL, all[i].name, all[i].layout, all[i].shape);
+      (all[i].product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (late, NULL, all[i].name, all[i].layout, all[i].shape);
+    }
+    pmt_weight_pool_set_precision (late, precision);
+    g_assert_cmpint (pmt_weight_pool_precision (late), ==, precision);
+    g_assert_cmpuint (pmt_weight_pool_bytes (early), ==, pmt_weight_pool_bytes (late));
+    g_assert_true (pmt_weight_pool_load (early, random, NULL, &error) && pmt_weight_pool_load (late, random, NULL, &error));
+    for (PmtWeightRef ref = 1; ref <= (PmtWeightRef) G_N_ELEMENTS (all); ref++) {
+      PmtContext ctx = { 0 };
+      const PmtTensor a = pmt_weight (&ctx, early, ref), b = pmt_weight (&ctx, late, ref);
+      const size_t bytes = a.packed ? pmt_packed_bytes (a.packed->kernels, a.packed->n, a.packed->k)
+                                    : (size_t) pmt_shape_size (&all[ref - 1].shape) * sizeof (float);
+      g_assert_true ((a.packed ? a.packed->kernels : NULL) == (b.packed ? b.packed->kernels : NULL));
+      g_assert_cmpmem (a.data, bytes, b.data, bytes);
+    }
+    pmt_weights_free (random);
+    pmt_weight_pool_free (early);
+    pmt_weight_pool_free (late);
+  }
+}
+
 /* What was let go comes back as it was, and another set of values stays where it was put. */
 static void
 test_unload (void)
@@ -173,6 +205,7 @@ main (int argc, char **argv)
     g_error ("%s", error->message);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/weight-pool/load", test_load);
+  g_test_add_func ("/weight-pool/precision", test_precision);
   g_test_add_func ("/weight-pool/unload", test_unload);
   g_test_add_func ("/weight-pool/refusals", test_refusals);
   return g_test_run ();

@@ -87,6 +87,14 @@ test_frugal (void)
     pmt_result_clear (&r);
     q.memory_limit -= pmt_model_resident_bytes (fresh); /* a limit is for what is not there yet */
   }
+  q.memory_limit = 0;
+  q.once = true; /* the same where nothing comes after */
+  r = runs_do (&q);
+  runs_assert_equal (&r, &wanted);
+  g_assert_cmpuint (r.memory_bytes, ==, less.memory_bytes);
+  g_assert_cmpuint (pmt_model_resident_bytes (fresh), ==, cost.weight_bytes - texts - unet);
+  pmt_result_clear (&r);
+  q.once = false;
   q.memory_limit = less.memory_bytes - pmt_model_resident_bytes (fresh) - 1;
   g_assert_false (pmt_run (&q, &r, &error));
   g_assert_error (error, PMT_ERROR, PMT_ERROR_MEMORY);

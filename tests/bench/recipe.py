@@ -5,7 +5,7 @@ for them: 4 LCM steps decoded by a tiny autoencoder (TAESD's structure, random t
 bf16 and int8. Beside each its target, which is told for a ceiling of 420 GFLOP/s in bf16 and scales with the one measured here just before
 and after. Exit status 1 when one is missed.
 
-Seconds are of the clock; with --threads 1 of the processor, so that other work on the machine counts little. Loading is stated apart. Targets
+Seconds are of the clock; with --threads 1 of the processor, so that other work on the machine counts little. Loading is stated apart and not counted. Targets
 are for 512 x 512: at another size there are none.
 """
 
@@ -70,7 +70,7 @@ def ceiling(program, threads):
 
 
 def run(program, job, threads):
-    """Seconds of loading and of all else, in an engine that ran nothing before."""
+    """Seconds by stage, in an engine that ran nothing before."""
     with Engine(program) as engine:
         client = engine.client()
         client.socket.settimeout(3600)
@@ -78,7 +78,7 @@ def run(program, job, threads):
         def now():
             return processor_seconds(engine.process.pid) if threads == 1 else time.monotonic()
 
-        start, stage, loading, rest = now(), "load", 0.0, 0.0
+        start, stage, taken = now(), "load", {}
         client.send({"type": "job", "id": 1, "job": job})
         while True:
             message = client.receive()
@@ -87,11 +87,10 @@ def run(program, job, threads):
             ends = message["type"] == "done"
             if ends or (message["type"] == "progress" and message["stage"] != stage):
                 moment = now()
-                loading += moment - start if stage == "load" else 0
-                rest += 0 if stage == "load" else moment - start
+                taken[stage] = taken.get(stage, 0.0) + moment - start
                 start, stage = moment, message.get("stage")
             if ends:
-                return loading, rest
+                return taken
 
 
 def main():
@@ -106,18 +105,21 @@ def main():
         os.environ["XDG_CACHE_HOME"] = folder  # a machine that has run nothing yet
         tiny = os.path.join(folder, "taesd_decoder.safetensors")
         tiny_autoencoder(tiny)
-        print(f"{'run':10} {'ceiling':>12} {'loading':>9} {'seconds':>9} {'target':>9}", flush=True)
+        print(f"{'run':10} {'ceiling':>12} {'loading':>9} {'text':>9} {'sampling':>9} {'decoding':>9} {'all':>9} {'target':>9}", flush=True)
         for name, asked, quick, target in RUNS:
             if options.only not in (None, name):
                 continue
             job = {"pentimento": 1, "task": "generate", "model": "random:sd15", "prompt": "a red house in the snow", "seed": 1,
                    "size": [options.size, options.size], "threads": options.threads, **asked, **({"taesd": tiny} if quick else {})}
             best = ceiling(options.engine, options.threads)
-            loading, seconds = run(options.engine, job, options.threads)
+            taken = run(options.engine, job, options.threads)
+            loading = taken.pop("load", 0.0)
+            seconds = sum(taken.values())
             best = max(best, ceiling(options.engine, options.threads))
             scaled = target * CEILING / best if best and options.size == 512 else None
             missed += scaled is not None and seconds > scaled
-            print(f"{name:10} {best:5.0f} GFLOP/s {loading:7.2f} s {seconds:7.2f} s " + (f"{scaled:7.1f} s" if scaled else "        -") +
+            print(f"{name:10} {best:5.0f} GFLOP/s {loading:7.2f} s "
+                  + "".join(f"{taken.get(stage, 0.0):7.2f} s " for stage in ("text", "sample", "decode")) + f"{seconds:7.2f} s " + (f"{scaled:7.1f} s" if scaled else "        -") +
                   (" MISSED" if scaled and seconds > scaled else ""), flush=True)
     if options.size == 512:
         print(f"{missed} missed (targets {', '.join(f'{n} {t} s' for n, _, _, t in RUNS)} at {CEILING} GFLOP/s in bf16, scaled to this ceiling; "

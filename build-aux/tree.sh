@@ -151,7 +151,7 @@ check_openblas() {
 # Packages that the list gained since the tree was made.
 complete_tree() {
   local suite=$1 dir=$2 log=$3
-  say "adding packages to the Debian tree ($suite)"
+  say "adding packages to the Debian tree ($(tree_name "$suite"))"
   # shellcheck disable=SC2046  # the list is words
   { "$root/build-aux/enter.sh" "$dir" apt-get -q update &&
     "$root/build-aux/enter.sh" "$dir" env DEBIAN_FRONTEND=noninteractive \

@@ -25,6 +25,23 @@ enum {
   PMT_PRODUCT_DEPTH_BF16 = 512, PMT_PRODUCT_STRIDE_BF16 = PMT_PRODUCT_DEPTH_BF16 + 32,
   PMT_PRODUCT_DEPTH_INT8 = 512, PMT_PRODUCT_HEAD_INT8 = 64, PMT_PRODUCT_STRIDE_INT8 = PMT_PRODUCT_HEAD_INT8 + PMT_PRODUCT_DEPTH_INT8
 };
+/* The transforms of minimal filtering (winograd.h), of `count` values of each row. A convolution is one of three kinds. */
+typedef enum {
+  PMT_WINOGRAD_SAME,  /* 4x4 window -> 16 products -> 2x2 outputs */
+  PMT_WINOGRAD_TWICE, /* of a map twice as large (nearest neighbour): 3x3 -> 9 -> 2x2 */
+  PMT_WINOGRAD_HALF,  /* the way back of it, summed over 2x2: 4x4 -> 9 -> 1 */
+  PMT_WINOGRAD_KINDS
+} PmtWinogradKind;
+/* What products become: as the kinds, and PMT_WINOGRAD_TWICE where the larger map ends in the middle of the outputs. */
+enum { PMT_WINOGRAD_TWICE_BOTTOM = PMT_WINOGRAD_KINDS, PMT_WINOGRAD_TWICE_RIGHT, PMT_WINOGRAD_TWICE_CORNER, PMT_WINOGRAD_OUTPUTS };
+typedef struct PmtWinogradKernels {
+  /* The rows of a window -> for each product p its row of a left side at to + p apart (bytes), converted; up to the next multiple of the
+   * product's unit filled with 0. */
+  void (*window[PMT_WINOGRAD_KINDS]) (const float *const *from, int64_t count, void *to, size_t apart);
+  /* Sums m + p apart (values) of each product p -> each of the outputs, NULL where it is not wanted: bias (NULL: none) plus what they
+   * are, or (add) added to what is there. m [.., TILE] has whole tiles' columns. */
+  void (*outputs[PMT_WINOGRAD_OUTPUTS]) (const float *m, int64_t apart, const float *bias, bool add, float *const *to, int64_t count);
+} PmtWinogradKernels;
 typedef struct PmtProductKernels PmtProductKernels;
 struct PmtProductKernels {
   int rows, columns; /* most rows, and columns, of a tile */
@@ -35,6 +52,7 @@ struct PmtProductKernels {
    * rows that come in parts are put together by `staged` first. */
   void (*convert) (const float *x, void *y, size_t n);
   const PmtProductKernels *staged; /* NULL, or kernels of f32 */
+  const PmtWinogradKernels *winograd; /* NULL where there are none */
   void (*pack) (const float *w, int64_t n, int64_t k, void *packed); /* one panel: n at most columns */
   void (*unpack) (const void *packed, int64_t n, int64_t k, float *w);
   void (*read) (const void *panel, int64_t k, int64_t column, int64_t count, float *to); /* w[column .. column + count, k] of one panel */

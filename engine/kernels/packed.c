@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/threads.h"
+#include "engine/kernels/winograd.h"
 
 enum {
   BLOCK_ROWS = 144,  /* of x, converted together: 144 rows of a block of k are half of a small second-level cache */
@@ -76,6 +77,12 @@ pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k)
   return ((size_t) ((n + kernels->columns - 1) / kernels->columns) * panel_bytes (kernels, k) + 63) & ~(size_t) 63;
 }
 
+size_t
+pmt_packed_size (const PmtPacked *packed)
+{
+  return packed->form ? pmt_winograd_bytes (packed) : pmt_packed_bytes (packed->kernels, packed->n, packed->k);
+}
+
 typedef struct Filling {
   PmtPacked *packed;
   const float *w;
@@ -91,8 +98,11 @@ void
 pmt_packed_fill_panel (PmtPacked *packed, int64_t panel, const float *rows)
 {
   const int64_t columns = packed->kernels->columns;
-  packed->kernels->pack (rows, MIN (columns, packed->n - panel * columns), packed->k,
-                         (char *) packed->data + (size_t) panel * panel_bytes (packed->kernels, packed->k));
+  if (packed->form)
+    pmt_winograd_fill_panel (packed, panel, rows);
+  else
+    packed->kernels->pack (rows, MIN (columns, packed->n - panel * columns), packed->k,
+                           (char *) packed->data + (size_t) panel * panel_bytes (packed->kernels, packed->k));
 }
 
 static void
@@ -113,7 +123,10 @@ pmt_packed_fill (PmtPacked *packed, const float *w)
 void
 pmt_packed_read (const PmtPacked *packed, float *w)
 {
-  packed->kernels->unpack (packed->data, packed->n, packed->k, w);
+  if (packed->form)
+    pmt_winograd_read (packed, w);
+  else
+    packed->kernels->unpack (packed->data, packed->n, packed->k, w);
 }
 
 enum { STRIP_VALUES = 256 };
@@ -168,6 +181,10 @@ pmt_packed_back_kernels (const PmtPacked *w)
 void
 pmt_packed_transpose (const PmtPacked *w, int64_t taps, PmtPacked *t)
 {
+  if (w->form) {
+    pmt_winograd_turn (w, t);
+    return;
+  }
   Transposing f = { w, t, taps };
   const int64_t columns = t->kernels->columns;
   g_assert (t->kernels == pmt_packed_back_kernels (w) && t->n * taps == w->k && t->k == taps * w->n);

@@ -10,11 +10,19 @@
 #include "engine/base/cancel.h"
 #include "engine/kernels/kernels.h"
 
+/* How a weight lies: as the right side of one product, or, of a 3x3 convolution [n, 3, 3, c], transformed as those of several (winograd.h). */
+typedef enum {
+  PMT_PACKED_ROWS,
+  PMT_PACKED_SAME, /* 16 of [n, c]; takes 16/9 of the memory */
+  PMT_PACKED_TWICE /* 9 of [n, c], for the convolution of a map made twice as large */
+} PmtPackedForm;
+
 typedef struct PmtPacked {
   const PmtProductKernels *kernels;
   PmtPrecision precision;
   int64_t n, k; /* outputs, inputs */
-  void *data;   /* pmt_packed_bytes; not owned. NULL in a dry run */
+  void *data;   /* pmt_packed_size; not owned. NULL in a dry run */
+  PmtPackedForm form;
 } PmtPacked;
 
 /* NULL for PMT_PRECISION_F32 where products go through OpenBLAS, and where a precision is missing. */
@@ -30,6 +38,7 @@ PmtPrecision pmt_precision_wide (PmtPrecision precision);
 
 /* Memory for a weight of n outputs and k inputs; a multiple of 64. */
 size_t pmt_packed_bytes (const PmtProductKernels *kernels, int64_t n, int64_t k);
+size_t pmt_packed_size (const PmtPacked *packed); /* the same in its form */
 /* From and to w [n, k]. A weight packed in bf16 or int8 comes back rounded. */
 void pmt_packed_fill (PmtPacked *packed, const float *w);
 /* The same by panels of kernels->columns outputs each, which come in any order, from any thread: panel i from w's rows from i columns on. */
@@ -40,7 +49,7 @@ void pmt_packed_read (const PmtPacked *packed, float *w);
 const PmtProductKernels *pmt_packed_back_kernels (const PmtPacked *w);
 /* The weight of the product on the way back: from w [n, taps c] to t [c, taps n], packed by pmt_packed_back_kernels, with the taps of a
  * convolution in the opposite order (1 = a plain transpose). The values are w's own to the bit (int8: rounded
- * to bf16). */
+ * to bf16). Of a transformed weight it is the transformed one, of the same form. */
 void pmt_packed_transpose (const PmtPacked *w, int64_t taps, PmtPacked *t);
 
 typedef struct PmtProduct {

@@ -8,6 +8,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/lane.h"
+#include "engine/kernels/transforms.h"
 
 #ifdef PMT_HAVE_PRODUCTS
 /* Accumulators from the bias, from what earlier blocks of k left in c, or from zero; and back to c. */
@@ -122,7 +123,7 @@ read_f32 (const void *panel, int64_t k, int64_t column, int64_t count, float *to
 static const PmtProductKernels product_f32 = {
   .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_F32, .unit = 1, .value_size = sizeof (float),
   .stride = PMT_PRODUCT_STRIDE_F32 * sizeof (float),
-  .convert = convert_f32, .pack = pack_f32, .unpack = unpack_f32, .read = read_f32, .tile = tile_f32,
+  .convert = convert_f32, .pack = pack_f32, .unpack = unpack_f32, .read = read_f32, .tile = tile_f32, .winograd = &winograd_f32,
 };
 #endif
 
@@ -193,6 +194,6 @@ read_bf16 (const void *panel, int64_t k, int64_t column, int64_t count, float *t
 static const PmtProductKernels product_bf16 = {
   .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_BF16, .unit = 2, .value_size = sizeof (uint16_t),
   .stride = PMT_PRODUCT_STRIDE_BF16 * sizeof (uint16_t),
-  .convert = convert_bf16, .pack = pack_bf16, .unpack = unpack_bf16, .read = read_bf16, .tile = tile_bf16,
+  .convert = convert_bf16, .pack = pack_bf16, .unpack = unpack_bf16, .read = read_bf16, .tile = tile_bf16, .winograd = &winograd_bf16,
 };
 #endif

@@ -44,7 +44,8 @@ PmtConv
 pmt_conv_declare (PmtWeightPool *pool, const char *prefix, const char *name, int in, int out, int size, PmtConv2dParams params)
 {
   PmtConv layer = { 0 };
-  layer.w = declare_product (pool, prefix, name, PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, size, size));
+  g_autofree char *weight = g_strconcat (name, ".weight", NULL);
+  layer.w = pmt_weight_pool_declare_conv (pool, prefix, weight, PMT_SHAPE4 (out, in, size, size), params);
   layer.b = declare_part (pool, prefix, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
   layer.params = params;
   return layer;
@@ -60,6 +61,19 @@ PmtTensor
 pmt_conv_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor place, PmtTensor x)
 {
   return pmt_conv2d_over (ctx, place, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b), layer->params);
+}
+
+PmtTensor
+pmt_conv_run_twice (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor x, int64_t height, int64_t width)
+{
+  if (pmt_context_failed (ctx) || !x.data)
+    return PMT_NO_TENSOR;
+  PmtConv enlarging = *layer;
+  enlarging.params.odd_height = height == 2 * x.shape.dim[1] - 1;
+  enlarging.params.odd_width = width == 2 * x.shape.dim[2] - 1;
+  x = pmt_conv_run (ctx, pool, &enlarging, x);
+  g_assert (!x.data || (x.shape.dim[1] == height && x.shape.dim[2] == width));
+  return x;
 }
 
 PmtNorm

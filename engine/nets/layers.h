@@ -30,6 +30,9 @@ PmtConv pmt_conv_declare (PmtWeightPool *pool, const char *prefix, const char *n
 PmtTensor pmt_conv_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor x);
 PmtTensor pmt_conv_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor place, PmtTensor x);
 
+/* A layer of PMT_CONV_3X3_TWICE where the larger map may lack its last row and column: height and width are 2 H or 2 H - 1, 2 W or 2 W - 1. */
+PmtTensor pmt_conv_run_twice (PmtContext *ctx, const PmtWeightPool *pool, const PmtConv *layer, PmtTensor x, int64_t height, int64_t width);
+
 typedef struct PmtNorm {
   PmtWeightRef gamma, beta;
 } PmtNorm;

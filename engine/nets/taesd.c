@@ -60,7 +60,7 @@ declare_conv (PmtTaesd *taesd, const char *name, int in, int out, bool bias, int
 {
   PmtConv conv = { .params = PMT_CONV_3X3 };
   conv.params.stride = stride;
-  conv.w = pmt_weight_pool_declare_product (taesd->pool, name, "weight", PMT_LAYOUT_OHWI, PMT_SHAPE4 (out, in, 3, 3));
+  conv.w = pmt_weight_pool_declare_conv (taesd->pool, name, "weight", PMT_SHAPE4 (out, in, 3, 3), conv.params);
   if (bias)
     conv.b = pmt_weight_pool_declare (taesd->pool, name, "bias", PMT_LAYOUT_PLAIN, PMT_SHAPE1 (out));
   return conv;

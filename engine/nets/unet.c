@@ -36,7 +36,7 @@ declare_up (PmtUnet *unet, int i, int *counter)
   }
   level->has_sampler = i + 1 < config->n_levels;
   if (level->has_sampler)
-    level->sampler = pmt_conv_declare (unet->pool, block, "upsamplers.0.conv", width, width, 3, PMT_CONV_3X3);
+    level->sampler = pmt_conv_declare (unet->pool, block, "upsamplers.0.conv", width, width, 3, PMT_CONV_3X3_TWICE);
   g_free (block);
 }
 
@@ -118,8 +118,7 @@ run_up (PmtUnetPass *pass, const PmtUnetLevel *level, int i, int first, PmtTenso
       if (level->has_sampler) {
         /* The grid of the next skip; with sides that divide evenly that is twice the present one (formats.md 5.4). */
         const PmtShape *next = &pass->skips[pass->n_skips - 1].x.shape;
-        x = pmt_resize_nearest (ctx, x, next->dim[1], next->dim[2]);
-        x = pmt_conv_run (ctx, pass->pool, &level->sampler, x);
+        x = pmt_conv_run_twice (ctx, pass->pool, &level->sampler, x, next->dim[1], next->dim[2]);
       }
       x = pmt_unet_tap (pass, x, PMT_RESID_UP, i, 0);
       pmt_unet_ask (pass);

@@ -80,7 +80,7 @@ pmt_vae_decoder_declare (PmtWeightPool *pool, const PmtVaeConfig *config)
     half.levels[i] = declare_level (pool, block, widths[i > 0 ? at + 1 : at], widths[at], config->layers_per_block + 1, half.groups);
     half.levels[i].has_sampler = i < last;
     if (half.levels[i].has_sampler)
-      half.levels[i].sampler = pmt_conv_declare (pool, block, "upsamplers.0.conv", widths[at], widths[at], 3, PMT_CONV_3X3);
+      half.levels[i].sampler = pmt_conv_declare (pool, block, "upsamplers.0.conv", widths[at], widths[at], 3, PMT_CONV_3X3_TWICE);
     g_free (block);
   }
   half.norm_out = pmt_norm_declare (pool, "decoder", "conv_norm_out", widths[0]);
@@ -172,13 +172,8 @@ pmt_vae_decoder_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtVaeHal
   for (int i = 0; i < decoder->n_levels; i++) {
     const PmtVaeLevel *level = &decoder->levels[i];
     x = run_resnets (ctx, pool, level, x, frame);
-    if (level->has_sampler) {
-      /* The convolution's result begins where x does. */
-      const PmtShape twice = PMT_SHAPE4 (x.shape.dim[0], 2 * x.shape.dim[1], 2 * x.shape.dim[2], x.shape.dim[3]);
-      const PmtTensor place = pmt_tensor_grow (ctx, x, twice);
-      x = pmt_resize_nearest (ctx, x, twice.dim[1], twice.dim[2]);
-      x = pmt_frame_close (ctx, frame, pmt_conv_run_over (ctx, pool, &level->sampler, place, x));
-    }
+    if (level->has_sampler)
+      x = pmt_frame_close (ctx, frame, pmt_conv_run (ctx, pool, &level->sampler, x));
   }
   return run_out (ctx, pool, decoder, x, frame);
 }

@@ -10,6 +10,7 @@
 #define BATCH_VALUES ((size_t) 32 << 20)
 
 enum { INT8_LEAST = 64 }; /* inputs and outputs */
+enum { WINOGRAD_LEAST = 32, WINOGRAD_MOST = 1920 * 640 };
 
 typedef struct Entry {
   char *name;
@@ -18,6 +19,8 @@ typedef struct Entry {
   PmtTensor tensor; /* shape in the layout's order; data NULL until loaded */
   bool product;
   PmtPacked packed; /* kernels NULL: not packed */
+  bool is_conv;     /* of pmt_conv2d, with these parameters */
+  PmtConv2dParams conv;
 } Entry;
 
 struct PmtWeightPool {
@@ -44,7 +47,7 @@ static size_t
 entry_bytes (const Entry *entry)
 {
   const PmtPacked *p = &entry->packed;
-  const size_t bytes = p->kernels ? pmt_packed_bytes (p->kernels, p->n, p->k) : (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float);
+  const size_t bytes = p->kernels ? pmt_packed_size (p) : (size_t) pmt_shape_size (&entry->torch_shape) * sizeof (float);
   return (bytes + 63) & ~(size_t) 63;
 }
 
@@ -87,14 +90,34 @@ pmt_weight_pool_free (PmtWeightPool *pool)
   g_free (pool);
 }
 
+static PmtPacked
+packed_in (const PmtWeightPool *pool, PmtPrecision precision, int64_t n, int64_t k)
+{
+  const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
+  return (PmtPacked) { .kernels = kernels, .precision = precision, .n = n, .k = k };
+}
+
 /* In int8 the products with few outputs or inputs (a UNet's first and last convolution) stay in bf16: they cost next to nothing, and what
  * they lose every step would see. */
 static PmtPacked
 packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
 {
   const PmtPrecision precision = n < INT8_LEAST || k < INT8_LEAST ? pmt_precision_wide (pool->precision) : pool->precision;
-  const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
-  return (PmtPacked) { kernels, precision, n, k, NULL };
+  return packed_in (pool, precision, n, k);
+}
+
+/* Convolutions of a map made twice as large have a quarter of the products and a weight of the same size (in int8 they go by bf16, which is no slower).
+ * Else transforming a window pays from so many inputs on. A transformed weight takes 16/9 of the memory: in these networks layers are the wider the smaller
+ * their maps are, so that where maps are large and the work is, that is little. The largest (inputs times outputs) are left as they are. */
+static PmtPackedForm
+conv_form (const PmtPacked *packed, PmtShape shape, PmtConv2dParams p)
+{
+  const int64_t out = shape.dim[0], in = shape.dim[1];
+  if (!packed->kernels || !packed->kernels->winograd || shape.dim[2] != 3 || shape.dim[3] != 3 || p.stride != 1 || p.pad_top > 2 || p.pad_left > 2)
+    return PMT_PACKED_ROWS;
+  if (p.twice)
+    return p.pad_top == 1 && p.pad_left == 1 && p.pad_bottom == 1 && p.pad_right == 1 ? PMT_PACKED_TWICE : PMT_PACKED_ROWS;
+  return in >= WINOGRAD_LEAST && in * out <= WINOGRAD_MOST ? PMT_PACKED_SAME : PMT_PACKED_ROWS;
 }
 
 /* How it will lie in memory. */
@@ -102,7 +125,13 @@ static void
 plan (PmtWeightPool *pool, Entry *entry)
 {
   const PmtShape *shape = &entry->torch_shape;
-  entry->packed = entry->product && pool->kernels ? packed_for (pool, shape->dim[0], pmt_shape_size (shape) / shape->dim[0]) : (PmtPacked) { 0 };
+  entry->packed = (PmtPacked) { 0 };
+  if (entry->product && pool->kernels) {
+    const int64_t n = shape->dim[0], k = pmt_shape_size (shape) / n;
+    entry->packed = entry->is_conv && entry->conv.twice ? packed_in (pool, pmt_precision_wide (pool->precision), n, k) : packed_for (pool, n, k);
+  }
+  if (entry->is_conv)
+    entry->packed.form = conv_form (&entry->packed, *shape, entry->conv);
   pool->bytes += entry_bytes (entry);
 }
 
@@ -119,7 +148,8 @@ pmt_weight_pool_set_precision (PmtWeightPool *pool, PmtPrecision precision)
 }
 
 static PmtWeightRef
-declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape, bool product)
+declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape, bool product,
+         const PmtConv2dParams *conv)
 {
   Entry entry = { 0 };
   g_assert (!pool->arena);
@@ -132,6 +162,9 @@ declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLay
     entry.tensor.shape = PMT_SHAPE4 (shape.dim[0], shape.dim[2], shape.dim[3], shape.dim[1]);
   }
   entry.product = product;
+  entry.is_conv = conv != NULL;
+  if (conv)
+    entry.conv = *conv;
   plan (pool, &entry);
   g_array_append_val (pool->entries, entry);
   gboolean fresh = g_hash_table_insert (pool->index, entry.name, GINT_TO_POINTER (pool->entries->len));
@@ -142,13 +175,19 @@ declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLay
 PmtWeightRef
 pmt_weight_pool_declare (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape)
 {
-  return declare (pool, prefix, name, layout, shape, false);
+  return declare (pool, prefix, name, layout, shape, false, NULL);
 }
 
 PmtWeightRef
 pmt_weight_pool_declare_product (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout, PmtShape shape)
 {
-  return declare (pool, prefix, name, layout, shape, true);
+  return declare (pool, prefix, name, layout, shape, true, NULL);
+}
+
+PmtWeightRef
+pmt_weight_pool_declare_conv (PmtWeightPool *pool, const char *prefix, const char *name, PmtShape shape, PmtConv2dParams params)
+{
+  return declare (pool, prefix, name, PMT_LAYOUT_OHWI, shape, true, &params);
 }
 
 /* Memory for one weight; what reads it is set up. */

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "engine/kernels/kernels.h"
+#include "engine/ops/ops.h"
 #include "engine/tensor/context.h"
 #include "engine/weights/source.h"
 
@@ -36,6 +37,10 @@ PmtWeightRef pmt_weight_pool_declare (PmtWeightPool *pool, const char *prefix, c
 /* The same for a weight that is only ever the second input of pmt_linear or pmt_conv2d. */
 PmtWeightRef pmt_weight_pool_declare_product (PmtWeightPool *pool, const char *prefix, const char *name, PmtWeightLayout layout,
                                               PmtShape shape);
+
+/* The same for one of pmt_conv2d that is only used with these parameters: shape [out, in, height, width]. They and its size decide how it is packed: 3x3
+ * kernels with stride 1 for minimal filtering (kernels/winograd.h) where that is worth its memory. */
+PmtWeightRef pmt_weight_pool_declare_conv (PmtWeightPool *pool, const char *prefix, const char *name, PmtShape shape, PmtConv2dParams params);
 
 /* Reads everything that was declared. `weights` is used during the call only. The first failure stops: a missing tensor, a wrong
  * shape (both named by the source), PMT_ERROR_MEMORY, PMT_ERROR_CANCELLED (polled between tensors). */

@@ -2,14 +2,16 @@
 /* 2-D convolution (cross-correlation, as everywhere in this field) over NHWC maps, as matrix products: positions x (kh kw Cin) patches
  * times the weight's rows. Patches are gathered for a band of output rows at a time, so the workspace stays small; a 1x1
  * convolution with stride 1 needs no gathering. With a packed weight nothing is gathered at all: the product converts its blocks of
- * patches straight from the map. */
+ * patches straight from the map; and with one that is packed for minimal filtering there are no patches (conv2d_winograd.h). */
+#include "engine/ops/conv2d_winograd.h"
 #include "engine/ops/help.h"
 
 /* Patches of one band; at least one output row whatever its size. */
 enum { BAND_BYTES = 16 << 20, GATHER_GRAIN_BYTES = 256 << 10 };
 
 typedef struct Conv {
-  size_t rows, h, w, cin;    /* input */
+  size_t rows, h, w, cin;    /* input, as large as it is made */
+  size_t width, image;       /* of it as it is: columns, and values of one map */
   size_t oh, ow, cout;       /* output */
   size_t kh, kw, patch;      /* patch = kh kw cin */
   size_t band;               /* output rows of one image per band */
@@ -24,10 +26,13 @@ conv_of (const PmtOpCall *call)
   Conv c = { .p = *(const PmtConv2dParams *) call->params };
   c.rows = (size_t) x.shape.dim[0], c.h = (size_t) x.shape.dim[1], c.w = (size_t) x.shape.dim[2];
   c.cin = (size_t) x.shape.dim[3];
+  c.width = c.w, c.image = c.h * c.w * c.cin;
+  if (c.p.twice)
+    c.h = 2 * c.h - c.p.odd_height, c.w = 2 * c.w - c.p.odd_width;
   c.cout = (size_t) w.shape.dim[0], c.kh = (size_t) w.shape.dim[1], c.kw = (size_t) w.shape.dim[2];
   c.oh = (size_t) call->out.shape.dim[1], c.ow = (size_t) call->out.shape.dim[2];
   c.patch = c.kh * c.kw * c.cin;
-  c.direct = c.kh == 1 && c.kw == 1 && c.p.stride == 1 && c.oh == c.h && c.ow == c.w;
+  c.direct = !c.p.twice && c.kh == 1 && c.kw == 1 && c.p.stride == 1 && c.oh == c.h && c.ow == c.w;
   size_t row_bytes = c.ow * c.patch * sizeof (float);
   c.band = c.direct ? c.oh : CLAMP (BAND_BYTES / MAX (1, row_bytes), 1, c.oh);
   return c;
@@ -40,14 +45,17 @@ shape (const PmtOpCall *call, PmtShape *out, GError **error)
   const PmtConv2dParams *p = call->params;
   if (x.shape.rank != 4 || w.shape.rank != 4)
     return pmt_shape_error (call, "conv2d", "the map has four dimensions, and so has the weight", error);
+  if (!p->twice && (p->odd_height || p->odd_width))
+    return pmt_shape_error (call, "conv2d", "only a map that is made twice as large can lack its last row or column", error);
   if (x.shape.dim[3] != w.shape.dim[3])
     return pmt_shape_error (call, "conv2d", "the map's channels are not the weight's input channels", error);
   if (b.data && (b.shape.rank != 1 || b.shape.dim[0] != w.shape.dim[0]))
     return pmt_shape_error (call, "conv2d", "the bias is not one value per output channel", error);
   if (p->stride < 1 || p->pad_top < 0 || p->pad_left < 0 || p->pad_bottom < 0 || p->pad_right < 0)
     return pmt_shape_error (call, "conv2d", "the stride is at least 1 and no padding is negative", error);
-  int64_t room_y = x.shape.dim[1] + p->pad_top + p->pad_bottom - w.shape.dim[1];
-  int64_t room_x = x.shape.dim[2] + p->pad_left + p->pad_right - w.shape.dim[2];
+  const int64_t factor = p->twice ? 2 : 1;
+  int64_t room_y = factor * x.shape.dim[1] - p->odd_height + p->pad_top + p->pad_bottom - w.shape.dim[1];
+  int64_t room_x = factor * x.shape.dim[2] - p->odd_width + p->pad_left + p->pad_right - w.shape.dim[2];
   if (room_y < 0 || room_x < 0)
     return pmt_shape_error (call, "conv2d", "the padded map is smaller than the kernel", error);
   *out = PMT_SHAPE4 (x.shape.dim[0], room_y / p->stride + 1, room_x / p->stride + 1, w.shape.dim[0]);
@@ -64,6 +72,8 @@ static size_t
 workspace (const PmtOpCall *call)
 {
   Conv c = conv_of (call);
+  if (pmt_conv2d_is_winograd (call))
+    return pmt_conv2d_winograd_workspace (call);
   if (call->in[1].packed)
     return pmt_op_packed_workspace (call->in[1]);
   return c.direct ? 0 : c.band * c.ow * c.patch * sizeof (float);
@@ -97,6 +107,14 @@ inside (const Conv *c, size_t oy, size_t ox, size_t ky, ptrdiff_t *y, ptrdiff_t 
   return true;
 }
 
+/* The pixel that position (y, x) of the map shows. */
+static size_t
+pixel (const Conv *c, ptrdiff_t y, ptrdiff_t x)
+{
+  const int shift = c->p.twice;
+  return ((size_t) (y >> shift) * c->width + (size_t) (x >> shift)) * c->cin;
+}
+
 static void
 gather_range (void *user, size_t from, size_t to)
 {
@@ -114,9 +132,10 @@ gather_range (void *user, size_t from, size_t to)
         continue;
       }
       /* Neighbouring columns are neighbours in memory: one copy per kernel row. */
-      const float *src = g->x + ((size_t) y * c->w + (size_t) x) * c->cin;
       memset (dst, 0, begin * c->cin * sizeof (float));
-      memcpy (dst + begin * c->cin, src, (end - begin) * c->cin * sizeof (float));
+      const size_t run = c->p.twice ? 1 : end - begin;
+      for (size_t kx = begin; kx < end; kx += run)
+        memcpy (dst + kx * c->cin, g->x + pixel (c, y, x + (ptrdiff_t) (kx - begin)), run * c->cin * sizeof (float));
       memset (dst + end * c->cin, 0, (c->kw - end) * c->cin * sizeof (float));
     }
   }
@@ -134,8 +153,9 @@ scatter (const Gather *g, size_t count, const PmtKernels *k)
       size_t begin, end;
       if (!inside (c, oy, ox, ky, &y, &x, &begin, &end))
         continue;
-      const float *src = g->patches + i * c->patch + ky * row + begin * c->cin;
-      k->axpy (1.0f, src, g->dx + ((size_t) y * c->w + (size_t) x) * c->cin, (end - begin) * c->cin);
+      const size_t run = c->p.twice ? 1 : end - begin;
+      for (size_t kx = begin; kx < end; kx += run)
+        k->axpy (1.0f, g->patches + i * c->patch + ky * row + kx * c->cin, g->dx + pixel (c, y, x + (ptrdiff_t) (kx - begin)), run * c->cin);
     }
   }
 }
@@ -167,6 +187,18 @@ typedef struct Maps {
   const float *x;
 } Maps;
 
+/* The same where neighbouring columns may show one pixel: one by one. `to` is where value `at` of the kernel row belongs. */
+static void
+convert_twice (const Conv *c, const PmtProductKernels *kernels, const float *image, ptrdiff_t y, ptrdiff_t x, size_t begin, size_t at, size_t first,
+               size_t last, char *to)
+{
+  for (size_t k = first; k < last;) {
+    const size_t kx = k / c->cin, n = MIN ((kx + 1) * c->cin, last) - k;
+    kernels->convert (image + pixel (c, y, x + (ptrdiff_t) (kx - begin)) + k % c->cin, to + (k - at) * kernels->value_size, n);
+    k += n;
+  }
+}
+
 /* Values [at, at + count) of kernel row ky of the patch for output (oy, ox) of one image. */
 static void
 convert_part (const Conv *c, const PmtProductKernels *kernels, const float *image, size_t oy, size_t ox, size_t ky, size_t at, size_t count,
@@ -179,10 +211,11 @@ convert_part (const Conv *c, const PmtProductKernels *kernels, const float *imag
     return;
   }
   const size_t first = CLAMP (begin * c->cin, at, at + count), last = CLAMP (end * c->cin, at, at + count);
-  const float *from = image + ((size_t) y * c->w + (size_t) x) * c->cin + (first - begin * c->cin);
   memset (to, 0, (first - at) * kernels->value_size);
-  if (last > first)
-    kernels->convert (from, to + (first - at) * kernels->value_size, last - first);
+  if (c->p.twice)
+    convert_twice (c, kernels, image, y, x, begin, at, first, last, to);
+  else if (last > first)
+    kernels->convert (image + pixel (c, y, x) + (first - begin * c->cin), to + (first - at) * kernels->value_size, last - first);
   memset (to + (last - at) * kernels->value_size, 0, (at + count - last) * kernels->value_size);
 }
 
@@ -194,7 +227,7 @@ convert_patch (const void *user, const PmtProductKernels *kernels, int64_t posit
   const Maps *maps = user;
   const Conv *c = maps->c;
   const size_t width = c->kw * c->cin, row = (size_t) position / c->ow;
-  const float *image = maps->x + row / c->oh * c->h * c->w * c->cin;
+  const float *image = maps->x + row / c->oh * c->image;
   char *out = to;
   for (size_t k = (size_t) k0, end = (size_t) (k0 + count); k < end;) {
     const size_t at = k % width, n = MIN (width - at, end - k);
@@ -226,6 +259,10 @@ forward (PmtOpCall *call)
 {
   Conv c = conv_of (call);
   PmtTensor x = call->in[0], w = call->in[1], b = call->in[2];
+  if (pmt_conv2d_is_winograd (call)) {
+    pmt_conv2d_winograd (call);
+    return;
+  }
   if (w.packed) {
     forward_packed (call, &c);
     return;
@@ -236,7 +273,7 @@ forward (PmtOpCall *call)
       float *y = call->out.data + (r * c.oh + oy) * c.ow * c.cout;
       const float *a = x.data + (r * c.h + oy) * c.w * c.cin;
       if (!c.direct) {
-        Gather g = { .c = &c, .x = x.data + r * c.h * c.w * c.cin, .patches = call->workspace, .first = oy * c.ow };
+        Gather g = { .c = &c, .x = x.data + r * c.image, .patches = call->workspace, .first = oy * c.ow };
         if (!gather (call->ctx, &g, count))
           return;
         a = call->workspace;
@@ -257,7 +294,7 @@ forward (PmtOpCall *call)
 static Conv
 conv_back (const Conv *c)
 {
-  return (Conv) { .rows = c->rows, .h = c->oh, .w = c->ow, .cin = c->cout, .oh = c->h, .ow = c->w, .cout = c->cin, .kh = c->kh, .kw = c->kw,
+  return (Conv) { .rows = c->rows, .h = c->oh, .w = c->ow, .width = c->ow, .image = c->oh * c->ow * c->cout, .cin = c->cout, .oh = c->h, .ow = c->w, .cout = c->cin, .kh = c->kh, .kw = c->kw,
                   .patch = c->kh * c->kw * c->cout, .direct = c->direct,
                   .p = { .stride = 1, .pad_top = (int) c->kh - 1 - c->p.pad_top, .pad_left = (int) c->kw - 1 - c->p.pad_left } };
 }
@@ -265,7 +302,7 @@ conv_back (const Conv *c)
 static bool
 turns_back (const PmtOpCall *call, const Conv *c)
 {
-  return call->in[1].packed && c->p.stride == 1 && c->p.pad_top < (int) c->kh && c->p.pad_left < (int) c->kw;
+  return call->in[1].packed && !c->p.twice && c->p.stride == 1 && c->p.pad_top < (int) c->kh && c->p.pad_left < (int) c->kw;
 }
 
 static void
@@ -289,7 +326,7 @@ backward_turned (PmtOpCall *call, PmtOpGrad *grad, const Conv *c)
 static bool
 backward_band (PmtOpCall *call, PmtOpGrad *grad, const Conv *c, const PmtOpBack *back, float *patches, size_t r, size_t oy)
 {
-  size_t count = MIN (c->band, c->oh - oy) * c->ow, image = r * c->h * c->w * c->cin;
+  size_t count = MIN (c->band, c->oh - oy) * c->ow, image = r * c->image;
   const float *dy = grad->out.data + (r * c->oh + oy) * c->ow * c->cout;
   Gather g = { .c = c, .x = call->in[0].data + image, .patches = patches, .first = oy * c->ow };
   if (grad->in[1].data) {
@@ -321,6 +358,8 @@ back_room (const PmtOpCall *call, const Conv *c)
 {
   if (!call->in[1].packed)
     return 0;
+  if (pmt_conv2d_is_winograd (call))
+    return pmt_conv2d_winograd_back_workspace (call);
   return pmt_op_back_workspace (call->in[1], turns_back (call, c) ? (int64_t) (c->kh * c->kw) : 1);
 }
 
@@ -337,7 +376,13 @@ backward (PmtOpCall *call, PmtOpGrad *grad)
   Conv c = conv_of (call);
   PmtOpGrad rest = *grad;
   PmtOpBack back = { 0 };
-  if (grad->in[0].data && turns_back (call, &c)) {
+  PmtOpCall plain = *call;
+  if (grad->in[0].data && pmt_conv2d_is_winograd (call)) {
+    if (pmt_conv2d_winograd_back (call, grad))
+      rest.in[0] = PMT_NO_TENSOR;
+    else
+      plain.in[1] = pmt_conv2d_winograd_plain (call);
+  } else if (grad->in[0].data && turns_back (call, &c)) {
     backward_turned (call, grad, &c);
     rest.in[0] = PMT_NO_TENSOR;
   } else if (grad->in[0].data && call->in[1].packed) {
@@ -348,7 +393,7 @@ backward (PmtOpCall *call, PmtOpGrad *grad)
   float *patches = (float *) (void *) ((char *) call->workspace + back_room (call, &c));
   for (size_t r = 0; r < c.rows; r++)
     for (size_t oy = 0; oy < c.oh; oy += c.band)
-      if (!backward_band (call, &rest, &c, back.scratch ? &back : NULL, patches, r, oy))
+      if (!backward_band (&plain, &rest, &c, back.scratch ? &back : NULL, patches, r, oy))
         return;
 }
 
@@ -361,8 +406,10 @@ naive_at (const PmtOpNaive *call, size_t r, size_t oy, size_t ox, size_t o)
   for (int64_t ky = 0; ky < k[1]; ky++)
     for (int64_t kx = 0; kx < k[2]; kx++) {
       int64_t y = (int64_t) oy * p->stride + ky - p->pad_top, x = (int64_t) ox * p->stride + kx - p->pad_left;
-      if (y < 0 || y >= in[1] || x < 0 || x >= in[2])
+      const int twice = p->twice;
+      if (y < 0 || y >= (in[1] << twice) - p->odd_height || x < 0 || x >= (in[2] << twice) - p->odd_width)
         continue;
+      y >>= twice, x >>= twice;
       for (int64_t i = 0; i < in[3]; i++)
         sum += call->in[0][(((int64_t) r * in[1] + y) * in[2] + x) * in[3] + i] *
                call->in[1][(((int64_t) o * k[1] + ky) * k[2] + kx) * k[3] + i];
@@ -384,6 +431,8 @@ naive (const PmtOpNaive *call)
 
 static const PmtConv2dParams same3 = { 1, 1, 1, 1, 1 }, none1 = { 1, 0, 0, 0, 0 }, down = { 2, 1, 1, 1, 1 };
 static const PmtConv2dParams down_right = { 2, 0, 0, 1, 1 }, patchify = { 4, 0, 0, 0, 0 }, wide = { 1, 2, 3, 1, 0 };
+static const PmtConv2dParams twice = { 1, 1, 1, 1, 1, true, false, false }, twice_odd = { 1, 1, 1, 1, 1, true, true, false };
+static const PmtConv2dParams twice_odder = { 1, 1, 1, 1, 1, true, true, true }, twice_down = { 2, 0, 1, 1, 0, true, false, true };
 
 static const PmtOpCase cases[] = {
   { .name = "3x3", .n_in = 3, .in = { { 4, { 2, 9, 7, 5 } }, { 4, { 11, 3, 3, 5 } }, { 1, { 11 } } }, .params = &same3, .rowwise = 1 },
@@ -395,6 +444,10 @@ static const PmtOpCase cases[] = {
   { .name = "patches", .n_in = 3, .in = { { 4, { 1, 8, 12, 3 } }, { 4, { 16, 4, 4, 3 } } }, .params = &patchify, .rowwise = 1 },
   { .name = "uneven-pad", .n_in = 3, .in = { { 4, { 1, 5, 4, 2 } }, { 4, { 3, 2, 5, 2 } }, { 1, { 3 } } }, .params = &wide, .rowwise = 1 },
   { .name = "one-pixel", .n_in = 3, .in = { { 4, { 1, 1, 1, 4 } }, { 4, { 2, 3, 3, 4 } }, { 1, { 2 } } }, .params = &same3, .rowwise = 1 },
+  { .name = "twice", .n_in = 3, .in = { { 4, { 2, 5, 7, 9 } }, { 4, { 11, 3, 3, 9 } }, { 1, { 11 } } }, .params = &twice, .rowwise = 1 },
+  { .name = "twice-odd", .n_in = 3, .in = { { 4, { 1, 4, 3, 40 } }, { 4, { 35, 3, 3, 40 } }, { 1, { 35 } } }, .params = &twice_odd, .rowwise = 1 },
+  { .name = "twice-odder", .n_in = 3, .in = { { 4, { 1, 6, 5, 17 } }, { 4, { 4, 3, 3, 17 } } }, .params = &twice_odder, .rowwise = 1 },
+  { .name = "twice-down", .n_in = 3, .in = { { 4, { 1, 6, 5, 3 } }, { 4, { 4, 2, 3, 3 } }, { 1, { 4 } } }, .params = &twice_down, .rowwise = 1 },
   /* several bands */
   { .name = "bands", .n_in = 3, .in = { { 4, { 2, 48, 80, 64 } }, { 4, { 3, 3, 3, 64 } }, { 1, { 3 } } }, .params = &same3, .rowwise = 1 },
 };

@@ -13,11 +13,14 @@ PmtTensor pmt_linear (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b);
 typedef struct PmtConv2dParams {
   int stride;
   int pad_top, pad_left, pad_bottom, pad_right; /* zeros */
+  bool twice; /* of x made twice as large first (nearest neighbour), without a copy of it */
+  bool odd_height, odd_width; /* that without its last row, column */
 } PmtConv2dParams;
 
 /* x [N, H, W, Cin], w [Cout, kh, kw, Cin] (packed so by the weight loader), b [Cout] or none -> [N, H', W', Cout]. */
 PmtTensor pmt_conv2d (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b, PmtConv2dParams p);
 #define PMT_CONV_3X3 ((PmtConv2dParams) { 1, 1, 1, 1, 1 })
+#define PMT_CONV_3X3_TWICE ((PmtConv2dParams) { 1, 1, 1, 1, 1, true, false, false })
 #define PMT_CONV_1X1 ((PmtConv2dParams) { 1, 0, 0, 0, 0 })
 
 typedef struct PmtGroupNormParams {

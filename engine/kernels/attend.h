@@ -175,6 +175,9 @@ attend_bf16 (int64_t keys, const float *logits, float *top, float *sum, float *s
 }
 
 static const PmtAttendKernels attend_kernels_bf16 = {
-  .keys = keys_bf16, .logits = logits_bf16, .attend = attend_bf16, .weigh = weigh_bf16, .scale_columns = scale_columns, .transpose = transpose,
+  .keys = keys_bf16, .logits = logits_bf16, .attend = attend_bf16, .scale_columns = scale_columns, .transpose = transpose,
+#ifdef __AVX512BF16__
+  .weigh = weigh_bf16,
+#endif
 };
 #endif

@@ -18,6 +18,7 @@ typedef struct Weigh {
   float least[TILE_COLUMNS], most[TILE_COLUMNS], whole[TILE_COLUMNS];
 } Weigh;
 
+#ifdef __AVX512BF16__ /* elsewhere logits and weights are made one after the other */
 /* The bits of 2^(x - about) as f32, whose upper half is its bf16, rounded: half a step of bf16 is in the polynomial's last term, and 2^r is in
  * [1, 2). Least relative error of 2^r on [0, 1] in degree 3: 7.5e-5. What is cut off below becomes too small to be multiplied, which counts as 0;
  * NaN stays NaN. */
@@ -44,35 +45,37 @@ weigh_pair (const float *logits, const Weigh *w, int h, uint16_t *packed, __m512
   return _mm512_dpbf16_ps (sum, (__m512bh) both, (__m512bh) _mm512_set1_epi32 (0x3f803f80));
 }
 
+#endif
+
 /* A tile's products for pairs [from, to) of channels. */
 #define WEIGH_STEPS(from, to)                                                                                                        \
   for (int64_t i = (from); i < (to); i++) {                                                                                          \
-    const __m512bh left = (__m512bh) _mm512_loadu_si512 (q + i * 2 * TILE_COLUMNS);                                                  \
-    const __m512bh right = (__m512bh) _mm512_loadu_si512 (q + i * 2 * TILE_COLUMNS + 2 * LANE);                                      \
+    const Pairs left = pairs_load (q + i * 2 * TILE_COLUMNS), right = pairs_load (q + i * 2 * TILE_COLUMNS + 2 * LANE);              \
     for (int r = 0; r < TILE_ROWS; r++) {                                                                                            \
-      const __m512bh value = (__m512bh) _mm512_set1_epi32 (k[i * TILE_ROWS + r]);                                                    \
-      acc[r][0] = _mm512_dpbf16_ps (acc[r][0], left, value);                                                                         \
-      acc[r][1] = _mm512_dpbf16_ps (acc[r][1], right, value);                                                                        \
+      const Pairs value = pairs_fill (k[i * TILE_ROWS + r]);                                                                         \
+      acc[r][0] = pairs_dot (acc[r][0], left, value);                                                                                \
+      acc[r][1] = pairs_dot (acc[r][1], right, value);                                                                               \
     }                                                                                                                                \
   }
 
 #define WEIGH_STORE(to)                                                                                                              \
   for (int r = 0; r < TILE_ROWS; r++) {                                                                                              \
-    _mm512_storeu_ps ((to) + r * TILE_COLUMNS, acc[r][0]);                                                                           \
-    _mm512_storeu_ps ((to) + r * TILE_COLUMNS + LANE, acc[r][1]);                                                                    \
+    lane_store ((to) + r * TILE_COLUMNS, acc[r][0]);                                                                                 \
+    lane_store ((to) + r * TILE_COLUMNS + LANE, acc[r][1]);                                                                          \
   }
 
 /* One tile's logits. */
 static void
 weigh_tile (const int32_t *k, const uint16_t *q, int64_t pairs, float *to)
 {
-  __m512 acc[TILE_ROWS][2];
+  Lane acc[TILE_ROWS][2];
   for (int r = 0; r < TILE_ROWS; r++)
-    acc[r][0] = acc[r][1] = _mm512_setzero_ps ();
+    acc[r][0] = acc[r][1] = lane_zero ();
   WEIGH_STEPS (0, pairs)
   WEIGH_STORE (to)
 }
 
+#ifdef __AVX512BF16__
 /* One tile's logits, and meanwhile the weights of the tile before. */
 static void
 weigh_both (const int32_t *k, const uint16_t *q, int64_t pairs, float *to, const float *before, const Weigh *w, uint16_t *packed, __m512 sum[2])
@@ -169,6 +172,8 @@ weigh_bf16 (int64_t keys, int64_t seen, const void *left, const void *queries, i
   memcpy (top, about, sizeof about);
   return true;
 }
+
+#endif
 
 static void
 keys_bf16 (const float *x, int64_t ldx, int64_t keys, int64_t d, void *left)

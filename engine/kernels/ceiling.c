@@ -74,24 +74,30 @@ least_seconds (Bench *b, void (*run) (Bench *))
 }
 
 static void
+raise_to (double *best, double speed)
+{
+  *best = MAX (*best, speed);
+}
+
+static void
 measure_shape (Bench *b, PmtCeiling *ceiling, const PmtKernels *kernels, int64_t m, int64_t n, int64_t k)
 {
   const double gflop = 2e-9 * (double) m * (double) n * (double) k;
   b->gemm = (PmtGemm) { .trans_b = true, .m = m, .n = n, .k = k, .alpha = 1, .a = b->x, .lda = k, .b = b->w, .ldb = k, .c = b->y, .ldc = n };
-  ceiling->openblas = MAX (ceiling->openblas, gflop / least_seconds (b, run_gemm));
+  raise_to (&ceiling->openblas, gflop / least_seconds (b, run_gemm));
   for (PmtPrecision precision = 0; precision < PMT_PRECISIONS; precision++) {
     const PmtProductKernels *tiles = pmt_product_kernels (kernels, precision);
     if (b->dnnl && pmt_dnnl_prepare (b->dnnl, precision, m, n, k)) {
       const double seconds = least_seconds (b, run_dnnl);
       if (pmt_dnnl_ready (b->dnnl))
-        ceiling->dnnl[precision] = MAX (ceiling->dnnl[precision], gflop / seconds);
+        raise_to (&ceiling->dnnl[precision], gflop / seconds);
     }
     if (!tiles)
       continue;
     PmtPacked packed = { tiles, precision, n, k, b->packed };
     pmt_packed_fill (&packed, b->w);
     b->product = (PmtProduct) { .w = &packed, .m = m, .y = b->y, .ldy = n, .x = b->x, .ldx = k };
-    ceiling->tiles[precision] = MAX (ceiling->tiles[precision], gflop / least_seconds (b, run_product));
+    raise_to (&ceiling->tiles[precision], gflop / least_seconds (b, run_product));
   }
 }
 

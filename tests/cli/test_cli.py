@@ -495,7 +495,7 @@ def test_bench_methods(cli):
     text = cli.good("bench", "--model", TINY, "--size", "64x48", "--methods", "edict", "--computed").stdout.decode()
     assert "\nedict " in text and "x plain" in text and "excite" not in text
     cli.bad("bench", "--model", TINY, "--methods", "edict,magic", say=["magic", "gradient"])
-    cli.bad("bench", "--model", TINY, "--methods", "all", "--steps", "0", say=["--steps"])
+    cli.bad("bench", "--model", TINY, "--methods", "all", "--steps", "-1", say=["--steps"])
 
 
 def test_schedule(cli):

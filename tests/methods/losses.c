@@ -209,7 +209,7 @@ losses_check_identities (PmtRequest request, PmtMethodUse *use, const char *scal
   g_assert_true (pmt_run_cost (&costed, &cost, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (moved.peak_bytes, ==, cost.activation_bytes);
-  g_assert_cmpuint (moved.peak_bytes, >, plain.peak_bytes);
+  g_assert_cmpuint (moved.peak_bytes, >=, plain.peak_bytes); /* decoding may need more than either */
 
   PmtResult stopped;
   costed.cancel = &cancel;

@@ -38,6 +38,8 @@ static void
 count_down (void *user, const PmtContext *ctx)
 {
   Countdown *count = user;
+  if (strcmp (ctx->op, "move") == 0) /* not stopped by a cancel */
+    return;
   count->seen++;
   if (count->seen == count->left)
     pmt_cancel_request (&count->cancel);

@@ -88,8 +88,8 @@ test_memory (Fixture *f, gconstpointer name)
   g_assert_cmpfloat (dry->flops, ==, f->ctx->flops);
   g_assert_cmpuint (pmt_arena_peak (dry->step) - before_dry, ==, pmt_arena_peak (f->ctx->step) - before);
   nets_context_free (dry);
-  const size_t whole = peak_of (f->vae, false, 48), tiled = peak_of (f->vae, true, 48);
-  g_test_message ("384 x 384 pixels: %zu bytes whole, %zu in tiles", whole, tiled);
+  const size_t whole = peak_of (f->vae, false, 96), tiled = peak_of (f->vae, true, 96);
+  g_test_message ("768 x 768 pixels: %zu bytes whole, %zu in tiles", whole, tiled);
   g_assert_cmpuint (tiled, <, whole / 4);
 }
 

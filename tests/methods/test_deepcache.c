@@ -8,23 +8,7 @@ static PmtModel *model;
 static PmtRequest
 guided (void)
 {
-  PmtRequest q = runs_request (&runs, model);
-  q.negative = "blurry";
-  q.guidance = 4;
-  q.steps = 5;
-  return q;
-}
-
-static PmtCost
-cost_of (PmtRequest q, PmtMethodUse *use)
-{
-  PmtCost cost;
-  GError *error = NULL;
-  q.methods = use;
-  q.n_methods = use ? 1 : 0;
-  g_assert_true (pmt_run_cost (&q, &cost, &error));
-  g_assert_no_error (error);
-  return cost;
+  return runs_guided (&runs, model, 5);
 }
 
 /* With every step whole it is the plain run, to the bit; rows one by one are rows together; fewer whole steps cost less. */
@@ -36,12 +20,12 @@ test_identities (void)
   attention_set (&use, "interval", "1");
   PmtResult whole = attention_do (q, &use, 1), plain = attention_do (q, NULL, 0);
   runs_assert_equal (&whole, &plain);
-  g_assert_cmpfloat (cost_of (q, &use).flops, ==, cost_of (q, NULL).flops);
+  g_assert_cmpfloat (runs_cost (q, &use).flops, ==, runs_cost (q, NULL).flops);
   attention_set (&use, "interval", "3");
   PmtResult short_ones = attention_do (q, &use, 1);
   runs_assert_differ (&short_ones, &plain);
-  g_assert_cmpint (cost_of (q, &use).evaluations, ==, 10);
-  g_assert_cmpfloat (cost_of (q, &use).flops, <, 0.9 * cost_of (q, NULL).flops);
+  g_assert_cmpint (runs_cost (q, &use).evaluations, ==, 10);
+  g_assert_cmpfloat (runs_cost (q, &use).flops, <, 0.9 * runs_cost (q, NULL).flops);
   q.rows_per_call = 1;
   PmtResult singly = attention_do (q, &use, 1);
   runs_assert_equal (&short_ones, &singly);

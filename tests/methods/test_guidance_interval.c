@@ -8,23 +8,7 @@ static PmtModel *model;
 static PmtRequest
 guided (void)
 {
-  PmtRequest q = runs_request (&runs, model);
-  q.negative = "blurry";
-  q.guidance = 4;
-  q.steps = 5;
-  return q;
-}
-
-static int
-evaluations (PmtRequest q, PmtMethodUse *use)
-{
-  PmtCost cost;
-  GError *error = NULL;
-  q.methods = use;
-  q.n_methods = 1;
-  g_assert_true (pmt_run_cost (&q, &cost, &error));
-  g_assert_no_error (error);
-  return cost.evaluations;
+  return runs_guided (&runs, model, 5);
 }
 
 /* In all steps it is the plain run, in none the run without guidance, to the bit. */
@@ -37,16 +21,16 @@ test_ends (void)
   attention_set (&use, "end", "1");
   PmtResult all = attention_do (q, &use, 1), plain = attention_do (q, NULL, 0);
   runs_assert_equal (&all, &plain);
-  g_assert_cmpint (evaluations (q, &use), ==, 10);
+  g_assert_cmpint (runs_cost (q, &use).evaluations, ==, 10);
   attention_set (&use, "end", "0");
   PmtResult none = attention_do (q, &use, 1), unguided = attention_do (bare, NULL, 0);
   runs_assert_equal (&none, &unguided);
-  g_assert_cmpint (evaluations (q, &use), ==, 5);
+  g_assert_cmpint (runs_cost (q, &use).evaluations, ==, 5);
   attention_set (&use, "end", "0.6");
   PmtResult part = attention_do (q, &use, 1);
   runs_assert_differ (&part, &plain);
   runs_assert_differ (&part, &unguided);
-  g_assert_cmpint (evaluations (q, &use), ==, 8);
+  g_assert_cmpint (runs_cost (q, &use).evaluations, ==, 8);
   pmt_result_clear (&all);
   pmt_result_clear (&plain);
   pmt_result_clear (&none);

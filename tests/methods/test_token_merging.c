@@ -10,23 +10,7 @@ static PmtModel *model;
 static PmtRequest
 guided (void)
 {
-  PmtRequest q = runs_request (&runs, model);
-  q.negative = "blurry";
-  q.guidance = 4;
-  q.steps = 3;
-  return q;
-}
-
-static PmtCost
-cost_of (PmtRequest q, PmtMethodUse *use)
-{
-  PmtCost cost;
-  GError *error = NULL;
-  q.methods = use;
-  q.n_methods = use ? 1 : 0;
-  g_assert_true (pmt_run_cost (&q, &cost, &error));
-  g_assert_no_error (error);
-  return cost;
+  return runs_guided (&runs, model, 3);
 }
 
 /* A share of 0 goes the whole way of merging and changes no byte; rows one by one are rows together; a seed says it all. */
@@ -61,17 +45,17 @@ test_cost (void)
   PmtRequest q = guided ();
   attention_set (&use, "ratio", "0.5");
   q.width = q.height = 512;
-  const double large = cost_of (q, &use).flops / cost_of (q, NULL).flops;
+  const double large = runs_cost (q, &use).flops / runs_cost (q, NULL).flops;
   q.width = q.height = 128;
-  const double small = cost_of (q, &use).flops / cost_of (q, NULL).flops;
+  const double small = runs_cost (q, &use).flops / runs_cost (q, NULL).flops;
   g_test_message ("work of plain: %.3f at 512, %.3f at 128", large, small);
   g_assert_cmpfloat (large, <, 0.75);
   g_assert_cmpfloat (large, <, small);
   attention_set (&use, "ratio", "0.75");
   q.width = q.height = 512;
-  g_assert_cmpfloat (cost_of (q, &use).flops / cost_of (q, NULL).flops, <, large);
+  g_assert_cmpfloat (runs_cost (q, &use).flops / runs_cost (q, NULL).flops, <, large);
   q = guided ();
-  const PmtCost told = cost_of (q, &use);
+  const PmtCost told = runs_cost (q, &use);
   PmtResult done = attention_do (q, &use, 1);
   g_assert_cmpuint (done.peak_bytes, ==, told.activation_bytes);
   pmt_result_clear (&done);

@@ -69,6 +69,28 @@ runs_request (const Runs *runs, PmtModel *model)
                         .guidance = 1, .strength = 1, .seed = 5, .sampler = pmt_sampler_find ("ddim", NULL) };
 }
 
+PmtRequest
+runs_guided (const Runs *runs, PmtModel *model, int steps)
+{
+  PmtRequest q = runs_request (runs, model);
+  q.negative = "blurry";
+  q.guidance = 4;
+  q.steps = steps;
+  return q;
+}
+
+PmtCost
+runs_cost (PmtRequest request, PmtMethodUse *use)
+{
+  PmtCost cost;
+  GError *error = NULL;
+  request.methods = use;
+  request.n_methods = use ? 1 : 0;
+  g_assert_true (pmt_run_cost (&request, &cost, &error));
+  g_assert_no_error (error);
+  return cost;
+}
+
 PmtResult
 runs_do (const PmtRequest *request)
 {

@@ -20,6 +20,10 @@ float *runs_tensor (const Runs *runs, const char *name, size_t n); /* g_free it;
 
 /* A request that can be changed: DDIM, 4 steps, guidance 1, seed 5, no picture. */
 PmtRequest runs_request (const Runs *runs, PmtModel *model);
+/* The same with a negative prompt, guidance 4 and so many steps. */
+PmtRequest runs_guided (const Runs *runs, PmtModel *model, int steps);
+/* What it is told to cost with that method alone, or with none (NULL); errors end the test. */
+PmtCost runs_cost (PmtRequest request, PmtMethodUse *use);
 /* Runs it; errors end the test. */
 PmtResult runs_do (const PmtRequest *request);
 /* The run is refused with this code and one sentence that has `part` in it. */

@@ -12,6 +12,7 @@ struct PmtClipPair {
   PmtClipVision *vision;
   PmtTokenizer *tokenizer;
   PmtClipTextConfig text;
+  size_t text_bytes; /* of its weights */
 };
 
 static gboolean
@@ -30,8 +31,12 @@ read_text_config (PmtClipPair *pair, GError **error)
   if (!pmt_clip_text_config_parse (json_node_get_object (node), path, &pair->text, error))
     return FALSE;
   pair->text.projection = (int) json_node_get_int (width);
-  if (pair->text.projection == pmt_clip_vision_config (pair->vision)->projection && pair->text.projection > 0)
+  if (pair->text.projection == pmt_clip_vision_config (pair->vision)->projection && pair->text.projection > 0) {
+    PmtClipText *dry = pmt_clip_text_new (&pair->text, NULL, NULL, NULL);
+    pair->text_bytes = pmt_clip_text_weight_bytes (dry);
+    pmt_clip_text_free (dry);
     return TRUE;
+  }
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("The encoders in '%s' are of two CLIPs; give a folder with those of one."), pair->folder);
   return FALSE;
 }
@@ -80,10 +85,7 @@ pmt_clip_pair_width (const PmtClipPair *pair)
 size_t
 pmt_clip_pair_bytes (const PmtClipPair *pair)
 {
-  PmtClipText *text = pmt_clip_text_new (&pair->text, NULL, NULL, NULL);
-  const size_t bytes = pmt_clip_vision_weight_bytes (pair->vision) + (text ? pmt_clip_text_weight_bytes (text) : 0);
-  pmt_clip_text_free (text);
-  return bytes;
+  return pmt_clip_vision_weight_bytes (pair->vision) + pair->text_bytes;
 }
 
 gboolean

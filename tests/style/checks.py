@@ -19,7 +19,7 @@ ONLY = {"image": {"image", "base"}}
 PUBLIC = "engine/include/pentimento/"
 PROTOCOL = PUBLIC + "protocol.h"
 # A library that one file alone may call.
-CALLERS = {"cblas.h": "engine/kernels/blas.c", "dnnl.h": "engine/kernels/dnnl.c",
+CALLERS = {"cblas.h": "engine/kernels/blas.c", "oneapi/dnnl/dnnl.h": "engine/kernels/ceiling_dnnl.c",
            "libsoup/soup.h": "plugin/download.c"}
 
 

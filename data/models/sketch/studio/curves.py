@@ -47,7 +47,7 @@ def plain(v):
 
 
 def panel(pen, left, top, name, x, y, ink, unit):
-    """One curve in its own frame: what is noted has scales of its own."""
+    """One curve in its own frame: what is noted has scales of its own. Where nothing was noted there is no point."""
     low, high = float(y.min()), float(y.max())
     low, high = (low - .5, high + .5) if high - low < 1e-9 else (low - .06 * (high - low), high + .06 * (high - low))
     across = max(float(x[-1]), 1e-9)
@@ -68,13 +68,13 @@ def panel(pen, left, top, name, x, y, ink, unit):
         pen.ellipse([v + d for d in (-2, 2) for v in points[0]], fill=ink)
 
 
-def draw(title, x, lines, path, unit="samples"):
-    """lines: name -> numbers over x; a panel each, two in a row."""
+def draw(title, lines, path, unit="samples"):
+    """lines: name -> (x, y); a panel each, two in a row."""
     from PIL import Image, ImageDraw  # only pictures need it
     page = Image.new("RGB", (2 * WIDE, TITLE + -(-len(lines) // 2) * HIGH), "white")
     pen = ImageDraw.Draw(page)
     pen.text((LEFT, 8), title, fill="black")
-    for i, (name, y) in enumerate(lines.items()):
+    for i, (name, (x, y)) in enumerate(lines.items()):
         panel(pen, i % 2 * WIDE, TITLE + i // 2 * HIGH, name, x, y, INKS[i % len(INKS)], unit)
     page.save(path)
 
@@ -91,9 +91,13 @@ def draw_all(work, out):
             continue
         chosen = [n for n in columns if n not in ("step", "seconds", "samples", "n", "pairs")]
         judged = target.endswith("-judged")
-        lines = {n: columns[n] if judged else smooth(columns[n]) for n in chosen}
+        lines = {}
+        for n in chosen:
+            known = np.isfinite(columns[n])
+            if known.any():
+                lines[n] = (columns["samples"][known], columns[n][known] if judged else smooth(columns[n][known]))
         hours = columns["seconds"][-1] / 3600
-        draw(f"{target}, {hours:.1f} h" if hours >= .1 else target, columns["samples"], lines, os.path.join(out, f"curve-{target}.png"))
+        draw(f"{target}, {hours:.1f} h" if hours >= .1 else target, lines, os.path.join(out, f"curve-{target}.png"))
         made.append(f"curve-{target}.png")
     return made
 

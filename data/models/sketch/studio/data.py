@@ -84,6 +84,28 @@ class Set:
         a = np.load(path)[:self.n]
         self.columns["cells"] = torch.from_numpy(a).to(self.device) if self.device != "cpu" else a
 
+    def close_ups(self, rows, side, least, other):
+        """Windows of side x side cells that one thing fills: int n x 4 of (row, thing, top, left) over the first `rows` rows. The thing
+        lies in the window whole and is at least `least` cells; all others together cover at most `other` of the window."""
+        c = np.asarray(self.columns["cells"][:rows], np.float32) / 255
+        out = []
+        for j in range(c.shape[1]):
+            mine, all_ = c[:, j], c.sum(1)
+            across, down = mine.max(1) > .1, mine.max(2) > .1
+            size = lambda a: np.where(a.any(1), a.shape[1] - a[:, ::-1].argmax(1) - a.argmax(1), 99)
+            fits = np.flatnonzero((mine.sum((1, 2)) >= least) & (size(across) <= side) & (size(down) <= side))
+            rng = np.random.default_rng(j)
+            place = []
+            for line in (down[fits], across[fits]):
+                first, last = line.argmax(1), line.shape[1] - 1 - line[:, ::-1].argmax(1)
+                low, high = np.maximum(last - side + 1, 0), np.minimum(first, line.shape[1] - side)
+                place.append(low + (rng.random(len(fits)) * (high - low + 1)).astype(int))
+            for row, top, left in zip(fits, *place):
+                window = np.s_[row, top:top + side, left:left + side]
+                if (all_[window] - mine[window]).mean() <= other:
+                    out.append((row, j, top, left))
+        return torch.tensor(out, device=self.device).view(-1, 4)
+
     def seen(self, at):
         """The pictures with grey holes."""
         return pictures(self.rows("picture", at)) * (1 - bits(self.rows("hole", at)))

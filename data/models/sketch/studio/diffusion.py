@@ -24,6 +24,7 @@ def quick(net, a):
 class Diffusion:
     batch, rate, decay, slowness = {"cuda": 512, "cpu": 32}, 5e-4, 1e-3, .999
     sets = ("scenes",)
+    notes = ()
 
     def __init__(self, a):
         self.a, self.device = a, a.device

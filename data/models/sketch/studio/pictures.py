@@ -10,6 +10,7 @@ from .judge_net import JudgeNet, judge_loss
 
 class Pictures:
     decay, slowness = 1e-4, .998
+    notes = ()
 
     def __init__(self, a):
         self.a, self.device = a, a.device

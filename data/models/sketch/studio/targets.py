@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The targets of train.py. Each is a class: loss(batch, done) -> (loss, noted values); trainable() -> what is saved; batch by
-device, rate, decay and slowness of the average."""
+device, rate, decay and slowness of the average; notes, the names that may be noted where steps differ."""
 import torch
 
 from . import attention, nets
 from .data import bits, pictures
-from .diffusion import Diffusion, frozen, quick
+from .diffusion import EMPTY_SHARE, Diffusion, frozen, quick
 from .losses import draw_times, noised, v_loss
 from .pictures import Decoder, Judge, Tiny, Vae
 from .samples import Lcm, Lora, Word
 
 
-FADE = 1_000_000  # samples over which the loss that ties words to places falls to a fifth
+FADE = 1_000_000  # samples over which the loss that ties words to places, and the share of close-ups, fall to a fifth
+CLOSE = 8         # cells of a close-up's side
 
 
 class Joint(Diffusion):
@@ -19,6 +20,7 @@ class Joint(Diffusion):
     edited; what a row has not is zero. Cutting conv_in gives each network exactly (export.py). The text learns along."""
     batch, rate = {"cuda": 1024, "cpu": 32}, 1e-3
     sets = ("scenes", "edits")
+    notes = ("base", "fill", "edit", "token", "place", "close")
     shares = (.6, .2, .2)  # base, fill, edits
 
     def __init__(self, a):
@@ -39,6 +41,7 @@ class Joint(Diffusion):
             for column in ("before", "after"):
                 self.latents("edits", column, lambda at, c=column: pictures(e.rows(c, at)))
         self.prepare_words(True)
+        self.prepare_close()
         net = nets.make_unet(13, self.device)
         with torch.no_grad():
             net.conv_in.weight[:, 4:] = 0
@@ -52,9 +55,47 @@ class Joint(Diffusion):
         self.single = None
         if self.a.easy and wanted:
             self.single = self.whole[s.rows("things", self.whole) == 1]
+        if wanted and (self.a.attend or self.a.things):
+            s.cells(self.a.work)
         if self.a.attend and wanted:
             self.known = tuple(t.to(self.device) for t in attention.tables())
+
+    def prepare_close(self):
+        """What --close needs: windows that one thing fills, with a phrase as their caption."""
+        s = self.set["scenes"]
+        if self.a.close:
             s.cells(self.a.work)
+            self.windows = s.close_ups(s.have["picture"], CLOSE, 3, .06)
+
+    def close_rows(self, n):
+        """Latents of n close-ups, their phrases, how much of each cell the thing covers."""
+        row, thing, top, left = self.windows[torch.randint(len(self.windows), (n,), device=self.device)].unbind(1)
+        s, side = self.set["scenes"], torch.arange(CLOSE, device=self.device)
+        at = torch.arange(n, device=self.device)[:, None, None]
+        down, across = (top[:, None] + side)[:, :, None], (left[:, None] + side)[:, None, :]
+        x = self.x0(row)[at, :, down, across].permute(0, 3, 1, 2).contiguous()
+        cells = s.rows("cells", row)[at, thing[:, None, None], down, across].float()[:, None] / 255
+        ids = s.rows("phrase", row)[torch.arange(n, device=self.device), thing].long()
+        ids = torch.cat([ids, ids[:, -1:].expand(-1, len(self.empty) - ids.shape[1])], 1)  # the last one is the end, which fills captions
+        drop = torch.rand(n, device=self.device) < EMPTY_SHARE
+        return x, torch.where(drop[:, None], self.empty, ids), cells
+
+    def close_loss(self, n):
+        """Four times as many close-ups as pictures take as long and show as many things larger: shapes are learned from them."""
+        x0, ids, cells = self.close_rows(4 * n)
+        t = draw_times(4 * n, self.device)
+        x, v = noised(x0, t, self.table)
+        with self.cast():
+            y = self.call(self.inputs(x, x.new_zeros(4 * n, 9, CLOSE, CLOSE)), t, self.read(ids).last_hidden_state).sample
+        if self.seen is not None:
+            self.seen.clear()
+        loss, each = v_loss(y, v, t, self.table, self.things(cells))
+        return loss, {"close": each.mean()}
+
+    def things(self, cells):
+        """Weights of cells: those of things count more, as what is behind them is learned early."""
+        weight = 1 + self.a.things * cells
+        return weight / weight.mean()
 
     def watched(self, net):
         if self.a.attend:
@@ -68,7 +109,10 @@ class Joint(Diffusion):
             at = torch.where(torch.rand(n, device=self.device) < easy, self.some(n, self.single), at)
         x = self.x0(at)
         self.at.append(at)
-        return x, x.new_zeros(n, 9, *x.shape[2:]), self.words(at), None
+        weight = torch.ones_like(x[:, :1])
+        if self.a.things:
+            weight = self.things(self.set["scenes"].rows("cells", at).float().amax(1, keepdim=True) / 255)
+        return x, x.new_zeros(n, 9, *x.shape[2:]), self.words(at), weight
 
     def fill_rows(self, n):
         at = self.some(n, columns=("picture", "seen"))
@@ -91,17 +135,23 @@ class Joint(Diffusion):
         before = self.set["edits"].rows("latents-before", at).float()
         before = torch.where(((u > .05) & (u < .15))[:, None, None, None], 0, before)
         ids = torch.where((u < .10)[:, None], self.empty, self.set["edits"].rows("ids", at).long())
-        return x, torch.cat([x.new_zeros(n, 5, *x.shape[2:]), before], 1), ids, None
+        return x, torch.cat([x.new_zeros(n, 5, *x.shape[2:]), before], 1), ids, torch.ones_like(x[:, :1])
 
     def parts(self, n):
         b, f = (round(n * share / sum(self.shares)) for share in self.shares[:2])
         return [(self.base_rows, b), (self.fill_rows, f), (self.edit_rows, n - b - f)]
 
     def loss(self, n, done):
+        close = self.a.close * max(.2, 1 - self.samples / FADE)
+        if close and torch.rand(()).item() < close:
+            return self.close_loss(n)
+        return self.whole_loss(n)
+
+    def whole_loss(self, n):
         self.at = []  # the scenes of the rows that have one, in order
         made = [(rows(k), k) for rows, k in self.parts(n) if k]
         x0, extra, ids = (torch.cat([m[0][j] for m in made]) for j in range(3))
-        weight = torch.cat([m[0][3] if m[0][3] is not None else torch.ones_like(m[0][0][:, :1]) for m in made])
+        weight = torch.cat([m[0][3] for m in made])
         t = torch.cat([draw_times(k, self.device) for _, k in made])
         x, v = noised(x0, t, self.table)
         with self.cast():
@@ -155,6 +205,8 @@ class Refined(Joint):
         source = nets.read if nets.has(self.a.model, self.name) else nets.start
         self.net = source(self.name, self.a.model, self.device).to(self.device)
         self.prepare_words(self.name != "edit")
+        if self.name == "base":
+            self.prepare_close()
         self.watched(self.net)
         self.call, self.read = quick(self.net, self.a), self.text
 

@@ -49,6 +49,8 @@ def arguments(list_=None):
     a.add_argument("--attend", type=float, default=0.0, help="joint, base: weight of the loss that ties words to places")
     a.add_argument("--easy", type=float, default=0.0, help="joint, base: share of single things among whole pictures at first; 0 after --easy-samples")
     a.add_argument("--easy-samples", type=int, default=300000)
+    a.add_argument("--close", type=float, default=0.0, help="joint, base: share of steps with close-ups of one thing each at first; a fifth of it at last")
+    a.add_argument("--things", type=float, default=0.0, help="joint, base: how much more the cells of things count")
     a.add_argument("--shares", default="", help="joint: shares of whole pictures, fills and edits, as .6,.2,.2; what has none is not read")
     a.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's choice")
     a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -111,7 +113,7 @@ def train(a):
     # ends after the step that runs: saved, to be continued
     before = {number: signal.signal(number, lambda *_: stop.append(1)) for number in (signal.SIGTERM, signal.SIGINT)}
     begun = last = saved_at = time.time()
-    sums, summed, usual = None, 0, None
+    sums, usual, names = {}, None, None
     every = 50 if a.device == "cuda" else 10
     with open(os.path.join(a.work, a.target + ".csv"), "a", encoding="utf-8") as log:
         while not stop and (done := state["seconds"] / (60 * a.minutes)) < 1 and state["step"] < a.steps and time.time() - begun < 60 * a.call_minutes:
@@ -129,19 +131,20 @@ def train(a):
             slow = min(target.slowness, (1 + step) / (10 + step))
             with torch.no_grad():
                 torch._foreach_lerp_(average, parameters, 1 - slow)
-                row = torch.stack([loss.detach().float(), *[v.detach().float() for v in noted.values()]])
-                sums = row if sums is None else sums + row
-            summed += 1
+                for name, v in {"loss": loss, **noted}.items():
+                    sums.setdefault(name, []).append(v.detach().float())
+            names = names or ["loss", *(target.notes or noted)]
             state["step"] += 1
             state["samples"] += batch
             if state["step"] % every == 0:
-                values = (sums / summed).tolist()  # the only wait for the device
+                # the only wait for the device; what no step of these noted is not a number
+                values = [torch.stack(sums[n]).mean().item() if n in sums else math.nan for n in names]
                 if not math.isfinite(values[0]):
                     raise SystemExit(f"{a.target}: the loss is not finite at step {state['step']}; lower --rate and go on from {keep}")
                 if log.tell() == 0:
-                    print("step,seconds,samples,loss," + ",".join(noted), file=log)
+                    print("step,seconds,samples," + ",".join(names), file=log)
                 print(f"{state['step']},{state['seconds']:.1f},{state['samples']}," + ",".join(f"{v:.5f}" for v in values), file=log, flush=True)
-                sums, summed = None, 0
+                sums = {}
             now = time.time()
             # a process that was held spent no time: at most ten times a usual step counts
             usual = now - last if usual is None else .95 * usual + .05 * min(now - last, 4 * usual)

@@ -11,6 +11,8 @@ enum {
   LEAST_BLOCK = 24, MOST_BLOCK = 96, /* windows transformed together: more read a weight less often, fewer take less cache */
   WINDOWS_BYTES = 480 << 10,         /* of a block's transformed windows: half of a second-level cache */
   SUMS_BYTES = 2 << 20,              /* of a task's sums where inputs come in several parts */
+  SHARED_MOST = 2 * MOST_BLOCK,      /* windows of a call that are transformed before all products: so few that each task would do it again, ... */
+  SHARED_BYTES = 6 << 20,            /* ... and what they take then */
   BAND = 4,                          /* rows of windows; a block is some columns of a band, so neighbours share what they read */
   SPLIT = 3                          /* tasks per thread that are worth having */
 };
@@ -201,12 +203,14 @@ typedef struct Plan {
   int products;
   int64_t c;             /* inputs */
   int64_t down, across;  /* windows of a map */
-  int64_t block;         /* windows of a task */
+  int64_t block;         /* windows transformed together */
+  int64_t rows;          /* windows whose sums stand together */
   int64_t blocks;        /* tasks over all windows */
   int64_t panels;        /* of a task */
   int64_t part, pieces;  /* inputs transformed together; in pieces of `piece` values, which a product takes at once */
   int64_t piece;
-  size_t windows_bytes, sums_bytes; /* scratch of one thread */
+  bool shared;                      /* windows are transformed first, once for all threads; each task has all of them and some panels */
+  size_t windows_bytes, sums_bytes; /* scratch of one thread; shared windows lie before it */
   char *scratch;
 } Plan;
 
@@ -220,16 +224,22 @@ plan_of (const PmtWinograd *call)
   p.across = (call->ow + kind.outputs - 1) / kind.outputs;
   const int64_t windows = call->rows * p.down * p.across, wanted = (int64_t) pmt_threads () * SPLIT;
   const int64_t input_bytes = p.products * (int64_t) kernels->value_size;
+  p.shared = windows <= SHARED_MOST && windows * input_bytes * p.c > WINDOWS_BYTES && windows * input_bytes * p.c <= SHARED_BYTES;
   p.block = CLAMP (WINDOWS_BYTES / (input_bytes * p.c), LEAST_BLOCK, MOST_BLOCK) / kernels->rows * kernels->rows;
   /* Blocks of even size; where there are few of them the columns are shared out too. */
   p.blocks = MAX ((windows + p.block - 1) / p.block, 1);
   p.block = round_up ((windows + p.blocks - 1) / p.blocks, kernels->rows);
   p.blocks = MAX ((windows + p.block - 1) / p.block, 1);
-  const int64_t parts = (p.c * input_bytes * p.block + WINDOWS_BYTES * 9 / 8 - 1) / (WINDOWS_BYTES * 9 / 8);
+  p.rows = p.block;
+  if (p.shared) {
+    p.block = windows;
+    p.rows = round_up (windows > MOST_BLOCK ? (windows + 1) / 2 : windows, kernels->rows);
+  }
+  const int64_t parts = p.shared ? 1 : (p.c * input_bytes * p.block + WINDOWS_BYTES * 9 / 8 - 1) / (WINDOWS_BYTES * 9 / 8);
   p.part = round_up ((p.c + parts - 1) / parts, kernels->unit);
   p.pieces = (p.part + kernels->depth - 1) / kernels->depth;
   p.piece = round_up ((p.part + p.pieces - 1) / p.pieces, kernels->unit);
-  const int64_t all = pmt_packed_panels (call->w), sums = p.products * p.block * kernels->columns * (int64_t) sizeof (float);
+  const int64_t all = pmt_packed_panels (call->w), sums = p.products * p.rows * kernels->columns * (int64_t) sizeof (float);
   int64_t times = CLAMP ((wanted + p.blocks - 1) / p.blocks, 1, all);
   if (parts > 1)
     times = MAX (times, (all * sums + SUMS_BYTES - 1) / SUMS_BYTES);
@@ -243,7 +253,7 @@ size_t
 pmt_winograd_scratch (const PmtWinograd *call)
 {
   const Plan p = plan_of (call);
-  return (p.windows_bytes + p.sums_bytes) * (size_t) pmt_threads ();
+  return p.shared ? p.windows_bytes + p.sums_bytes * (size_t) pmt_threads () : (p.windows_bytes + p.sums_bytes) * (size_t) pmt_threads ();
 }
 
 typedef struct Place {
@@ -302,7 +312,7 @@ multiply_panel (const Plan *p, int64_t panel, int64_t n, int64_t c0, int64_t cou
       const char *b = (const char *) p->call->w->data + (size_t) (panel * p->products + product) * part_bytes (p->call->w) + (size_t) (c0 + k) * width;
       for (int64_t r = 0; r < n; r += kernels->rows)
         kernels->tile ((int) MIN (kernels->rows, n - r), a + (size_t) r * kernels->stride, b, round_up (MIN (p->piece, count - k), kernels->unit),
-                       sums + (product * p->block + r) * kernels->columns, kernels->columns, c0 + k == 0, NULL);
+                       sums + (product * p->rows + r) * kernels->columns, kernels->columns, c0 + k == 0, NULL);
     }
 }
 
@@ -328,7 +338,7 @@ write_panel (const Plan *p, int64_t panel, int64_t first, int64_t n, const float
       const int64_t y = at.y * side + i / side, x = at.x * side + i % side;
       to[i] = y < call->oh && x < call->ow ? call->y + ((at.row * call->oh + y) * call->ow + x) * call->w->n + j : NULL;
     }
-    p->kernels->winograd->outputs[outputs_at (p, at)](sums + w * columns, p->block * columns, call->bias ? call->bias + j : NULL, call->add, to,
+    p->kernels->winograd->outputs[outputs_at (p, at)](sums + w * columns, p->rows * columns, call->bias ? call->bias + j : NULL, call->add, to,
                                               MIN (columns, call->w->n - j));
   }
 }
@@ -338,7 +348,7 @@ static void
 run_task (const Plan *p, int64_t first, int64_t n, int64_t j0, int64_t j1, char *scratch)
 {
   float *sums = (float *) (void *) (scratch + p->windows_bytes);
-  const int64_t of_panel = p->part < p->c ? p->products * p->block * p->kernels->columns : 0; /* in one part each panel is done at once */
+  const int64_t of_panel = p->part < p->c ? p->products * p->rows * p->kernels->columns : 0; /* in one part each panel is done at once */
   for (int64_t c0 = 0; c0 < p->c; c0 += p->part) {
     const int64_t count = MIN (p->part, p->c - c0);
     transform_windows (p, first, n, c0, count, scratch);
@@ -363,6 +373,27 @@ run_tasks (void *user, size_t begin, size_t end)
   }
 }
 
+static void
+transform_shared (void *user, size_t begin, size_t end)
+{
+  const Plan *p = user;
+  transform_windows (p, (int64_t) begin, (int64_t) (end - begin), 0, p->c, p->scratch + begin * p->kernels->stride);
+}
+
+static void
+multiply_shared (void *user, size_t begin, size_t end)
+{
+  const Plan *p = user;
+  const int64_t windows = p->call->rows * p->down * p->across;
+  float *sums = (float *) (void *) (p->scratch + p->windows_bytes + (size_t) pmt_threads_index () * p->sums_bytes);
+  for (int64_t j = (int64_t) begin; j < (int64_t) end; j++)
+    for (int64_t w = 0; w < windows; w += p->rows) {
+      const int64_t n = MIN (p->rows, windows - w);
+      multiply_panel (p, j, n, 0, p->c, p->scratch + (size_t) w * p->kernels->stride, sums);
+      write_panel (p, j, w, n, sums);
+    }
+}
+
 bool
 pmt_winograd (const PmtCancel *cancel, const PmtWinograd *call, void *scratch)
 {
@@ -370,6 +401,9 @@ pmt_winograd (const PmtCancel *cancel, const PmtWinograd *call, void *scratch)
   p.scratch = scratch;
   if (call->rows == 0 || call->w->n == 0)
     return !pmt_cancelled (cancel);
+  if (p.shared)
+    return pmt_parallel_for (cancel, (size_t) (call->rows * p.down * p.across), 1, transform_shared, &p) &&
+           pmt_parallel_for (cancel, (size_t) pmt_packed_panels (call->w), 1, multiply_shared, &p);
   const int64_t beside = (pmt_packed_panels (call->w) + p.panels - 1) / p.panels;
   return pmt_parallel_for (cancel, (size_t) (p.blocks * beside), 1, run_tasks, &p);
 }

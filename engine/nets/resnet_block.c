@@ -4,19 +4,21 @@
 #include "engine/tensor/tape.h"
 
 PmtResnetBlock
-pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int in, int out, int time_width, int groups, float eps)
+pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int in, int out, int time_width, int groups, float eps, bool few)
 {
   PmtResnetBlock block = { 0 };
+  PmtConv2dParams conv = PMT_CONV_3X3;
+  conv.few = few;
   block.in = in;
   block.out = out;
   block.groups = groups;
   block.eps = eps;
   block.norm1 = pmt_norm_declare (pool, prefix, "norm1", in);
-  block.conv1 = pmt_conv_declare (pool, prefix, "conv1", in, out, 3, PMT_CONV_3X3);
+  block.conv1 = pmt_conv_declare (pool, prefix, "conv1", in, out, 3, conv);
   if (time_width > 0)
     block.time = pmt_dense_declare (pool, prefix, "time_emb_proj", time_width, out, true);
   block.norm2 = pmt_norm_declare (pool, prefix, "norm2", out);
-  block.conv2 = pmt_conv_declare (pool, prefix, "conv2", out, out, 3, PMT_CONV_3X3);
+  block.conv2 = pmt_conv_declare (pool, prefix, "conv2", out, out, 3, conv);
   if (in != out)
     block.shortcut = pmt_dense_declare (pool, prefix, "conv_shortcut", in, out, true);
   return block;

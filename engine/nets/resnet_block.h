@@ -14,8 +14,9 @@ typedef struct PmtResnetBlock {
   float eps;
 } PmtResnetBlock;
 
-/* time_width: width of the time embedding, 0 = none. */
-PmtResnetBlock pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int in, int out, int time_width, int groups, float eps);
+/* time_width: width of the time embedding, 0 = none. few: the maps have few positions (PmtConv2dParams). */
+PmtResnetBlock pmt_resnet_declare (PmtWeightPool *pool, const char *prefix, int in, int out, int time_width, int groups, float eps,
+                                   bool few);
 
 /* x [N, H, W, in], time_silu [N, time_width] = silu(embedding), the same for all blocks (or PMT_NO_TENSOR) -> [N, H, W, out]. */
 PmtTensor pmt_resnet_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtResnetBlock *block, PmtTensor x, PmtTensor time_silu);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/nets/unet_encoder.h"
 
+enum { FEW_FROM = 3 }; /* the first level whose maps, an eighth of the latents' sides, have few positions */
+
 /* Structure */
 
 static int
@@ -24,7 +26,7 @@ pmt_unet_layer_declare (PmtUnetLayer *layer, PmtWeightPool *pool, const PmtUnetC
 {
   char *prefix = g_strdup_printf ("%s.resnets.%d", block, place.layer);
   layer->resnet = pmt_resnet_declare (pool, prefix, in, config->block_out_channels[level], time_width (config), config->norm_groups,
-                                      config->norm_eps);
+                                      config->norm_eps, level >= FEW_FROM);
   g_free (prefix);
   if (attention) {
     PmtTransformerShape shape = transformer_shape (config, level);
@@ -60,13 +62,13 @@ declare_mid (PmtUnetEncoder *encoder, PmtWeightPool *pool, const PmtUnetConfig *
   int last = config->n_levels - 1, width = config->block_out_channels[last];
   PmtTransformerShape shape = transformer_shape (config, last);
   encoder->mid1 = pmt_resnet_declare (pool, "mid_block.resnets.0", width, width, time_width (config), config->norm_groups,
-                                      config->norm_eps);
+                                      config->norm_eps, last >= FEW_FROM);
   if (config->mid_plain)
     return;
   encoder->mid_transformer = pmt_transformer_declare (pool, "mid_block.attentions.0", &shape,
                                                       (PmtTransformerPlace) { PMT_PLACE_MID, 0, 0, counter });
   encoder->mid2 = pmt_resnet_declare (pool, "mid_block.resnets.1", width, width, time_width (config), config->norm_groups,
-                                      config->norm_eps);
+                                      config->norm_eps, last >= FEW_FROM);
 }
 
 static PmtConditionShape

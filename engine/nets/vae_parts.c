@@ -10,7 +10,7 @@ declare_mid (PmtWeightPool *pool, const char *half, const PmtVaeConfig *config)
   int width = config->block_out_channels[config->n_levels - 1];
   char *prefix = g_strconcat (half, ".mid_block.resnets.0", NULL);
   mid.groups = config->norm_groups;
-  mid.resnet1 = pmt_resnet_declare (pool, prefix, width, width, 0, mid.groups, PMT_VAE_NORM_EPS);
+  mid.resnet1 = pmt_resnet_declare (pool, prefix, width, width, 0, mid.groups, PMT_VAE_NORM_EPS, false);
   g_free (prefix);
   mid.has_attention = config->mid_attention;
   if (mid.has_attention) {
@@ -20,7 +20,7 @@ declare_mid (PmtWeightPool *pool, const char *half, const PmtVaeConfig *config)
     g_free (prefix);
   }
   prefix = g_strconcat (half, ".mid_block.resnets.1", NULL);
-  mid.resnet2 = pmt_resnet_declare (pool, prefix, width, width, 0, mid.groups, PMT_VAE_NORM_EPS);
+  mid.resnet2 = pmt_resnet_declare (pool, prefix, width, width, 0, mid.groups, PMT_VAE_NORM_EPS, false);
   g_free (prefix);
   return mid;
 }
@@ -33,7 +33,7 @@ declare_level (PmtWeightPool *pool, const char *block, int in, int out, int n_re
   level.resnets = g_new0 (PmtResnetBlock, n_resnets);
   for (int j = 0; j < n_resnets; j++) {
     char *prefix = g_strdup_printf ("%s.resnets.%d", block, j);
-    level.resnets[j] = pmt_resnet_declare (pool, prefix, j > 0 ? out : in, out, 0, groups, PMT_VAE_NORM_EPS);
+    level.resnets[j] = pmt_resnet_declare (pool, prefix, j > 0 ? out : in, out, 0, groups, PMT_VAE_NORM_EPS, false);
     g_free (prefix);
   }
   return level;

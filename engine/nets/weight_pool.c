@@ -10,7 +10,7 @@
 #define BATCH_VALUES ((size_t) 32 << 20)
 
 enum { INT8_LEAST = 64 }; /* inputs and outputs */
-enum { WINOGRAD_LEAST = 32, WINOGRAD_MOST = 1920 * 640 };
+enum { WINOGRAD_LEAST = 32 }; /* inputs */
 
 typedef struct Entry {
   char *name;
@@ -107,17 +107,16 @@ packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
 }
 
 /* Convolutions of a map made twice as large have a quarter of the products and a weight of the same size (in int8 they go by bf16, which is no slower).
- * Else transforming a window pays from so many inputs on. A transformed weight takes 16/9 of the memory: in these networks layers are the wider the smaller
- * their maps are, so that where maps are large and the work is, that is little. The largest (inputs times outputs) are left as they are. */
+ * Else transforming a window pays from so many inputs on. A transformed weight takes 16/9 of the memory: of a map with few positions more time goes into
+ * reading it than into products, and its layer is left as it is. */
 static PmtPackedForm
 conv_form (const PmtPacked *packed, PmtShape shape, PmtConv2dParams p)
 {
-  const int64_t out = shape.dim[0], in = shape.dim[1];
   if (!packed->kernels || !packed->kernels->winograd || shape.dim[2] != 3 || shape.dim[3] != 3 || p.stride != 1 || p.pad_top > 2 || p.pad_left > 2)
     return PMT_PACKED_ROWS;
   if (p.twice)
     return p.pad_top == 1 && p.pad_left == 1 && p.pad_bottom == 1 && p.pad_right == 1 ? PMT_PACKED_TWICE : PMT_PACKED_ROWS;
-  return in >= WINOGRAD_LEAST && in * out <= WINOGRAD_MOST ? PMT_PACKED_SAME : PMT_PACKED_ROWS;
+  return shape.dim[1] >= WINOGRAD_LEAST && !p.few ? PMT_PACKED_SAME : PMT_PACKED_ROWS;
 }
 
 /* How it will lie in memory. */

@@ -15,6 +15,7 @@ typedef struct PmtConv2dParams {
   int pad_top, pad_left, pad_bottom, pad_right; /* zeros */
   bool twice; /* of x made twice as large first (nearest neighbour), without a copy of it */
   bool odd_height, odd_width; /* that without its last row, column */
+  bool few; /* x has few positions at the usual sizes: a larger weight would take longer to read than it saves. Says how the weight is packed */
 } PmtConv2dParams;
 
 /* x [N, H, W, Cin], w [Cout, kh, kw, Cin] (packed so by the weight loader), b [Cout] or none -> [N, H', W', Cout]. */

@@ -7,7 +7,8 @@
 #include "engine/kernels/winograd.h"
 
 enum {
-  BLOCK_ROWS = 144,  /* of x, converted together: 144 rows of a block of k are half of a small second-level cache */
+  BLOCK_ROWS = 144,  /* of x, converted together, ... */
+  BLOCKS = 3,        /* ... for so many blocks of k, whose products a panel's values see one after the other while they are in cache */
   SPLIT = 3          /* tasks per thread that are worth having, for threads that are held up */
 };
 
@@ -196,14 +197,20 @@ typedef struct Plan {
   const PmtProduct *p;
   char *scratch;
   int64_t rows, columns; /* of a task */
-  int64_t across;        /* tasks beside each other */
+  int64_t down;          /* tasks below each other */
 } Plan;
 
-/* A block of rows, and one row that is put together. */
+static size_t
+block_bytes (const PmtProductKernels *kernels)
+{
+  return BLOCK_ROWS * kernels->stride;
+}
+
+/* Blocks of rows, and one row that is put together. */
 static size_t
 thread_scratch (const PmtProductKernels *kernels)
 {
-  return BLOCK_ROWS * kernels->stride + (kernels->staged ? (size_t) kernels->depth * kernels->staged->value_size : 0);
+  return BLOCKS * block_bytes (kernels) + (kernels->staged ? (size_t) kernels->depth * kernels->staged->value_size : 0);
 }
 
 size_t
@@ -213,10 +220,9 @@ pmt_product_scratch (const PmtProductKernels *kernels)
 }
 
 static void
-convert_rows (const PmtProduct *p, int64_t first, int64_t rows, int64_t k0, int64_t count, char *to)
+convert_rows (const PmtProduct *p, int64_t first, int64_t rows, int64_t k0, int64_t count, char *to, float *whole)
 {
   const PmtProductKernels *kernels = p->w->kernels;
-  float *whole = (float *) (to + BLOCK_ROWS * kernels->stride);
   for (int64_t r = 0; r < rows; r++, to += kernels->stride)
     if (!p->row) {
       kernels->convert (p->x + (first + r) * p->ldx + k0, to, (size_t) count);
@@ -246,30 +252,41 @@ edge_tile (const PmtProduct *p, int rows, const void *a, const void *b, int64_t 
     memcpy (c + r * p->ldy, corner + r * width, (size_t) columns * sizeof (float));
 }
 
+/* Rows [r0, r0 + rows), converted, times a panel's block of k from k0 on. */
+static void
+run_block (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j, int64_t k0, const char *a)
+{
+  const PmtPacked *w = p->w;
+  const PmtProductKernels *kernels = w->kernels;
+  const int64_t padded = round_up (MIN (kernels->depth, w->k - k0), kernels->unit);
+  const char *b = (const char *) w->data + (size_t) (j / kernels->columns) * panel_bytes (kernels, w->k) + panel_bytes (kernels, k0);
+  const float *bias = p->bias ? p->bias + j : NULL;
+  const bool first = k0 == 0 && !p->add;
+  for (int64_t r = 0; r < rows; r += kernels->rows) {
+    const int tile = (int) MIN (kernels->rows, rows - r);
+    const char *left = a + (size_t) r * kernels->stride;
+    float *c = p->y + (r0 + r) * p->ldy + j;
+    if (j + kernels->columns <= w->n)
+      kernels->tile (tile, left, b, padded, c, p->ldy, first, bias);
+    else
+      edge_tile (p, tile, left, b, padded, c, w->n - j, first, bias);
+  }
+}
+
 /* Rows [r0, r0 + rows) and columns [j0, j1) of y. */
 static void
 run_task (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1, char *a)
 {
-  const PmtPacked *w = p->w;
-  const PmtProductKernels *kernels = w->kernels;
-  const size_t panel = panel_bytes (kernels, w->k);
-  for (int64_t k0 = 0; k0 < w->k; k0 += kernels->depth) {
-    const int64_t count = MIN (kernels->depth, w->k - k0), padded = round_up (count, kernels->unit);
-    const bool first = k0 == 0 && !p->add;
-    convert_rows (p, r0, rows, k0, count, a);
-    for (int64_t j = j0; j < j1; j += kernels->columns) {
-      const char *b = (const char *) w->data + (size_t) (j / kernels->columns) * panel + panel_bytes (kernels, k0);
-      const float *bias = p->bias ? p->bias + j : NULL;
-      for (int64_t r = 0; r < rows; r += kernels->rows) {
-        const int tile = (int) MIN (kernels->rows, rows - r);
-        const char *left = a + (size_t) r * kernels->stride;
-        float *c = p->y + (r0 + r) * p->ldy + j;
-        if (j + kernels->columns <= w->n)
-          kernels->tile (tile, left, b, padded, c, p->ldy, first, bias);
-        else
-          edge_tile (p, tile, left, b, padded, c, w->n - j, first, bias);
-      }
-    }
+  const PmtProductKernels *kernels = p->w->kernels;
+  const int64_t depth = kernels->depth, together = BLOCKS * depth;
+  const size_t apart = block_bytes (kernels);
+  for (int64_t k0 = 0; k0 < p->w->k; k0 += together) {
+    const int64_t k1 = MIN (k0 + together, p->w->k);
+    for (int64_t k = k0; k < k1; k += depth)
+      convert_rows (p, r0, rows, k, MIN (depth, k1 - k), a + (size_t) ((k - k0) / depth) * apart, (float *) (void *) (a + BLOCKS * apart));
+    for (int64_t j = j0; j < j1; j += kernels->columns)
+      for (int64_t k = k0; k < k1; k += depth)
+        run_block (p, r0, rows, j, k, a + (size_t) ((k - k0) / depth) * apart);
   }
 }
 
@@ -280,7 +297,8 @@ run_tasks (void *user, size_t begin, size_t end)
   const PmtProduct *p = plan->p;
   char *a = plan->scratch + (size_t) pmt_threads_index () * thread_scratch (p->w->kernels);
   for (int64_t task = (int64_t) begin; task < (int64_t) end; task++) {
-    const int64_t r0 = task / plan->across * plan->rows, j0 = task % plan->across * plan->columns;
+    /* Tasks with the same columns follow each other: they read the same part of the weight. */
+    const int64_t r0 = task % plan->down * plan->rows, j0 = task / plan->down * plan->columns;
     run_task (p, r0, MIN (plan->rows, p->m - r0), j0, MIN (j0 + plan->columns, p->w->n), a);
   }
 }
@@ -296,9 +314,8 @@ pmt_product (const PmtCancel *cancel, const PmtProduct *product, void *scratch)
     return !pmt_cancelled (cancel);
   /* Blocks of even height; where there are few of them the columns are shared out too, since each task then reads only its part of w. */
   plan.rows = round_up ((product->m + blocks - 1) / blocks, kernels->rows);
-  plan.across = CLAMP ((wanted + blocks - 1) / blocks, 1, panels);
-  plan.columns = (panels + plan.across - 1) / plan.across * kernels->columns;
-  plan.across = (n + plan.columns - 1) / plan.columns;
-  const int64_t down = (product->m + plan.rows - 1) / plan.rows;
-  return pmt_parallel_for (cancel, (size_t) (down * plan.across), 1, run_tasks, &plan);
+  const int64_t across = CLAMP ((wanted + blocks - 1) / blocks, 1, panels);
+  plan.columns = (panels + across - 1) / across * kernels->columns;
+  plan.down = (product->m + plan.rows - 1) / plan.rows;
+  return pmt_parallel_for (cancel, (size_t) (plan.down * ((n + plan.columns - 1) / plan.columns)), 1, run_tasks, &plan);
 }

@@ -19,7 +19,7 @@ const char *const pmt_bench_network_name[PMT_BENCH_NETWORKS] = { "unet", "unet_g
 static const struct {
   const char *op;
   int kind;
-} kinds[] = { { "conv2d", PMT_BENCH_CONV }, { "linear", PMT_BENCH_LINEAR }, { "attention", PMT_BENCH_ATTENTION }, { "attention_logits", PMT_BENCH_ATTENTION },
+} kinds[] = { { "conv2d", PMT_BENCH_CONV }, { "linear", PMT_BENCH_LINEAR }, { "linear_geglu", PMT_BENCH_LINEAR }, { "attention", PMT_BENCH_ATTENTION }, { "attention_logits", PMT_BENCH_ATTENTION },
               { "attention_mix", PMT_BENCH_ATTENTION }, { "softmax", PMT_BENCH_ATTENTION }, { "group_norm", PMT_BENCH_NORM }, { "layer_norm", PMT_BENCH_NORM } };
 
 typedef struct Watch {

@@ -9,6 +9,7 @@
 enum {
   BLOCK_ROWS = 144,  /* of x, converted together, ... */
   BLOCKS = 3,        /* ... for so many blocks of k, whose products a panel's values see one after the other while they are in cache */
+  GATE_PANELS = 4,   /* of each half, computed before they meet */
   SPLIT = 3          /* tasks per thread that are worth having, for threads that are held up */
 };
 
@@ -206,11 +207,17 @@ block_bytes (const PmtProductKernels *kernels)
   return BLOCK_ROWS * kernels->stride;
 }
 
-/* Blocks of rows, and one row that is put together. */
+static size_t
+gate_bytes (const PmtProductKernels *kernels)
+{
+  return (size_t) (BLOCK_ROWS * 2 * GATE_PANELS * kernels->columns) * sizeof (float);
+}
+
+/* Blocks of rows, halves that a gate joins, and one row that is put together. */
 static size_t
 thread_scratch (const PmtProductKernels *kernels)
 {
-  return BLOCKS * block_bytes (kernels) + (kernels->staged ? (size_t) kernels->depth * kernels->staged->value_size : 0);
+  return BLOCKS * block_bytes (kernels) + gate_bytes (kernels) + (kernels->staged ? (size_t) kernels->depth * kernels->staged->value_size : 0);
 }
 
 size_t
@@ -236,7 +243,7 @@ convert_rows (const PmtProduct *p, int64_t first, int64_t rows, int64_t k0, int6
 
 /* A tile that reaches over the last column: computed in a corner of its own. */
 static void
-edge_tile (const PmtProduct *p, int rows, const void *a, const void *b, int64_t k, float *c, int64_t columns, bool first, const float *bias)
+edge_tile (const PmtProduct *p, int rows, const void *a, const void *b, int64_t k, float *c, int64_t ldc, int64_t columns, bool first, const float *bias)
 {
   enum { MOST = 12 * 32 };
   const int width = p->w->kernels->columns;
@@ -244,17 +251,17 @@ edge_tile (const PmtProduct *p, int rows, const void *a, const void *b, int64_t 
   g_assert (rows * width <= MOST && width <= 32);
   for (int r = 0; r < rows; r++)
     for (int64_t j = 0; j < width; j++)
-      corner[r * width + j] = !first && j < columns ? c[r * p->ldy + j] : 0;
+      corner[r * width + j] = !first && j < columns ? c[r * ldc + j] : 0;
   if (bias)
     memcpy (edge_bias, bias, (size_t) columns * sizeof (float));
   p->w->kernels->tile (rows, a, b, k, corner, width, first, bias ? edge_bias : NULL);
   for (int r = 0; r < rows; r++)
-    memcpy (c + r * p->ldy, corner + r * width, (size_t) columns * sizeof (float));
+    memcpy (c + r * ldc, corner + r * width, (size_t) columns * sizeof (float));
 }
 
-/* Rows [r0, r0 + rows), converted, times a panel's block of k from k0 on. */
+/* c [rows, columns of the panel at j] of converted rows and the panel's block of k from k0 on. */
 static void
-run_block (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j, int64_t k0, const char *a)
+run_block (const PmtProduct *p, int64_t rows, int64_t j, int64_t k0, const char *a, float *y, int64_t ldy)
 {
   const PmtPacked *w = p->w;
   const PmtProductKernels *kernels = w->kernels;
@@ -265,11 +272,27 @@ run_block (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j, int64_t k0,
   for (int64_t r = 0; r < rows; r += kernels->rows) {
     const int tile = (int) MIN (kernels->rows, rows - r);
     const char *left = a + (size_t) r * kernels->stride;
-    float *c = p->y + (r0 + r) * p->ldy + j;
+    float *c = y + r * ldy;
     if (j + kernels->columns <= w->n)
-      kernels->tile (tile, left, b, padded, c, p->ldy, first, bias);
+      kernels->tile (tile, left, b, padded, c, ldy, first, bias);
     else
-      edge_tile (p, tile, left, b, padded, c, w->n - j, first, bias);
+      edge_tile (p, tile, left, b, padded, c, ldy, w->n - j, first, bias);
+  }
+}
+
+/* All of k, converted in a, for columns [j0, j1) of both halves. */
+static void
+run_gated (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1, const char *a, float *halves)
+{
+  const PmtProductKernels *kernels = p->w->kernels;
+  const int64_t depth = kernels->depth, most = GATE_PANELS * kernels->columns;
+  for (int64_t j = j0; j < j1; j += most) {
+    const int64_t wide = MIN (most, j1 - j);
+    for (int64_t c = 0; c < 2 * wide; c += kernels->columns)
+      for (int64_t k = 0; k < p->w->k; k += depth)
+        run_block (p, rows, c < wide ? j + c : p->w->n / 2 + j + c - wide, k, a + (size_t) (k / depth) * block_bytes (kernels), halves + c, 2 * wide);
+    for (int64_t r = 0; r < rows; r++)
+      p->gate (halves + r * 2 * wide, p->y + (r0 + r) * p->ldy + j, 1, (size_t) wide);
   }
 }
 
@@ -280,13 +303,16 @@ run_task (const PmtProduct *p, int64_t r0, int64_t rows, int64_t j0, int64_t j1,
   const PmtProductKernels *kernels = p->w->kernels;
   const int64_t depth = kernels->depth, together = BLOCKS * depth;
   const size_t apart = block_bytes (kernels);
+  float *halves = (float *) (void *) (a + BLOCKS * apart), *whole = halves + gate_bytes (kernels) / sizeof (float);
   for (int64_t k0 = 0; k0 < p->w->k; k0 += together) {
     const int64_t k1 = MIN (k0 + together, p->w->k);
     for (int64_t k = k0; k < k1; k += depth)
-      convert_rows (p, r0, rows, k, MIN (depth, k1 - k), a + (size_t) ((k - k0) / depth) * apart, (float *) (void *) (a + BLOCKS * apart));
-    for (int64_t j = j0; j < j1; j += kernels->columns)
+      convert_rows (p, r0, rows, k, MIN (depth, k1 - k), a + (size_t) ((k - k0) / depth) * apart, whole);
+    if (p->gate)
+      run_gated (p, r0, rows, j0, j1, a, halves);
+    for (int64_t j = j0; j < j1 && !p->gate; j += kernels->columns)
       for (int64_t k = k0; k < k1; k += depth)
-        run_block (p, r0, rows, j, k, a + (size_t) ((k - k0) / depth) * apart);
+        run_block (p, rows, j, k, a + (size_t) ((k - k0) / depth) * apart, p->y + r0 * p->ldy + j, p->ldy);
   }
 }
 
@@ -299,19 +325,26 @@ run_tasks (void *user, size_t begin, size_t end)
   for (int64_t task = (int64_t) begin; task < (int64_t) end; task++) {
     /* Tasks with the same columns follow each other: they read the same part of the weight. */
     const int64_t r0 = task % plan->down * plan->rows, j0 = task / plan->down * plan->columns;
-    run_task (p, r0, MIN (plan->rows, p->m - r0), j0, MIN (j0 + plan->columns, p->w->n), a);
+    run_task (p, r0, MIN (plan->rows, p->m - r0), j0, MIN (j0 + plan->columns, p->gate ? p->w->n / 2 : p->w->n), a);
   }
+}
+
+bool
+pmt_product_gates (const PmtPacked *w)
+{
+  return w->n % (2 * w->kernels->columns) == 0 && w->k <= BLOCKS * w->kernels->depth;
 }
 
 bool
 pmt_product (const PmtCancel *cancel, const PmtProduct *product, void *scratch)
 {
   const PmtProductKernels *kernels = product->w->kernels;
-  const int64_t n = product->w->n, wanted = (int64_t) pmt_threads () * SPLIT;
+  const int64_t n = product->gate ? product->w->n / 2 : product->w->n, wanted = (int64_t) pmt_threads () * SPLIT;
   const int64_t blocks = MAX ((product->m + BLOCK_ROWS - 1) / BLOCK_ROWS, 1), panels = (n + kernels->columns - 1) / kernels->columns;
   Plan plan = { .p = product, .scratch = scratch };
   if (product->m == 0 || n == 0)
     return !pmt_cancelled (cancel);
+  g_assert (!product->gate || (pmt_product_gates (product->w) && !product->add));
   /* Blocks of even height; where there are few of them the columns are shared out too, since each task then reads only its part of w. */
   plan.rows = round_up ((product->m + blocks - 1) / blocks, kernels->rows);
   const int64_t across = CLAMP ((wanted + blocks - 1) / blocks, 1, panels);

@@ -58,7 +58,10 @@ typedef struct PmtProduct {
   const float *bias;  /* [n] or NULL */
   bool add;           /* to what y holds, in place of a bias */
   float *y;
-  int64_t ldy;        /* row stride in values, at least n */
+  int64_t ldy;        /* row stride in values, at least as many as y has columns */
+  /* NULL, or y [m, n / 2] = gate of [a | b], the halves of what would be y: no more than a part of a row of it ever exists. The same bytes as after a
+   * product. Where pmt_product_gates says so, without `add`. */
+  void (*gate) (const float *x, float *y, size_t rows, size_t c);
   /* Where the rows of x are: either x with its row stride, or a function that puts values [k0, k0 + count) of one row into `to`, already
    * converted (kernels->convert; the kernels are those it is given), for rows that exist nowhere (patches of a convolution). */
   const float *x;
@@ -69,5 +72,7 @@ typedef struct PmtProduct {
 
 /* Bytes of scratch memory that a product needs with the present number of threads: 64-byte aligned, contents undefined. */
 size_t pmt_product_scratch (const PmtProductKernels *kernels);
+/* Whether products with w can have a gate: halves of whole panels, and all of k at once in cache. */
+bool pmt_product_gates (const PmtPacked *w);
 /* On all threads of the pool, or on the calling one inside a parallel region. False when `cancel` stopped it. */
 bool pmt_product (const PmtCancel *cancel, const PmtProduct *product, void *scratch);

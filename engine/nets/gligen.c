@@ -317,6 +317,6 @@ pmt_gligen_fuse (PmtContext *ctx, PmtGligen *g, int block, PmtTensor x, PmtTenso
   h = pmt_dense_run (ctx, g->pool, &f->out, pmt_attention (ctx, q, k, v, params));
   x = pmt_frame_close (ctx, frame, add_gated (ctx, g, x, h, f->alpha_attn));
   h = pmt_norm_run_layer (ctx, g->pool, &f->norm2, x, NORM_EPS);
-  h = pmt_dense_run (ctx, g->pool, &f->ff_out, pmt_geglu (ctx, pmt_dense_run (ctx, g->pool, &f->ff_in, h)));
+  h = pmt_dense_run (ctx, g->pool, &f->ff_out, pmt_linear_geglu (ctx, h, pmt_weight (ctx, g->pool, f->ff_in.w), pmt_weight (ctx, g->pool, f->ff_in.b)));
   return pmt_frame_close (ctx, frame, add_gated (ctx, g, x, h, f->alpha_dense));
 }

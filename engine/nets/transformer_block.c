@@ -135,7 +135,7 @@ feed_part (PmtContext *ctx, const void *part, const PmtTensor *in)
   const PmtTransformerBlock *block = ((const Feed *) part)->block;
   PmtTensor x = in[0];
   PmtTensor h = pmt_norm_run_layer (ctx, pool, &block->norm3, x, LAYER_NORM_EPS);
-  h = pmt_geglu (ctx, pmt_dense_run (ctx, pool, &block->ff_in, h));
+  h = pmt_linear_geglu (ctx, h, pmt_weight (ctx, pool, block->ff_in.w), pmt_weight (ctx, pool, block->ff_in.b));
   return pmt_add_over (ctx, ((const Feed *) part)->over ? x : PMT_NO_TENSOR, pmt_dense_run (ctx, pool, &block->ff_out, h), x);
 }
 

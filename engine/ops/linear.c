@@ -132,6 +132,7 @@ static const PmtOpCase cases[] = {
   { .name = "map", .n_in = 3, .in = { { 4, { 2, 9, 11, 65 } }, { 2, { 33, 65 } }, { 1, { 33 } } }, .rowwise = 1 },
   { .name = "one-value", .n_in = 3, .in = { { 3, { 1, 1, 1 } }, { 2, { 1, 1 } }, { 1, { 1 } } }, .rowwise = 1 },
   { .name = "large", .n_in = 3, .in = { { 3, { 2, 257, 320 } }, { 2, { 640, 320 } }, { 1, { 640 } } }, .rowwise = 1 },
+  { .name = "deep", .n_in = 3, .in = { { 3, { 1, 5, 1700 } }, { 2, { 64, 1700 } }, { 1, { 64 } } }, .rowwise = 1 },
 };
 
 const PmtOp pmt_op_linear = {

@@ -9,6 +9,8 @@
 
 /* y = x W^T + b. x [.., in], w [out, in], b [out] or PMT_NO_TENSOR -> [.., out]. */
 PmtTensor pmt_linear (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b);
+/* pmt_geglu of that, to the bit, without its memory where the weight is packed: w [2 c, in] -> [.., c]. */
+PmtTensor pmt_linear_geglu (PmtContext *ctx, PmtTensor x, PmtTensor w, PmtTensor b);
 
 typedef struct PmtConv2dParams {
   int stride;

@@ -21,6 +21,7 @@ typedef struct PmtBenchPart {
 typedef struct PmtBenchTiming {
   PmtBenchPart kind[PMT_BENCH_KINDS], all;
   size_t weights, activations; /* bytes */
+  double ready;                /* seconds until the weights were read and packed, where they were not there before; else 0 */
   GArray *ops;                 /* PmtBenchOp (bench-ops.h); pmt_bench_close frees it */
 } PmtBenchTiming;
 

@@ -58,7 +58,7 @@ print_text (const PmtBench *b)
     print_part (b, pmt_bench_network_name[i], "all", &t->all, most);
     for (int k = 0; k < PMT_BENCH_KINDS; k++)
       print_part (b, "", pmt_bench_kind_name[k], &t->kind[k], most);
-    printf ("%-12s weights %.0f MB, activations %.0f MB\n", "", (double) t->weights * 1e-6, (double) t->activations * 1e-6);
+    printf ("%-12s weights %.0f MB, ready in %.2f s, activations %.0f MB\n", "", (double) t->weights * 1e-6, t->ready, (double) t->activations * 1e-6);
     if (b->ops > 0)
       pmt_bench_ops_print (t->ops, (guint) b->ops, b->ceiling.copy);
   }
@@ -111,6 +111,7 @@ print_json (const PmtBench *b)
     }
     json_object_set_double_member (network, "of_ceiling", pmt_bench_speed (&t->all) / pmt_bench_ceiling_of (b, i));
     json_object_set_int_member (network, "weight_bytes", (gint64) t->weights);
+    json_object_set_double_member (network, "ready_seconds", t->ready);
     json_object_set_int_member (network, "activation_bytes", (gint64) t->activations);
     for (int k = 0; k < PMT_BENCH_KINDS; k++) {
       JsonObject *part = part_json (b, &t->kind[k]);

@@ -23,7 +23,7 @@ OFF = 0.05
 JOBS = [
     ("SD 1.5, 512, int8", "random:sd15", 512, "int8", None, 3.2),
     ("SD 1.5, 512, bf16", "random:sd15", 512, "bf16", None, 3.2),
-    ("SD 1.5, 512, bf16, where 2500 MiB are free", "random:sd15", 512, "bf16", "2500", 2.65),
+    ("SD 1.5, 512, bf16, where 2750 MiB are free", "random:sd15", 512, "bf16", "2750", 2.95),
     ("SD 1.5, 512, f32", "random:sd15", 512, "f32", None, None),
     ("SDXL, 1024, int8", "random:sdxl", 1024, "int8", None, 9.0),
     ("SDXL, 1024, bf16", "random:sdxl", 1024, "bf16", None, 9.0),

@@ -58,24 +58,29 @@ static const float twice_taps[3][3] = { { 1, 0, 0 }, { -1, 1, -1 }, { 0, 0, 1 } 
 
 enum { STRIP = 256, MOST_COLUMNS = 32 };
 
-/* to [count] = sum of factor[i] from[i * apart ..] over n, in order */
+/* to [count] = sum of factor[i] from[i * apart ..] over three, in order */
 static void
-combine (const float *factor, int n, const float *from, int64_t apart, int64_t count, float *to)
+combine (const float *factor, const float *from, int64_t apart, int64_t count, float *to)
 {
-  memset (to, 0, (size_t) count * sizeof (float));
-  for (int i = 0; i < n; i++)
-    for (int64_t c = 0; factor[i] != 0 && c < count; c++)
-      to[c] += factor[i] * from[i * apart + c];
+  const float a = factor[0], b = factor[1], d = factor[2];
+  const float *second = from + apart, *third = from + 2 * apart;
+  if (b == 0)
+    memcpy (to, a != 0 ? from : third, (size_t) count * sizeof (float)); /* the first and the last line have one tap, of 1 */
+  else
+    for (int64_t c = 0; c < count; c++)
+      to[c] = a * from[c] + b * second[c] + d * third[c];
 }
 
-/* Values [c0, c0 + count) of product (i, j) of one output's weight [3, 3, c]. */
+/* Values [c0, c0 + count) of products (i, j) of one output's weight [3, 3, c] for every i, `apart` from each other. */
 static void
-weight_product (PmtPackedForm form, const float *w, int64_t c, int i, int j, int64_t count, float *to)
+weight_products (PmtPackedForm form, const float *w, int64_t c, int j, int64_t count, float *to, int64_t apart)
 {
+  const bool twice = form == PMT_PACKED_TWICE;
   float rows[3][STRIP];
   for (int y = 0; y < 3; y++)
-    combine (form == PMT_PACKED_TWICE ? twice_lines[j] : same_lines[j], 3, w + y * 3 * c, c, count, rows[y]);
-  combine (form == PMT_PACKED_TWICE ? twice_lines[i] : same_lines[i], 3, rows[0], STRIP, count, to);
+    combine (twice ? twice_lines[j] : same_lines[j], w + y * 3 * c, c, count, rows[y]);
+  for (int i = 0; i < (twice ? 3 : 4); i++)
+    combine (twice ? twice_lines[i] : same_lines[i], rows[0], STRIP, count, to + i * apart);
 }
 
 void
@@ -84,15 +89,16 @@ pmt_winograd_fill_panel (PmtPacked *packed, int64_t panel, const float *rows)
   const PmtProductKernels *kernels = packed->kernels;
   const int64_t c = packed->k / TAPS, columns = kernels->columns, n = MIN (columns, packed->n - panel * columns);
   const int side = packed->form == PMT_PACKED_TWICE ? 3 : 4;
-  float strip[MOST_COLUMNS * STRIP];
+  float strips[4][MOST_COLUMNS * STRIP]; /* of a column of products */
   g_assert (kernels->winograd && columns <= MOST_COLUMNS && STRIP % kernels->unit == 0);
-  for (int p = 0; p < side * side; p++)
-    for (int64_t c0 = 0; c0 < c; c0 += STRIP) {
+  for (int64_t c0 = 0; c0 < c; c0 += STRIP)
+    for (int j = 0; j < side; j++) {
       const int64_t count = MIN (STRIP, c - c0);
       for (int64_t r = 0; r < n; r++)
-        weight_product (packed->form, rows + r * packed->k + c0, c, p / side, p % side, count, strip + r * count);
-      kernels->pack (strip, n, count, (char *) packed->data + (size_t) (panel * side * side + p) * part_bytes (packed) +
-                                        (size_t) c0 * (size_t) columns * kernels->value_size);
+        weight_products (packed->form, rows + r * packed->k + c0, c, j, count, strips[0] + r * count, MOST_COLUMNS * STRIP);
+      for (int i = 0; i < side; i++)
+        kernels->pack (strips[i], n, count, (char *) packed->data + (size_t) (panel * side * side + i * side + j) * part_bytes (packed) +
+                                              (size_t) c0 * (size_t) columns * kernels->value_size);
     }
 }
 

@@ -79,6 +79,29 @@ typedef struct PmtAttendKernels {
   void (*transpose) (const float *x, int64_t ldx, int64_t rows, int64_t columns, float *y, int64_t ldy); /* y[c,r] = x[r,c] */
 } PmtAttendKernels;
 
+/* Attention whose products are of bytes (attention_int8.c), for heads of at most PMT_ATTEND_INT8_WIDEST channels. Queries are cut into panels of
+ * `columns`, a query in each; keys and values into blocks of `block` keys. Logits are in powers of two. */
+enum { PMT_ATTEND_INT8_WIDEST = 256 };
+typedef struct PmtAttendInt8 {
+  int rows, columns, block; /* block: a multiple of rows, which keys are padded to */
+  size_t (*keys_size) (int64_t d), (*queries_size) (int64_t d), (*values_size) (int64_t d); /* bytes of a block or panel, a multiple of 64 */
+  /* x [n, d] with row stride ldx, n at most columns -> a panel of queries times factor, with a scale each. */
+  void (*queries) (const float *x, int64_t ldx, int64_t n, int64_t d, float factor, void *panel);
+  /* x [keys, d] - mean [d] -> a block of keys, with one scale. */
+  void (*keys) (const float *x, int64_t ldx, int64_t keys, int64_t d, const float *mean, void *block);
+  /* x [keys, d] -> a block of values, with a scale per channel; a last channel of ones stands beside them. */
+  void (*values) (const float *x, int64_t ldx, int64_t keys, int64_t d, void *block);
+  /* A block's weights 255 2^(logit - best), best its largest logit, as bytes to packed [block / 4][columns][4]; logits [block, columns] is scratch memory.
+   * factor [columns] = 2^(best - about). About (-infinity at first) is raised where best is far above it: then true, and shrink [columns] is
+   * 2^(old - new). */
+  bool (*weigh) (int64_t keys, const void *block, const void *panel, int64_t d, float *logits, float *about, float *factor, float *shrink,
+                 void *packed);
+  /* c [d + 1, columns] += factor [columns] times the sums of that block's values times weights; the last row is of the weights themselves. */
+  void (*mix) (int64_t keys, const void *block, int64_t d, const void *packed, const float *factor, float *c);
+  void (*scale_columns) (float *c, int64_t rows, const float *factor); /* as above */
+  void (*transpose) (const float *x, int64_t ldx, int64_t rows, int64_t columns, float *y, int64_t ldy);
+} PmtAttendInt8;
+
 typedef struct PmtKernels {
   PmtCpuLevel level;
 
@@ -124,7 +147,8 @@ typedef struct PmtKernels {
   void (*widen_f16) (const void *x, float *y, size_t n);
 
   const PmtProductKernels *product[PMT_PRECISIONS]; /* NULL where the level has none */
-  const PmtAttendKernels *attend[PMT_PRECISIONS];   /* where product is */
+  const PmtAttendKernels *attend[PMT_PRECISIONS];   /* where product is; NULL for int8 */
+  const PmtAttendInt8 *attend_int8;                 /* NULL where the level has none */
 } PmtKernels;
 
 /* The table for a level. A level that was not built (another architecture, an old compiler) gives the next lower one. */

@@ -5,6 +5,7 @@
 #include "engine/kernels/kernels.h"
 
 #include "engine/kernels/attend.h"
+#include "engine/kernels/attend_int8.h"
 #include "engine/kernels/pointwise.h"
 #include "engine/kernels/product.h"
 #include "engine/kernels/product_int8.h"
@@ -51,5 +52,8 @@ const PmtKernels PMT_LEVEL_TABLE = {
 #endif
 #ifdef PMT_HAVE_PRODUCTS_INT8
   .product[PMT_PRECISION_INT8] = &product_int8,
+#endif
+#ifdef PMT_HAVE_ATTEND_INT8
+  .attend_int8 = &attend_int8,
 #endif
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017). Over tiles (attention_tiles.c) where the CPU's level has them; else, and for gradients,
- * as products of OpenBLAS: a block of queries of one head at a time against a tile of keys at a time, so that a block's logits for one tile are all that exists of them. Between tiles the running maximum and sum of Milakov & Gimelshein
+/* softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017). In bytes (attention_int8.c) or over tiles (attention_tiles.c) where the CPU's level has them
+ * and the precision is for it; else, and for gradients, as products of OpenBLAS: a block of queries of one head at a time against a tile of keys at
+ * a time, so that a block's logits for one tile are all that exists of them. Between tiles the running maximum and sum of Milakov & Gimelshein
  * (2018) keep the softmax exact. Blocks run on all threads, each with one-threaded products. */
 #include <math.h>
 
+#include "engine/ops/attention_int8.h"
 #include "engine/ops/attention_tiles.h"
 
 /* Keys per tile: with 256 queries a tile's logits are 512 KB, which stay in a core's second-level cache between the two products. */
@@ -60,6 +62,8 @@ flops (const PmtOpCall *call)
 static size_t
 workspace (const PmtOpCall *call)
 {
+  if (pmt_attention_int8_fits (call))
+    return pmt_attention_int8_workspace (call);
   if (has_tiles (call))
     return pmt_attention_tiles_workspace (call);
   PmtHeads h = pmt_heads (&call->in[0].shape, &call->in[1].shape, call->params);
@@ -144,6 +148,10 @@ attention_of (const PmtOpCall *call)
 static void
 forward (PmtOpCall *call)
 {
+  if (pmt_attention_int8_fits (call)) {
+    pmt_attention_int8_forward (call);
+    return;
+  }
   if (has_tiles (call)) {
     pmt_attention_tiles_forward (call);
     return;

@@ -13,7 +13,7 @@
 
 #include "engine/ops/attention_parts.h"
 
-/* Whether this level has tiles for the precision. Those of int8 are those of bf16: an attention weight is worth more bits. */
+/* Whether this level has tiles for the precision. Those of int8 are those of bf16: what attention_int8.c leaves. */
 bool pmt_attention_tiles_exist (const PmtKernels *kernels, PmtPrecision precision);
 size_t pmt_attention_tiles_workspace (const PmtOpCall *call);
 void pmt_attention_tiles_forward (PmtOpCall *call);

@@ -99,7 +99,7 @@ PmtTensor pmt_moments_sample (PmtContext *ctx, PmtTensor moments, PmtTensor nois
 typedef struct PmtAttentionParams {
   int heads;
   bool causal; /* key j is hidden from query i < j */
-  PmtPrecision precision; /* of the fused way's products; other than f32 it needs kernels (kernels/packed.h), int8 those of bf16 */
+  PmtPrecision precision; /* of the fused way's products; other than f32 it needs kernels (kernels/packed.h); int8 is bf16 where bytes are not worth it */
 } PmtAttentionParams;
 
 /* softmax(q k^T / sqrt(d)) v per head, d = C / heads, never holding the whole matrix.

@@ -181,6 +181,7 @@ test_there (void)
     g_assert_cmpint (pmt_product_kernels (k, precision) != NULL, ==, wanted);
     g_assert_cmpint (k->attend[precision] != NULL, ==, wanted && precision != PMT_PRECISION_INT8);
   }
+  g_assert_cmpint (k->attend_int8 != NULL, ==, k->level == PMT_CPU_V4BF16);
 }
 
 static void

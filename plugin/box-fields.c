@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/boxes.h"
+#include "plugin/layer-list.h"
 #include "plugin/paths.h"
 #include "ui/box-editor.h"
 #include "ui/fields.h"
@@ -34,6 +35,9 @@ pmt_boxes_add_arguments (GimpProcedure *procedure)
                                       "", G_PARAM_READWRITE);
   gimp_procedure_add_boolean_argument (procedure, "boxes-from-paths", _("Closed paths sa_y what goes where"),
                                        _("Each closed path is a box; its name is painted there"), FALSE, G_PARAM_READWRITE);
+  gimp_procedure_add_layer_argument (procedure, "boxes-from-group", _("Layers of a group say what goes where"),
+                                     _("Each layer of this group, shown or hidden, is a box around what it shows; its name is painted there"), TRUE,
+                                     G_PARAM_READWRITE);
   gimp_procedure_add_choice_argument (procedure, "boxes-method", _("Boxe_s act by"),
                                       _("Automatic: a box network where one is given, else the attention on the prompt's words"), choice, "auto",
                                       G_PARAM_READWRITE);
@@ -59,6 +63,44 @@ import_paths (gpointer image, char **problem)
   return json_to_string (node, FALSE);
 }
 
+static void
+on_group (GtkComboBox *combo, GObject *config)
+{
+  const char *id = gtk_combo_box_get_active_id (combo);
+
+  if (id)
+    g_object_set (config, "boxes-from-group", pmt_layer_list_find (id), NULL);
+}
+
+static void
+show_group (GObject *config, GParamSpec *spec, GtkComboBox *combo)
+{
+  g_autoptr (GimpLayer) group = NULL;
+  g_autofree char *id = NULL;
+
+  g_object_get (config, "boxes-from-group", &group, NULL);
+  id = pmt_layer_list_id (group);
+  gtk_combo_box_set_active_id (combo, id);
+}
+
+/* NULL where the image has no groups. */
+static GtkWidget *
+group_new (GObject *config, GimpImage *image)
+{
+  GtkWidget *combo = g_object_ref_sink (gtk_combo_box_text_new ());
+
+  gtk_combo_box_text_append (GTK_COMBO_BOX_TEXT (combo), "", _("None"));
+  if (!pmt_layer_list_add (GTK_COMBO_BOX_TEXT (combo), image, TRUE)) {
+    g_object_unref (combo);
+    return NULL;
+  }
+  show_group (config, NULL, GTK_COMBO_BOX (combo));
+  g_signal_connect_object (combo, "changed", G_CALLBACK (on_group), config, 0);
+  g_signal_connect_object (config, "notify::boxes-from-group", G_CALLBACK (show_group), combo, 0);
+  gtk_widget_show (combo);
+  return combo;
+}
+
 static GtkWidget *
 editor_new (GObject *config, GimpImage *image)
 {
@@ -78,10 +120,12 @@ GtkWidget *
 pmt_boxes_fields_new (GObject *config, GimpImage *image, gboolean *open)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6), *form = pmt_form_new (), *method = pmt_choice_new (config, "boxes-method");
+  GtkWidget *group = group_new (config, image);
+  g_autoptr (GimpLayer) from = NULL;
   g_autofree char *text = NULL;
 
-  g_object_get (config, "boxes", &text, "boxes-from-paths", open, NULL);
-  *open |= text && text[0];
+  g_object_get (config, "boxes", &text, "boxes-from-paths", open, "boxes-from-group", &from, NULL);
+  *open |= from || (text && text[0]);
   for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
     pmt_choice_add (method, methods[i][0], _(methods[i][1]));
   gtk_box_pack_start (GTK_BOX (box), editor_new (config, image), FALSE, FALSE, 0);
@@ -89,6 +133,10 @@ pmt_boxes_fields_new (GObject *config, GimpImage *image, gboolean *open)
                       pmt_check_new (config, "boxes-from-paths", _("Closed paths sa_y what goes where"),
                                      _("Each closed path is a box as well, as it is when the job starts; its name is painted there")),
                       FALSE, FALSE, 0);
+  if (group) {
+    pmt_form_add (form, _("Boxes from the group"), group, _("Each layer of the group, shown or hidden, is a box around what it shows; its name is painted there"));
+    g_object_unref (group);
+  }
   pmt_form_add (form, _("Boxe_s act by"), method,
                 _("Automatic: a box network where one is given, else the attention on the prompt's words"));
   pmt_form_add (form, _("_Box network"), pmt_network_chooser_new (config, "boxes-model", _("The model's own"), "gligen"),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plugin/error.h"
+#include "plugin/layer-boxes.h"
 #include "plugin/paths.h"
 #include "ui/box-list.h"
 
@@ -13,6 +14,7 @@
 struct PmtBoxes {
   GPtrArray *entries; /* in parts of the canvas */
   gboolean paths;
+  GimpLayer *group;
   char *method, *model;
   double until;
   char *prompt; /* the recipe's own, from the first time it is placed */
@@ -26,7 +28,7 @@ pmt_boxes_read (GimpProcedureConfig *config, PmtBoxes **boxes, GError **error)
   gboolean good;
 
   read->entries = pmt_box_list_new ();
-  g_object_get (config, "boxes", &text, "boxes-from-paths", &read->paths, "boxes-method", &read->method, "boxes-model", &read->model,
+  g_object_get (config, "boxes", &text, "boxes-from-paths", &read->paths, "boxes-from-group", &read->group, "boxes-method", &read->method, "boxes-model", &read->model,
                 "boxes-until", &read->until, NULL);
   *boxes = NULL;
   good = pmt_box_list_parse (read->entries, text, &problem);
@@ -38,7 +40,7 @@ pmt_boxes_read (GimpProcedureConfig *config, PmtBoxes **boxes, GError **error)
       good = FALSE;
     }
   }
-  if (good && (read->entries->len > 0 || read->paths)) {
+  if (good && (read->entries->len > 0 || read->paths || read->group)) {
     *boxes = read;
     return TRUE;
   }
@@ -54,6 +56,7 @@ pmt_boxes_free (PmtBoxes *boxes)
   if (!boxes)
     return;
   g_ptr_array_unref (boxes->entries);
+  g_clear_object (&boxes->group);
   g_free (boxes->method);
   g_free (boxes->model);
   g_free (boxes->prompt);
@@ -86,10 +89,13 @@ static JsonArray *
 all_boxes (const PmtBoxes *boxes, GimpImage *image, const PmtRect *canvas, const PmtRect *area, guint most, GError **error)
 {
   g_autoptr (JsonArray) all = boxes->paths ? pmt_paths_boxes (image, area, error) : json_array_new ();
+  g_autoptr (JsonArray) layers = all && boxes->group ? pmt_layer_boxes (boxes->group, area, error) : NULL;
   guint n;
 
-  if (!all)
+  if (!all || (boxes->group && !layers))
     return NULL;
+  for (guint i = 0; layers && i < json_array_get_length (layers); i++)
+    json_array_add_element (all, json_node_copy (json_array_get_element (layers, i)));
   for (guint i = 0; i < boxes->entries->len; i++) {
     JsonObject *object = box_in (g_ptr_array_index (boxes->entries, i), canvas, area);
     if (object)

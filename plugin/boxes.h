@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Layout boxes of a procedure: what is to be painted where. They come from its argument "boxes" (ui/box-list.h), from closed paths
- * (paths.h), or both, and go into the recipe in the way that "boxes-method" names. Nothing here changes the image. */
+ * (paths.h), from the layers of a group (layer-boxes.h), or from all of these, and go into the recipe in the way that "boxes-method" names. Nothing here changes the image. */
 #pragma once
 
 #include <gtk/gtk.h>

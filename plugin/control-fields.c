@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/controls.h"
+#include "plugin/layer-list.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/model-chooser.h"
@@ -20,27 +21,10 @@ static void
 on_picture (GtkComboBox *combo, Picture *picture)
 {
   const char *id = gtk_combo_box_get_active_id (combo);
-  gboolean is_layer = id && g_ascii_isdigit (id[0]);
+  GimpLayer *layer = id ? pmt_layer_list_find (id) : NULL;
 
-  if (!id)
-    return;
-  g_object_set (picture->config, picture->source, !id[0] || is_layer ? "layer" : id, picture->layer,
-                is_layer ? gimp_layer_get_by_id ((int) g_ascii_strtoll (id, NULL, 10)) : NULL, NULL);
-}
-
-/* Layers and groups from top to bottom, what is in groups shifted. */
-static void
-add_layers (GtkComboBoxText *combo, GimpItem **items, int depth)
-{
-  for (gsize i = 0; items && items[i]; i++) {
-    g_autofree char *name = gimp_item_get_name (items[i]), *id = g_strdup_printf ("%d", gimp_item_get_id (items[i]));
-    g_autofree char *shown = g_strdup_printf ("%*s%s", 4 * depth, "", name);
-    gtk_combo_box_text_append (combo, id, shown);
-    if (gimp_item_is_group (items[i])) {
-      g_autofree GimpItem **children = gimp_item_get_children (items[i]);
-      add_layers (combo, children, depth + 1);
-    }
-  }
+  if (id)
+    g_object_set (picture->config, picture->source, !id[0] || g_ascii_isdigit (id[0]) ? "layer" : id, picture->layer, layer, NULL);
 }
 
 static void
@@ -54,7 +38,7 @@ show_picture (GtkComboBox *combo, const Picture *picture)
   if (g_strcmp0 (source, "visible") == 0 || g_strcmp0 (source, "strokes") == 0)
     id = g_strdup (source);
   else
-    id = layer ? g_strdup_printf ("%d", gimp_item_get_id (GIMP_ITEM (layer))) : g_strdup ("");
+    id = pmt_layer_list_id (layer);
   gtk_combo_box_set_active_id (combo, id);
 }
 
@@ -79,7 +63,6 @@ static GtkWidget *
 picture_new (GObject *config, GimpImage *image, int n)
 {
   GtkWidget *combo = gtk_combo_box_text_new ();
-  g_autofree GimpLayer **layers = gimp_image_get_layers (image);
   g_autofree char *source_signal = NULL, *layer_signal = NULL;
   Picture *picture = g_new0 (Picture, 1);
 
@@ -92,7 +75,7 @@ picture_new (GObject *config, GimpImage *image, int n)
   gtk_combo_box_text_append (GTK_COMBO_BOX_TEXT (combo), "", _("None"));
   gtk_combo_box_text_append (GTK_COMBO_BOX_TEXT (combo), "visible", _("The visible picture"));
   gtk_combo_box_text_append (GTK_COMBO_BOX_TEXT (combo), "strokes", _("Lines of the open paths"));
-  add_layers (GTK_COMBO_BOX_TEXT (combo), (GimpItem **) layers, 0);
+  pmt_layer_list_add (GTK_COMBO_BOX_TEXT (combo), image, FALSE);
   show_picture (GTK_COMBO_BOX (combo), picture);
   g_signal_connect (combo, "changed", G_CALLBACK (on_picture), picture);
   g_signal_connect_object (config, source_signal, G_CALLBACK (on_notify), combo, 0);

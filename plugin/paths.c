@@ -7,16 +7,12 @@
 #include <stdlib.h>
 
 #include "plugin/error.h"
+#include "plugin/layout-box.h"
 
 /* Largest distance of the interpolated line from the curve, in pixels. */
 #define PRECISION 0.1
-#define MOST_BOXES 30
 /* A stroke's width as a part of the drawing's longer side; scribble networks were trained on lines about this wide. */
 #define STROKE_PART 128
-
-typedef struct Bounds {
-  double x0, y0, x1, y1;
-} Bounds;
 
 /* The points of one stroke, x and y in turn; NULL unless it is as closed as asked for. Free with g_free. */
 static double *
@@ -32,13 +28,13 @@ stroke_points (GimpPath *path, int stroke, gboolean wanted, gsize *n)
 
 /* FALSE when the path has no closed stroke. */
 static gboolean
-closed_bounds (GimpPath *path, Bounds *bounds)
+closed_bounds (GimpPath *path, PmtBounds *bounds)
 {
   gsize n_strokes = 0;
   g_autofree int *strokes = gimp_path_get_strokes (path, &n_strokes);
   gboolean any = FALSE;
 
-  *bounds = (Bounds) { INFINITY, INFINITY, -INFINITY, -INFINITY };
+  *bounds = (PmtBounds) { INFINITY, INFINITY, -INFINITY, -INFINITY };
   for (gsize i = 0; i < n_strokes; i++) {
     gsize n = 0;
     g_autofree double *points = stroke_points (path, strokes[i], TRUE, &n);
@@ -53,42 +49,6 @@ closed_bounds (GimpPath *path, Bounds *bounds)
   return any;
 }
 
-/* "a red fox #1" means a red fox. Newly allocated. */
-static char *
-phrase_of (GimpPath *path)
-{
-  g_autofree char *name = gimp_item_get_name (GIMP_ITEM (path));
-  g_autoptr (GRegex) number = g_regex_new (" #[0-9]+$", 0, 0, NULL);
-  char *phrase = g_regex_replace_literal (number, name, -1, 0, "", 0, NULL);
-
-  return g_strstrip (phrase);
-}
-
-/* FALSE when nothing of it is in area. */
-static gboolean
-to_part (Bounds *bounds, const PmtRect *area)
-{
-  bounds->x0 = CLAMP ((bounds->x0 - area->x) / area->width, 0, 1);
-  bounds->x1 = CLAMP ((bounds->x1 - area->x) / area->width, 0, 1);
-  bounds->y0 = CLAMP ((bounds->y0 - area->y) / area->height, 0, 1);
-  bounds->y1 = CLAMP ((bounds->y1 - area->y) / area->height, 0, 1);
-  return bounds->x1 > bounds->x0 && bounds->y1 > bounds->y0;
-}
-
-static JsonObject *
-box_new (const Bounds *bounds, const char *phrase)
-{
-  const double sides[] = { bounds->x0, bounds->y0, bounds->x1, bounds->y1 };
-  JsonObject *object = json_object_new ();
-  JsonArray *box = json_array_new ();
-
-  for (gsize i = 0; i < G_N_ELEMENTS (sides); i++)
-    json_array_add_double_element (box, sides[i]);
-  json_object_set_array_member (object, "box", box);
-  json_object_set_string_member (object, "phrase", phrase);
-  return object;
-}
-
 JsonArray *
 pmt_paths_boxes (GimpImage *image, const PmtRect *area, GError **error)
 {
@@ -97,10 +57,10 @@ pmt_paths_boxes (GimpImage *image, const PmtRect *area, GError **error)
   guint n;
 
   for (gsize i = 0; paths && paths[i]; i++) {
-    g_autofree char *phrase = phrase_of (paths[i]);
-    Bounds bounds;
-    if (phrase[0] && closed_bounds (paths[i], &bounds) && to_part (&bounds, area))
-      json_array_add_object_element (boxes, box_new (&bounds, phrase));
+    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (paths[i]));
+    PmtBounds bounds;
+    if (closed_bounds (paths[i], &bounds))
+      pmt_layout_box_add (boxes, bounds, name, area);
   }
   n = json_array_get_length (boxes);
   if (n == 0) {
@@ -108,9 +68,9 @@ pmt_paths_boxes (GimpImage *image, const PmtRect *area, GError **error)
                  _("No closed path lies in the region: draw one around each place and name it after what belongs there, or paint without boxes."));
     return NULL;
   }
-  if (n > MOST_BOXES) {
+  if (n > PMT_LAYOUT_BOXES_MOST) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("%u closed paths lie in the region and a job takes at most %d boxes: delete some, or select a smaller region."),
-                 n, MOST_BOXES);
+                 n, PMT_LAYOUT_BOXES_MOST);
     return NULL;
   }
   return g_steal_pointer (&boxes);
@@ -258,7 +218,7 @@ pmt_path_bounds (GimpPath *path, PmtRect *bounds)
 {
   gsize n_strokes = 0;
   g_autofree int *strokes = gimp_path_get_strokes (path, &n_strokes);
-  Bounds all = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+  PmtBounds all = { INFINITY, INFINITY, -INFINITY, -INFINITY };
 
   for (gsize i = 0; i < n_strokes; i++) {
     gsize n = 0;

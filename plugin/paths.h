@@ -7,8 +7,7 @@
 
 #include "plugin/rect.h"
 
-/* Layout boxes of a recipe, [{box: [x0, y0, x1, y1] in 0..1 of area, phrase}]: one per path with a closed stroke in area, bounds of its
- * closed curves cut at area's edges; the phrase is the path's name without the number that GIMP adds to doubled ones. New reference.
+/* Layout boxes of a recipe (layout-box.h): one per path with a closed stroke in area, around its closed curves. New reference.
  * PMT_ERROR_INPUT when there is none, and when there are more than a job takes. */
 JsonArray *pmt_paths_boxes (GimpImage *image, const PmtRect *area, GError **error);
 

@@ -167,6 +167,24 @@ def case_weights(s, tap):
         s.undo()
 
 
+def case_group(s, tap):
+    """The layers of a group as boxes: chosen by keyboard from the list below the check button."""
+    s.gimp.scheme("(let* ((group (car (gimp-group-layer-new " + IMAGE + " \"layout\")))"
+                  " (layer (car (gimp-layer-new " + IMAGE + " \"a red fox\" 80 60 RGBA-IMAGE 100 LAYER-MODE-NORMAL))))"
+                  " (gimp-image-insert-layer " + IMAGE + " group 0 0) (gimp-image-insert-layer " + IMAGE + " layer group 0)"
+                  " (gimp-drawable-fill layer FILL-FOREGROUND) (gimp-layer-set-offsets layer 40 30))")
+    before = s.layers()
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+y", "alt+y", "Tab", "Down")
+    s.gimp.shot("generate-group", dialog)
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone(TITLE)
+    wait_for("new layer", lambda: s.layers() != before, 20)
+    boxes = s.sent().get("layout", {}).get("boxes", [])
+    tap.check("a layer of the chosen group is a box with its name", "a red fox" in [box["phrase"] for box in boxes], s.sent())
+    s.undo()
+
+
 def main():
     tap = Tap()
     folder = Path(os.environ["PMT_GIMP_TMP"])
@@ -178,7 +196,7 @@ def main():
                     " (gimp-path-bezier-stroke-new-ellipse path 300 70 40 40 0))")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = Pictures(gimp, fake)
-        for case in (case_opens, case_stop, case_generate, case_weights, case_completion, case_seed, case_boxes):
+        for case in (case_opens, case_stop, case_generate, case_weights, case_completion, case_seed, case_boxes, case_group):
             tap.run(case, session)
     tap.end()
 

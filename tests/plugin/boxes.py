@@ -82,6 +82,47 @@ def case_refused(tap):
     image.delete()
 
 
+def patch(image, parent, name, box, size):
+    """A layer of that size at the canvas's corner that shows something in box only."""
+    layer = new_layer(image, name, *size, parent=parent)
+    pixels = np.zeros((size[1], size[0], 4), np.uint8)
+    pixels[box[1]:box[3], box[0]:box[2]] = 200
+    pixels[0, 0, 3] = 100  # less than half opaque: not seen
+    buffer = layer.get_buffer()
+    buffer.set(Gegl.Rectangle.new(0, 0, *size), "R'G'B'A u8", pixels.tobytes())
+    buffer.flush()
+    layer.update(0, 0, *size)
+    return layer
+
+
+def case_group(tap):
+    image, user = picture()
+    group = Gimp.GroupLayer.new(image, "layout")
+    image.insert_layer(group, None, 0)
+    patch(image, group, "a red fox", (20, 20, 100, 60), (200, 100)).set_visible(False)
+    patch(image, group, "the sun #2", (120, 0, 200, 40), (200, 90))
+    new_layer(image, "a wall", 50, 30, x=10, y=70, alpha=False, parent=group)
+    patch(image, group, "nothing", (0, 0, 0, 0), (200, 100))
+    status, said = generate(image, [user], prompt="evening", boxes_from_group=group, boxes_method="regions")
+    got = {region["prompt"]: [round(side, 4) for side in region["box"]] for region in sent().get("region-prompts", [])}
+    wanted = {"a red fox": FOX["box"], "the sun": SUN["box"], "a wall": [0.05, 0.7, 0.3, 1]}
+    tap.check("layers of a group, hidden ones too, are regions around what they show", status == DONE and got == wanted, (said, got))
+    status, said = generate(image, [user], prompt="a red fox", boxes_from_group=group, boxes=json.dumps([dict(FOX, phrase="a stone")]))
+    phrases = [box["phrase"] for box in sent()["layout"]["boxes"]]
+    tap.check("beside boxes of the argument, from top to bottom", status == DONE and phrases == ["a wall", "the sun", "a red fox", "a stone"], (said, phrases))
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 110, 50, 50, 40)
+    status, said = generate(image, [user], prompt="x", boxes_from_group=group)
+    tap.check("none in the selection: a sentence", status != DONE and "No layer of the group “layout” shows anything" in said, said)
+    Gimp.Selection.none(image)
+    status, said = generate(image, [user], prompt="x", boxes_from_group=user)
+    tap.check("a layer that is no group: a sentence", status != DONE and "“user's” is no group" in said, said)
+    for number in range(28):
+        patch(image, group, f"thing {number}", (0, 0, 5, 5), (9, 9))
+    status, said = generate(image, [user], prompt="x", boxes_from_group=group)
+    tap.check("too many: a sentence with both numbers", status != DONE and "31 layers of the group" in said and "30" in said, said)
+    image.delete()
+
+
 def main():
     tap = Tap()
     for name, case in list(globals().items()):

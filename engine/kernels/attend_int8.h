@@ -5,7 +5,8 @@
  * key alone and is taken off where sums begin. They begin at MAGIC beside it, the bits of 1.5 2^23 as f32, so that a sum is a float as it stands.
  *
  * A weight is 2^-(y/64), y whole: two halves of a table of 64 values, moved down by y/64 places, in 16 bits; its upper byte is what is multiplied
- * with values. So per 64 logits (four keys, 16 queries) there are 25 instructions beside the d/4 4 + d + 1 of the products, where bf16 has 4 12. */
+ * with values. So per 64 logits (four keys, 16 queries) there are 25 instructions beside the 2 d + 1 of the products, of which bf16 has 4 d and 44
+ * beside them. They mostly go through other pipes, and so they run while the products of the next block of keys do. */
 #pragma once
 
 #include "engine/kernels/attend.h"
@@ -21,6 +22,8 @@ enum {
   EIGHT_NEVER = -(1 << 22), /* in place of the sum of a key that is not there; others are larger while d is at most PMT_ATTEND_INT8_WIDEST */
   EIGHT_SCALE = 64          /* bytes before a block's bases */
 };
+
+G_STATIC_ASSERT ((int) TILE_COLUMNS == (int) PMT_ATTEND_INT8_COLUMNS);
 
 PMT_INLINE int64_t
 eight_quads (int64_t d)
@@ -184,36 +187,6 @@ eight_values (const float *x, int64_t ldx, int64_t keys, int64_t d, void *block)
   scale[d] = 1;
 }
 
-/* A tile's sums, and the largest so far of each column. */
-PMT_INLINE void
-eight_tile (const int32_t *k, const int32_t *base, const char *q, int64_t quads, float *to, __m512i top[2])
-{
-  Sums acc[TILE_ROWS][2];
-#pragma GCC unroll 12
-  for (int r = 0; r < TILE_ROWS; r++)
-    acc[r][0] = acc[r][1] = sums_fill (base[r]);
-  for (int64_t i = 0; i < quads; i++) {
-    const Sums left = sums_load (q + i * 4 * TILE_COLUMNS), right = sums_load (q + i * 4 * TILE_COLUMNS + 4 * LANE);
-#pragma GCC unroll 12
-    for (int r = 0; r < TILE_ROWS; r++) {
-      const Sums value = sums_fill (k[i * TILE_ROWS + r]);
-      acc[r][0] = dot_int8 (acc[r][0], left, value);
-      acc[r][1] = dot_int8 (acc[r][1], right, value);
-    }
-  }
-  __m512i most_left = top[0], most_right = top[1];
-#pragma GCC unroll 12
-  for (int r = 0; r < TILE_ROWS; r++) {
-    _mm512_storeu_si512 (to + r * TILE_COLUMNS, acc[r][0]);
-    _mm512_storeu_si512 (to + r * TILE_COLUMNS + LANE, acc[r][1]);
-    most_left = _mm512_max_epi32 (most_left, acc[r][0]);
-    most_right = _mm512_max_epi32 (most_right, acc[r][1]);
-    __asm__ volatile ("" : "+v"(most_left), "+v"(most_right)); /* in this order, in which no sum leaves its register twice */
-  }
-  top[0] = most_left;
-  top[1] = most_right;
-}
-
 /* round (65280 2^(-j/64)): 255 in the upper byte. */
 static const uint16_t eight_powers[64] = {
   65280, 64577, 63881, 63193, 62512, 61839, 61173, 60514, 59862, 59217, 58579, 57948, 57324, 56707, 56096, 55491,
@@ -235,6 +208,12 @@ static const uint16_t eight_dither[4][2][2 * LANE] = {
 #undef PAIR
 #undef FOUR_OF
 
+/* Of 16-bit values the upper byte; and of each four 16-bit values and the next four the same ones beside each other. */
+#define FOUR_TIMES(...) __VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__
+static const uint16_t eight_upper[2 * LANE] = { FOUR_TIMES (0xff00, 0xff00, 0xff00, 0xff00, 0xff00, 0xff00, 0xff00, 0xff00) };
+static const uint8_t eight_order[4 * LANE] = { FOUR_TIMES (0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15) };
+#undef FOUR_TIMES
+
 /* y of two keys -> weights in 8.8 bits. Of y beyond 15 64, and of one too large for an integer, nothing is left. */
 PMT_INLINE __m512i
 eight_power (__m512i y, __m512i even, __m512i odd)
@@ -243,55 +222,119 @@ eight_power (__m512i y, __m512i even, __m512i odd)
 }
 
 PMT_INLINE __m512i
-eight_exponents (const float *logits, __m512 top, __m512 scale)
+eight_exponents (const float *logits, const float *top, const float *scale)
 {
-  return _mm512_cvtps_epi32 (_mm512_mul_ps (_mm512_sub_ps (top, _mm512_loadu_ps (logits)), scale));
+  const __m512 below = _mm512_sub_ps (_mm512_loadu_ps (logits), _mm512_loadu_ps (top));
+  return _mm512_cvtps_epi32 (_mm512_mul_ps (below, _mm512_loadu_ps (scale)));
+}
+
+/* Two keys that stand two apart. */
+PMT_INLINE __m512i
+eight_two (const float *logits, const float *top, const float *scale, const uint16_t *dither)
+{
+  const __m512i first = eight_exponents (logits, top, scale), second = eight_exponents (logits + 2 * TILE_COLUMNS, top, scale);
+  const __m512i power = eight_power (_mm512_packs_epi32 (first, second), _mm512_loadu_si512 (eight_powers), _mm512_loadu_si512 (eight_powers + 32));
+  return _mm512_add_epi16 (power, _mm512_loadu_si512 (dither));
 }
 
 /* Four keys of one register of queries. */
-PMT_INLINE __m512i
-eight_weights (const float *logits, __m512 top, __m512 scale, __m512i even, __m512i odd, const uint16_t dither[2][2 * LANE])
+PMT_INLINE void
+eight_weights (const float *logits, const PmtAttendInt8Step *s, int h, int64_t quad, char *packed)
 {
-  const __m512i order = _mm512_broadcast_i32x4 (_mm_setr_epi8 (0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
-  __m512i y[4], w[2];
-  for (int i = 0; i < 4; i++)
-    y[i] = eight_exponents (logits + i * TILE_COLUMNS, top, scale);
-  for (int i = 0; i < 2; i++)
-    w[i] = _mm512_add_epi16 (eight_power (_mm512_packs_epi32 (y[i], y[i + 2]), even, odd),
-                             _mm512_loadu_si512 (dither[i]));
+  const float *top = s->top + h * LANE, *scale = s->scale + h * LANE;
+  const uint16_t (*dither)[2 * LANE] = eight_dither[quad % 4];
+  const __m512i even = _mm512_srli_epi16 (eight_two (logits + h * LANE, top, scale, dither[0]), 8);
+  const __m512i odd = eight_two (logits + TILE_COLUMNS + h * LANE, top, scale, dither[1]);
   /* the upper bytes of both */
-  const __m512i bytes = _mm512_ternarylogic_epi32 (_mm512_srli_epi16 (w[0], 8), w[1], _mm512_set1_epi16 ((short) 0xff00), 0xf8);
-  return _mm512_shuffle_epi8 (bytes, order);
+  const __m512i bytes = _mm512_ternarylogic_epi32 (even, odd, _mm512_loadu_si512 (eight_upper), 0xf8);
+  _mm512_storeu_si512 (packed + (2 * quad + h) * 4 * LANE, _mm512_shuffle_epi8 (bytes, _mm512_loadu_si512 (eight_order)));
 }
 
-static bool
-eight_weigh (int64_t keys, const void *left, const void *panel, int64_t d, float *logits, float *about, float *factor, float *shrink, void *packed)
+#define EIGHT_STEPS(from, to)                                                                                                        \
+  for (int64_t i = (from); i < (to); i++) {                                                                                          \
+    const Sums left = sums_load (q + i * 4 * TILE_COLUMNS), right = sums_load (q + i * 4 * TILE_COLUMNS + 4 * LANE);                 \
+    _Pragma ("GCC unroll 12")                                                                                                        \
+    for (int r = 0; r < TILE_ROWS; r++) {                                                                                            \
+      const Sums value = sums_fill (k[i * TILE_ROWS + r]);                                                                           \
+      acc[r][0] = dot_int8 (acc[r][0], left, value);                                                                                 \
+      acc[r][1] = dot_int8 (acc[r][1], right, value);                                                                                \
+    }                                                                                                                                \
+  }
+
+/* A tile's sums, and the largest so far of each column; meanwhile the weights of what stood there `before` (NULL: nothing). */
+PMT_INLINE void
+eight_tile (const int32_t *k, const int32_t *base, const char *q, int64_t quads, float *logits, __m512i top[2], const PmtAttendInt8Step *before,
+            int64_t quad, char *packed)
+{
+  Sums acc[TILE_ROWS][2];
+#pragma GCC unroll 12
+  for (int r = 0; r < TILE_ROWS; r++)
+    acc[r][0] = acc[r][1] = sums_fill (base[r]);
+  if (before) {
+    int64_t done = 0;
+#pragma GCC unroll 6
+    for (int p = 0; p < TILE_ROWS / 2; p++) {
+      const int64_t until = quads * (p + 1) / (TILE_ROWS / 2);
+      eight_weights (logits + p / 2 * 4 * TILE_COLUMNS, before, p % 2, quad + p / 2, packed);
+      EIGHT_STEPS (done, until)
+      done = until;
+    }
+  } else
+    EIGHT_STEPS (0, quads)
+  __m512i most_left = top[0], most_right = top[1];
+#pragma GCC unroll 12
+  for (int r = 0; r < TILE_ROWS; r++) {
+    _mm512_storeu_si512 (logits + r * TILE_COLUMNS, acc[r][0]);
+    _mm512_storeu_si512 (logits + r * TILE_COLUMNS + LANE, acc[r][1]);
+    most_left = _mm512_max_epi32 (most_left, acc[r][0]);
+    most_right = _mm512_max_epi32 (most_right, acc[r][1]);
+    __asm__ volatile ("" : "+v"(most_left), "+v"(most_right)); /* in this order, in which no sum leaves its register twice */
+  }
+  top[0] = most_left;
+  top[1] = most_right;
+}
+
+/* What is known of a block's logits once all are there. */
+PMT_INLINE void
+eight_end (const float *scale, float block, const __m512i most[2], float *about, PmtAttendInt8Step *s)
+{
+  const __m512 far = _mm512_set1_ps (64);
+  __mmask16 raised = 0;
+  for (int h = 0; h < 2; h++) {
+    const __m512 top = _mm512_castsi512_ps (most[h]), step = _mm512_mul_ps (_mm512_loadu_ps (scale + h * LANE), _mm512_set1_ps (block));
+    const __m512 best = _mm512_mul_ps (_mm512_sub_ps (top, _mm512_set1_ps (0x1.8p23f)), step), before = _mm512_loadu_ps (about + h * LANE);
+    const __mmask16 more = _mm512_cmp_ps_mask (best, _mm512_add_ps (before, far), _CMP_GT_OQ);
+    const __m512 now = _mm512_mask_mov_ps (before, more, best);
+    _mm512_storeu_ps (s->top + h * LANE, top);
+    _mm512_storeu_ps (s->scale + h * LANE, _mm512_mul_ps (step, _mm512_set1_ps (-64)));
+    _mm512_storeu_ps (about + h * LANE, now);
+    _mm512_storeu_ps (s->shrink + h * LANE, _mm512_mask_mov_ps (_mm512_set1_ps (1), more, lane_exp2 (_mm512_sub_ps (before, now), false)));
+    _mm512_storeu_ps (s->factor + h * LANE, lane_exp2 (_mm512_sub_ps (best, now), false));
+    raised |= more;
+  }
+  s->raised = raised != 0;
+}
+
+static void
+eight_weigh (int64_t keys, const void *left, const void *panel, int64_t d, float *logits, float *about, PmtAttendInt8Step *now,
+             const PmtAttendInt8Step *before, void *packed)
 {
   const float *scale = panel;
   const char *q = (const char *) (scale + TILE_COLUMNS);
   const int32_t *base = (const int32_t *) ((const char *) left + EIGHT_SCALE), *k = base + EIGHT_BLOCK;
-  const int64_t quads = eight_quads (d);
+  const int64_t quads = eight_quads (d), both = before ? MIN (keys, before->keys) : 0;
   __m512i most[2] = { _mm512_set1_epi32 (EIGHT_MAGIC + EIGHT_NEVER), _mm512_set1_epi32 (EIGHT_MAGIC + EIGHT_NEVER) };
-  for (int64_t i = 0; i < keys; i += TILE_ROWS)
-    eight_tile (k + i * quads, base + i, q, quads, logits + i * TILE_COLUMNS, most);
-
-  const __m512 block = _mm512_set1_ps (*(const float *) left), steps = _mm512_set1_ps (64);
-  const __m512i even = _mm512_loadu_si512 (eight_powers), odd = _mm512_loadu_si512 (eight_powers + 32);
-  __mmask16 raised = 0;
-  for (int h = 0; h < 2; h++) {
-    const __m512 top = _mm512_castsi512_ps (most[h]), step = _mm512_mul_ps (_mm512_loadu_ps (scale + h * LANE), block);
-    const __m512 best = _mm512_mul_ps (_mm512_sub_ps (top, _mm512_set1_ps (0x1.8p23f)), step), before = _mm512_loadu_ps (about + h * LANE);
-    const __mmask16 more = _mm512_cmp_ps_mask (best, _mm512_add_ps (before, steps), _CMP_GT_OQ);
-    const __m512 now = _mm512_mask_mov_ps (before, more, best), fine = _mm512_mul_ps (step, steps);
-    _mm512_storeu_ps (about + h * LANE, now);
-    _mm512_storeu_ps (shrink + h * LANE, _mm512_mask_mov_ps (_mm512_set1_ps (1), more, lane_exp2 (_mm512_sub_ps (before, now), false)));
-    _mm512_storeu_ps (factor + h * LANE, lane_exp2 (_mm512_sub_ps (best, now), false));
-    raised |= more;
-    for (int64_t i = 0; i < keys; i += 4)
-      _mm512_storeu_si512 ((char *) packed + i * TILE_COLUMNS + 4 * h * LANE,
-                           eight_weights (logits + i * TILE_COLUMNS + h * LANE, top, fine, even, odd, eight_dither[i / 4 % 4]));
-  }
-  return raised != 0;
+  int64_t i = 0;
+  for (; i < both; i += TILE_ROWS)
+    eight_tile (k + i * quads, base + i, q, quads, logits + i * TILE_COLUMNS, most, before, i / 4, packed);
+  for (int64_t j = i; before && j < before->keys; j += 4)
+    for (int h = 0; h < 2; h++)
+      eight_weights (logits + j * TILE_COLUMNS, before, h, j / 4, packed);
+  for (; i < keys; i += TILE_ROWS)
+    eight_tile (k + i * quads, base + i, q, quads, logits + i * TILE_COLUMNS, most, NULL, 0, NULL);
+  if (keys > 0)
+    eight_end (scale, *(const float *) left, most, about, now);
+  now->keys = (keys + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
 }
 
 PMT_INLINE void

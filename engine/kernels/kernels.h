@@ -82,6 +82,14 @@ typedef struct PmtAttendKernels {
 /* Attention whose products are of bytes (attention_int8.c), for heads of at most PMT_ATTEND_INT8_WIDEST channels. Queries are cut into panels of
  * `columns`, a query in each; keys and values into blocks of `block` keys. Logits are in powers of two. */
 enum { PMT_ATTEND_INT8_WIDEST = 256 };
+enum { PMT_ATTEND_INT8_COLUMNS = 32 };
+typedef struct PmtAttendInt8Step {
+  _Alignas (64) float top[PMT_ATTEND_INT8_COLUMNS];                       /* weigh's own, */
+  float scale[PMT_ATTEND_INT8_COLUMNS];                                   /* too */
+  float factor[PMT_ATTEND_INT8_COLUMNS], shrink[PMT_ATTEND_INT8_COLUMNS]; /* 2^(block's largest logit - about), 2^(old about - new) */
+  bool raised;  /* one of shrink is not 1 */
+  int64_t keys; /* to the next multiple of rows */
+} PmtAttendInt8Step;
 typedef struct PmtAttendInt8 {
   int rows, columns, block; /* block: a multiple of rows, which keys are padded to */
   size_t (*keys_size) (int64_t d), (*queries_size) (int64_t d), (*values_size) (int64_t d); /* bytes of a block or panel, a multiple of 64 */
@@ -91,11 +99,12 @@ typedef struct PmtAttendInt8 {
   void (*keys) (const float *x, int64_t ldx, int64_t keys, int64_t d, const float *mean, void *block);
   /* x [keys, d] -> a block of values, with a scale per channel; a last channel of ones stands beside them. */
   void (*values) (const float *x, int64_t ldx, int64_t keys, int64_t d, void *block);
-  /* A block's weights 255 2^(logit - best), best its largest logit, as bytes to packed [block / 4][columns][4]; logits [block, columns] is scratch memory.
-   * factor [columns] = 2^(best - about). About (-infinity at first) is raised where best is far above it: then true, and shrink [columns] is
-   * 2^(old - new). */
-  bool (*weigh) (int64_t keys, const void *block, const void *panel, int64_t d, float *logits, float *about, float *factor, float *shrink,
-                 void *packed);
+  /* Logits of a block of keys and a panel of queries, to logits [block, columns], and what goes with them to `now`. About [columns] (-infinity at
+   * first), what that panel's weights are relative to, is raised where the block's largest logit is far above it. Meanwhile what is in logits, of
+   * the step `before` (NULL: none), becomes weights 255 2^(logit - its block's largest), as bytes to packed [block / 4][columns][4]. With keys 0
+   * that alone. */
+  void (*weigh) (int64_t keys, const void *block, const void *panel, int64_t d, float *logits, float *about, PmtAttendInt8Step *now,
+                 const PmtAttendInt8Step *before, void *packed);
   /* c [d + 1, columns] += factor [columns] times the sums of that block's values times weights; the last row is of the weights themselves. */
   void (*mix) (int64_t keys, const void *block, int64_t d, const void *packed, const float *factor, float *c);
   void (*scale_columns) (float *c, int64_t rows, const float *factor); /* as above */

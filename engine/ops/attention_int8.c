@@ -28,7 +28,7 @@ typedef struct Eight {
 /* Where a thread's scratch memory has what. */
 typedef struct Scratch {
   char *queries, *packed;
-  float *mixed, *logits, *about, *factor, *shrink;
+  float *mixed, *logits, *about, *inverse;
 } Scratch;
 
 static size_t
@@ -42,7 +42,7 @@ static size_t
 lay_out (const Eight *t, char *base, Scratch *s)
 {
   const size_t columns = (size_t) t->a->columns, line = columns * sizeof (float);
-  const size_t size[] = { t->panels * t->query_bytes, t->keys * columns, t->panels * t->mixed_bytes, t->keys * line, t->panels * line, line, line };
+  const size_t size[] = { t->panels * t->query_bytes, t->keys * columns, t->panels * t->mixed_bytes, t->keys * line, t->panels * line, line };
   size_t at[PMT_N (size) + 1] = { 0 };
   for (size_t i = 0; i < PMT_N (size); i++)
     at[i + 1] = at[i] + aligned (size[i]);
@@ -52,8 +52,7 @@ lay_out (const Eight *t, char *base, Scratch *s)
     s->mixed = (float *) (base + at[2]);
     s->logits = (float *) (base + at[3]);
     s->about = (float *) (base + at[4]);
-    s->factor = (float *) (base + at[5]);
-    s->shrink = (float *) (base + at[6]);
+    s->inverse = (float *) (base + at[5]);
   }
   return at[PMT_N (size)];
 }
@@ -136,16 +135,41 @@ turn_range (void *user, size_t begin, size_t end)
     group_turn (user, item);
 }
 
+/* A panel of queries and a block of keys, whose weights are made while the next one's logits are. */
+typedef struct Turn {
+  PmtAttendInt8Step step;
+  size_t panel, group;
+} Turn;
+
 static void
-panel_step (const Eight *t, const Scratch *s, size_t panel, size_t group, size_t head)
+turn_end (const Eight *t, const Scratch *s, const Turn *turn, size_t head)
 {
-  const size_t columns = (size_t) t->a->columns, item = head * t->groups + group;
-  const int64_t keys = (int64_t) MIN (t->keys, t->h.s - group * t->keys), d = (int64_t) t->h.d;
-  float *mixed = (float *) ((char *) s->mixed + panel * t->mixed_bytes);
-  if (t->a->weigh (keys, t->left + item * t->key_bytes, s->queries + panel * t->query_bytes, d, s->logits, s->about + panel * columns, s->factor,
-                   s->shrink, s->packed) && group > 0)
-    t->a->scale_columns (mixed, d + 1, s->shrink);
-  t->a->mix (keys, t->values + item * t->value_bytes, d, s->packed, s->factor, mixed);
+  float *mixed = (float *) ((char *) s->mixed + turn->panel * t->mixed_bytes);
+  const int64_t d = (int64_t) t->h.d;
+  if (turn->step.raised && turn->group > 0)
+    t->a->scale_columns (mixed, d + 1, turn->step.shrink);
+  t->a->mix (turn->step.keys, t->values + (head * t->groups + turn->group) * t->value_bytes, d, s->packed, turn->step.factor, mixed);
+}
+
+/* All keys of a head, each block of them against all panels. */
+static void
+turns_run (const Eight *t, const Scratch *s, size_t head, size_t panels)
+{
+  Turn turns[2] = { 0 }, *now = &turns[0], *before = &turns[1];
+  for (size_t i = 0; i < t->groups * panels && !pmt_cancelled (t->cancel); i++) {
+    now->panel = i % panels;
+    now->group = i / panels;
+    t->a->weigh ((int64_t) MIN (t->keys, t->h.s - now->group * t->keys), t->left + (head * t->groups + now->group) * t->key_bytes,
+                 s->queries + now->panel * t->query_bytes, (int64_t) t->h.d, s->logits, s->about + now->panel * (size_t) t->a->columns, &now->step,
+                 &before->step, s->packed);
+    if (i > 0)
+      turn_end (t, s, before, head);
+    Turn *done = before;
+    before = now;
+    now = done;
+  }
+  t->a->weigh (0, t->left, s->queries, (int64_t) t->h.d, s->logits, s->about, &now->step, &before->step, s->packed);
+  turn_end (t, s, before, head);
 }
 
 static void
@@ -164,14 +188,12 @@ block_run (const Eight *t, size_t item)
   memset (s.mixed, 0, t->panels * t->mixed_bytes);
   for (size_t i = 0; i < t->block; i++)
     s.about[i] = -INFINITY;
-  for (size_t group = 0; group < t->groups && !pmt_cancelled (t->cancel); group++)
-    for (size_t i = 0; i < count; i += columns)
-      panel_step (t, &s, i / columns, group, head);
+  turns_run (t, &s, head, (count + columns - 1) / columns);
   for (size_t i = 0; i < count; i += columns) {
     float *mixed = (float *) ((char *) s.mixed + i / columns * t->mixed_bytes);
     for (size_t j = 0; j < columns; j++)
-      s.shrink[j] = 1.0f / mixed[h->d * columns + j];
-    t->a->scale_columns (mixed, d, s.shrink);
+      s.inverse[j] = 1.0f / mixed[h->d * columns + j];
+    t->a->scale_columns (mixed, d, s.inverse);
     t->a->transpose (mixed, (int64_t) columns, d, (int64_t) MIN (columns, count - i), t->out + at + i * h->c, c);
   }
 }

@@ -15,7 +15,8 @@ typedef struct Case {
   int64_t n, keys, d; /* queries, keys */
   float *q, *k, *v, *mean;
   void *panel, *block, *values;
-  float *logits, about[COLUMNS], factor[COLUMNS], shrink[COLUMNS], *c;
+  float *logits, about[COLUMNS], *c;
+  PmtAttendInt8Step step, after;
   uint8_t *packed; /* [quads of keys][columns][4] */
 } Case;
 
@@ -69,12 +70,17 @@ case_clear (Case *c)
   free (c->packed);
 }
 
+/* True when about was raised. */
 static bool
 weigh (Case *c, float factor)
 {
   kernels->queries (c->q, c->d, c->n, c->d, factor, c->panel);
   kernels->keys (c->k, c->d, c->keys, c->d, c->mean, c->block);
-  return kernels->weigh (c->keys, c->block, c->panel, c->d, c->logits, c->about, c->factor, c->shrink, c->packed);
+  kernels->weigh (c->keys, c->block, c->panel, c->d, c->logits, c->about, &c->step, NULL, c->packed);
+  kernels->weigh (0, c->block, c->panel, c->d, c->logits, c->about, &c->after, &c->step, c->packed);
+  g_assert_cmpint (c->step.keys, ==, (c->keys + 11) / 12 * 12);
+  g_assert_cmpint (c->after.keys, ==, 0);
+  return c->step.raised;
 }
 
 static void
@@ -82,7 +88,7 @@ mix (Case *c)
 {
   kernels->values (c->v, c->d, c->keys, c->d, c->values);
   memset (c->c, 0, (size_t) (c->d + 1) * COLUMNS * sizeof (float));
-  kernels->mix (c->keys, c->values, c->d, c->packed, c->factor, c->c);
+  kernels->mix (c->keys, c->values, c->d, c->packed, c->step.factor, c->c);
 }
 
 static int
@@ -133,8 +139,8 @@ check_weights (Case *c, float factor)
     for (int64_t i = 0; i < c->keys; i++)
       best = fmax (best, logits[i * c->n + j]);
     g_assert_cmpfloat_with_epsilon (c->about[j], best, 1e-5 * fabs (best) + 1e-6);
-    g_assert_cmpfloat (c->factor[j], ==, 1);
-    g_assert_cmpfloat (c->shrink[j], ==, 0);
+    g_assert_cmpfloat (c->step.factor[j], ==, 1);
+    g_assert_cmpfloat (c->step.shrink[j], ==, 0);
     int most = 0;
     for (int64_t i = 0; i < c->keys; i++) {
       const double want = 255 * exp2 (logits[i * c->n + j] - best);
@@ -164,6 +170,34 @@ test_weights (void)
   }
 }
 
+/* The weights of one block of keys made beside the logits of another, longer or shorter one: the same bytes as one after the other. */
+static void
+test_beside (void)
+{
+  static const int64_t lengths[] = { 96, 17, 96, 60, 60, 1, 84 };
+  for (gsize d = 1; kernels && d <= 256; d += 51) {
+    g_autofree uint8_t *packed = memory (BLOCK * COLUMNS), *logits = memory (BLOCK * COLUMNS * sizeof (float));
+    PmtAttendInt8Step steps[2] = { 0 };
+    for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++) {
+      Case c, before;
+      float about[COLUMNS];
+      case_init (&c, 32, lengths[i], (int64_t) d);
+      case_init (&before, 32, lengths[i > 0 ? i - 1 : 0], (int64_t) d);
+      for (gsize j = 0; j < COLUMNS; j++)
+        about[j] = -INFINITY;
+      weigh (&c, 1);
+      weigh (&before, 1);
+      kernels->weigh (c.keys, c.block, c.panel, c.d, (float *) logits, about, &steps[i % 2], &steps[!(i % 2)], packed);
+      if (i > 0)
+        g_assert_cmpmem (packed, (gsize) (before.keys * COLUMNS) / 4 * 4, before.packed, (gsize) (before.keys * COLUMNS) / 4 * 4);
+      g_assert_cmpmem (steps[i % 2].factor, sizeof c.step.factor, c.step.factor, sizeof c.step.factor);
+      g_assert_cmpmem (about, sizeof about, c.about, sizeof about);
+      case_clear (&c);
+      case_clear (&before);
+    }
+  }
+}
+
 /* Exact in whole numbers: what is left are factors in f32. The row behind the channels is the sum of weights. */
 static void
 test_mix (void)
@@ -173,7 +207,7 @@ test_mix (void)
     case_init (&c, shapes[s][0], shapes[s][1], shapes[s][2]);
     weigh (&c, 1 / sqrtf ((float) c.d));
     for (int64_t j = 0; j < COLUMNS; j++)
-      c.factor[j] = exp2f ((float) (j - 10));
+      c.step.factor[j] = exp2f ((float) (j - 10));
     mix (&c);
     g_autofree double *v = g_new (double, c.keys * c.d);
     for (int64_t x = 0; x < c.d; x++)
@@ -186,7 +220,7 @@ test_mix (void)
           sum += value;
           size += fabs (value);
         }
-        g_assert_cmpfloat_with_epsilon (c.c[x * COLUMNS + j], (double) c.factor[j] * sum, 1e-6 * (double) c.factor[j] * size);
+        g_assert_cmpfloat_with_epsilon (c.c[x * COLUMNS + j], (double) c.step.factor[j] * sum, 1e-6 * (double) c.step.factor[j] * size);
       }
     case_clear (&c);
   }
@@ -252,8 +286,8 @@ test_raise (void)
     g_assert_cmpint (raised, ==, factors[s] - 1 > 64);
     for (int j = 0; j < COLUMNS; j++) {
       g_assert_cmpfloat_with_epsilon (c.about[j], raised ? factors[s] : 1, 1e-3);
-      g_assert_cmpfloat_with_epsilon (log2 ((double) c.factor[j]), raised ? 0 : factors[s] - 1, 1e-3);
-      g_assert_cmpfloat_with_epsilon (c.shrink[j], raised ? exp2 (1 - (double) factors[s]) : 1, 1e-7);
+      g_assert_cmpfloat_with_epsilon (log2 ((double) c.step.factor[j]), raised ? 0 : factors[s] - 1, 1e-3);
+      g_assert_cmpfloat_with_epsilon (c.step.shrink[j], raised ? exp2 (1 - (double) factors[s]) : 1, 1e-7);
     }
     case_clear (&c);
   }
@@ -304,6 +338,7 @@ main (int argc, char **argv)
   g_assert_cmpint (kernels != NULL, ==, level == PMT_CPU_V4BF16); /* the tests are empty where there are none */
   g_assert_true (!kernels || (kernels->columns == COLUMNS && kernels->block == BLOCK));
   g_test_add_func ("/attend-int8/weights", test_weights);
+  g_test_add_func ("/attend-int8/beside", test_beside);
   g_test_add_func ("/attend-int8/mix", test_mix);
   g_test_add_func ("/attend-int8/equal", test_equal);
   g_test_add_func ("/attend-int8/winner", test_winner);

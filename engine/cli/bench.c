@@ -249,7 +249,8 @@ run (int argc, char **argv, GError **error)
   if (!pmt_cli_parse (&pmt_command_bench, "",
                       "Times the networks by kind of operation, beside the best products and the best copy that the machine manages just\n"
                       "before and after: an hour later the same figures may be others, their ratio (\"of best\") should not. What moves more than\n"
-                      "it computes (norm, rest) is measured by the bytes that have to be read and written (\"of copy\").",
+                      "it computes (norm, rest) is measured by the bytes that have to be read and written (\"of copy\"). Work is that of direct\n"
+                      "arithmetic, so that convolutions, which need less of it here, may be above 100 %. \"Ready\" is the time to read and pack weights.",
                       entries, argc, argv, NULL, 0, error))
     return FALSE;
   if (threads < 0 || threads > 1024 || rows < 1 || rows > 64 || runs < 1 || runs > 100 || steps < 0 || steps > 1000 || seeds < 1 || seeds > 1000 || ops < 0 || ops > 1000) {

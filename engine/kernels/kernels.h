@@ -32,11 +32,13 @@ typedef enum {
   PMT_WINOGRAD_HALF,  /* the way back of it, summed over 2x2: 4x4 -> 9 -> 1 */
   PMT_WINOGRAD_KINDS
 } PmtWinogradKind;
+/* Most inputs that are quantised together, where products have scales (PmtProductKernels.head). */
+enum { PMT_WINOGRAD_BLOCK = 256 };
 /* What products become: as the kinds, and PMT_WINOGRAD_TWICE where the larger map ends in the middle of the outputs. */
 enum { PMT_WINOGRAD_TWICE_BOTTOM = PMT_WINOGRAD_KINDS, PMT_WINOGRAD_TWICE_RIGHT, PMT_WINOGRAD_TWICE_CORNER, PMT_WINOGRAD_OUTPUTS };
 typedef struct PmtWinogradKernels {
   /* The rows of a window -> for each product p its row of a left side at to + p apart (bytes), converted; up to the next multiple of the
-   * product's unit filled with 0. */
+   * product's unit filled with 0. NULL in int8 for PMT_WINOGRAD_HALF, as its way back is in bf16. */
   void (*window[PMT_WINOGRAD_KINDS]) (const float *const *from, int64_t count, void *to, size_t apart);
   /* Sums m + p apart (values) of each product p -> each of the outputs, NULL where it is not wanted: bias (NULL: none) plus what they
    * are, or (add) added to what is there. m [.., TILE] has whole tiles' columns. */

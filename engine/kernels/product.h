@@ -135,6 +135,7 @@ tile_bf16_rows (int rows, const uint16_t *a, const uint16_t *b, int64_t k, float
   TILE_BEGIN (rows, c, ldc, first, bias, acc)
   for (int64_t i = 0; i < k; i += 2) {
     const Pairs left = pairs_load (b + i * TILE_COLUMNS), right = pairs_load (b + i * TILE_COLUMNS + 2 * LANE);
+    fetch_ahead (b + i * TILE_COLUMNS);
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
       int32_t pair;

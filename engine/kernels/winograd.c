@@ -14,7 +14,9 @@ enum {
   SHARED_MOST = 2 * MOST_BLOCK,      /* windows of a call that are transformed before all products: so few that each task would do it again, ... */
   SHARED_BYTES = 6 << 20,            /* ... and what they take then */
   BAND = 4,                          /* rows of windows; a block is some columns of a band, so neighbours share what they read */
-  SPLIT = 3                          /* tasks per thread that are worth having */
+  SPLIT = 3,                         /* tasks per thread that are worth having */
+  STRIP = PMT_WINOGRAD_BLOCK, STRIP_UNIT = 16, /* most inputs that lie together in a panel, and what their number is a multiple of: a register's values */
+  MOST_COLUMNS = 32
 };
 
 typedef struct Kind {
@@ -37,11 +39,43 @@ products_of (PmtPackedForm form)
 
 /* ---- weights ------------------------------------------------------------------------------------------------------------ */
 
-/* One product's part of a panel. */
+/* Inputs that lie together in a panel: a block where blocks have heads, which the number of inputs alone decides, as bytes depend on them. */
+static int64_t
+strip_of (const PmtProductKernels *kernels, int64_t c)
+{
+  if (!kernels->head)
+    return STRIP;
+  const int64_t blocks = MAX ((c + STRIP - 1) / STRIP, 1);
+  return round_up ((c + blocks - 1) / blocks, STRIP_UNIT);
+}
+
+/* One product's part of a panel before input c0, which begins a strip, or is the number of inputs. */
+static size_t
+bytes_before (const PmtProductKernels *kernels, int64_t c, int64_t c0)
+{
+  const int64_t strip = strip_of (kernels, c);
+  return (size_t) ((c0 + strip - 1) / strip) * kernels->head + (size_t) round_up (c0, kernels->unit) * (size_t) kernels->columns * kernels->value_size;
+}
+
 static size_t
 part_bytes (const PmtPacked *packed)
 {
-  return (size_t) round_up (packed->k / TAPS, packed->kernels->unit) * (size_t) packed->kernels->columns * packed->kernels->value_size;
+  return bytes_before (packed->kernels, packed->k / TAPS, packed->k / TAPS);
+}
+
+/* Where product p of a panel has the strip that begins with input c0. */
+static char *
+strip_at (const PmtPacked *packed, int64_t panel, int p, int64_t c0)
+{
+  return (char *) packed->data + (size_t) (panel * products_of (packed->form) + p) * part_bytes (packed) + bytes_before (packed->kernels, packed->k / TAPS, c0);
+}
+
+/* Input i of product p of a panel, at `count` outputs. */
+static void
+read_input (const PmtPacked *packed, int64_t panel, int p, int64_t i, int64_t column, int64_t count, float *to)
+{
+  const int64_t within = i % strip_of (packed->kernels, packed->k / TAPS);
+  packed->kernels->read (strip_at (packed, panel, p, i - within), within, column, count, to);
 }
 
 size_t
@@ -55,8 +89,6 @@ static const float same_lines[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5
 static const float twice_lines[3][3] = { { 1, 0, 0 }, { 1, 1, 1 }, { 0, 0, 1 } };
 static const float same_taps[3][4] = { { 1, 0, 0, 0 }, { 0, 1, -1, 0 }, { 0, 0, 0, 1 } };
 static const float twice_taps[3][3] = { { 1, 0, 0 }, { -1, 1, -1 }, { 0, 0, 1 } };
-
-enum { STRIP = 256, MOST_COLUMNS = 32 };
 
 /* to [count] = sum of factor[i] from[i * apart ..] over three, in order */
 static void
@@ -91,14 +123,13 @@ pmt_winograd_fill_panel (PmtPacked *packed, int64_t panel, const float *rows)
   const int side = packed->form == PMT_PACKED_TWICE ? 3 : 4;
   float strips[4][MOST_COLUMNS * STRIP]; /* of a column of products */
   g_assert (kernels->winograd && columns <= MOST_COLUMNS && STRIP % kernels->unit == 0);
-  for (int64_t c0 = 0; c0 < c; c0 += STRIP)
+  for (int64_t c0 = 0; c0 < c; c0 += strip_of (kernels, c))
     for (int j = 0; j < side; j++) {
-      const int64_t count = MIN (STRIP, c - c0);
+      const int64_t count = MIN (strip_of (kernels, c), c - c0);
       for (int64_t r = 0; r < n; r++)
         weight_products (packed->form, rows + r * packed->k + c0, c, j, count, strips[0] + r * count, MOST_COLUMNS * STRIP);
       for (int i = 0; i < side; i++)
-        kernels->pack (strips[i], n, count, (char *) packed->data + (size_t) (panel * side * side + i * side + j) * part_bytes (packed) +
-                                              (size_t) c0 * (size_t) columns * kernels->value_size);
+        kernels->pack (strips[i], n, count, strip_at (packed, panel, i * side + j, c0));
     }
 }
 
@@ -136,7 +167,7 @@ read_panels (void *user, size_t begin, size_t end)
     const int64_t rows = MIN (columns, packed->n - panel * columns);
     for (int64_t i = 0; i < c; i++) {
       for (int p = 0; p < products; p++)
-        packed->kernels->read ((const char *) packed->data + (size_t) (panel * products + p) * part_bytes (packed), i, 0, rows, product[p]);
+        read_input (packed, panel, p, i, 0, rows, product[p]);
       read_taps (packed->form, product, rows, c, f->w + panel * columns * packed->k + i);
     }
   }
@@ -159,12 +190,10 @@ turn_strip (const Turning *f, int p, int64_t first, int64_t rows, int64_t k0, in
 {
   const PmtPacked *w = f->w;
   const int64_t columns = w->kernels->columns;
-  const int products = products_of (w->form);
   for (int64_t at = 0; at < count;) {
     const int64_t o = k0 + at, run = MIN (count - at, columns - o % columns);
-    const char *part = (const char *) w->data + (size_t) (o / columns * products + p) * part_bytes (w);
     for (int64_t r = 0; r < rows; r++)
-      w->kernels->read (part, first + r, o % columns, run, strip + r * count + at);
+      read_input (w, o / columns, p, first + r, o % columns, run, strip + r * count + at);
     at += run;
   }
 }
@@ -183,11 +212,10 @@ turn_panels (void *user, size_t begin, size_t end)
       const int y = p / side, x = p % side;
       const int from_y = y % (side - 1) == 0 ? side - 1 - y : y, from_x = x % (side - 1) == 0 ? side - 1 - x : x;
       const int64_t first = panel * columns, rows = MIN (columns, t->n - first);
-      for (int64_t k0 = 0; k0 < k; k0 += STRIP) {
-        const int64_t count = MIN (STRIP, k - k0);
+      for (int64_t k0 = 0; k0 < k; k0 += strip_of (t->kernels, k)) {
+        const int64_t count = MIN (strip_of (t->kernels, k), k - k0);
         turn_strip (f, from_y * side + from_x, first, rows, k0, count, strip);
-        t->kernels->pack (strip, rows, count, (char *) t->data + (size_t) (panel * side * side + p) * part_bytes (t) +
-                                                (size_t) k0 * (size_t) columns * t->kernels->value_size);
+        t->kernels->pack (strip, rows, count, strip_at (t, panel, p, k0));
       }
     }
 }
@@ -196,7 +224,7 @@ void
 pmt_winograd_turn (const PmtPacked *w, PmtPacked *t)
 {
   Turning f = { w, t };
-  g_assert (t->kernels == w->kernels && t->form == w->form && t->n * TAPS == w->k && t->k == TAPS * w->n);
+  g_assert (t->kernels == pmt_packed_back_kernels (w) && t->form == w->form && t->n * TAPS == w->k && t->k == TAPS * w->n);
   pmt_parallel_for (NULL, (size_t) pmt_packed_panels (t), 1, turn_panels, &f);
 }
 
@@ -242,9 +270,13 @@ plan_of (const PmtWinograd *call)
     p.rows = round_up (windows > MOST_BLOCK ? (windows + 1) / 2 : windows, kernels->rows);
   }
   const int64_t parts = p.shared ? 1 : (p.c * input_bytes * p.block + WINDOWS_BYTES * 9 / 8 - 1) / (WINDOWS_BYTES * 9 / 8);
-  p.part = round_up ((p.c + parts - 1) / parts, kernels->unit);
+  p.part = round_up ((p.c + parts - 1) / parts, kernels->head ? strip_of (kernels, p.c) : kernels->unit);
   p.pieces = (p.part + kernels->depth - 1) / kernels->depth;
   p.piece = round_up ((p.part + p.pieces - 1) / p.pieces, kernels->unit);
+  if (kernels->head) {
+    p.piece = strip_of (kernels, p.c);
+    p.pieces = p.part / p.piece;
+  }
   const int64_t all = pmt_packed_panels (call->w), sums = p.products * p.rows * kernels->columns * (int64_t) sizeof (float);
   int64_t times = CLAMP ((wanted + p.blocks - 1) / p.blocks, 1, all);
   if (parts > 1)
@@ -311,11 +343,11 @@ static void
 multiply_panel (const Plan *p, int64_t panel, int64_t n, int64_t c0, int64_t count, const char *windows, float *sums)
 {
   const PmtProductKernels *kernels = p->kernels;
-  const size_t apart = (size_t) p->block * kernels->stride, width = (size_t) kernels->columns * kernels->value_size;
+  const size_t apart = (size_t) p->block * kernels->stride;
   for (int product = 0; product < p->products; product++)
     for (int64_t k = 0; k < count; k += p->piece) {
       const char *a = windows + (size_t) (k / p->piece * p->products + product) * apart;
-      const char *b = (const char *) p->call->w->data + (size_t) (panel * p->products + product) * part_bytes (p->call->w) + (size_t) (c0 + k) * width;
+      const char *b = strip_at (p->call->w, panel, product, c0 + k);
       for (int64_t r = 0; r < n; r += kernels->rows)
         kernels->tile ((int) MIN (kernels->rows, n - r), a + (size_t) r * kernels->stride, b, round_up (MIN (p->piece, count - k), kernels->unit),
                        sums + (product * p->rows + r) * kernels->columns, kernels->columns, c0 + k == 0, NULL);

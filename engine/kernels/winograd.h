@@ -4,8 +4,9 @@
  * give 2x2 outputs by 9 products, since neighbours that are equal need only one between them.
  *
  * The weight is transformed when it is packed (packed.h: PmtPackedForm), in f32, and then rounded. Windows are transformed in f32 for a block of them
- * at a time, in cache, and rounded to the left side of the products, whose sums are f32: no transformed copy of a map ever exists. In bf16 the sums of
- * windows and weights lose some 4 dB against a convolution that rounds maps and weights themselves; in f32 the error is some 1e-6.
+ * at a time, in cache, and rounded to the left side of the products, whose sums are f32: no transformed copy of a map ever exists. In bf16 and
+ * int8 the sums of windows and weights lose some 4 dB against a convolution that rounds maps and weights themselves; in f32 the error is some 1e-6. In
+ * int8 what a window gives of a product is quantised by blocks of at most PMT_WINOGRAD_BLOCK inputs, and so are weights (product_int8.h).
  *
  * Every value of y depends on the values of its own window only, and on neither the number of maps nor of threads, to the bit. What is no number in
  * a map makes no number of the outputs whose 3x3 windows hold it, and infinity as well. */
@@ -35,5 +36,5 @@ bool pmt_winograd (const PmtCancel *cancel, const PmtWinograd *call, void *scrat
 size_t pmt_winograd_bytes (const PmtPacked *packed);
 void pmt_winograd_fill_panel (PmtPacked *packed, int64_t panel, const float *rows);
 void pmt_winograd_read (const PmtPacked *packed, float *w);
-/* t [c, 3, 3, n] of w [n, 3, 3, c], with the taps in the opposite order: the same values in other places, to the bit. */
+/* t [c, 3, 3, n] of w [n, 3, 3, c], with the taps in the opposite order: the same values in other places, to the bit (int8: rounded to bf16). */
 void pmt_winograd_turn (const PmtPacked *w, PmtPacked *t);

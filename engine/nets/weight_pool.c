@@ -90,23 +90,17 @@ pmt_weight_pool_free (PmtWeightPool *pool)
   g_free (pool);
 }
 
-static PmtPacked
-packed_in (const PmtWeightPool *pool, PmtPrecision precision, int64_t n, int64_t k)
-{
-  const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
-  return (PmtPacked) { .kernels = kernels, .precision = precision, .n = n, .k = k };
-}
-
 /* In int8 the products with few outputs or inputs (a UNet's first and last convolution) stay in bf16: they cost next to nothing, and what
  * they lose every step would see. */
 static PmtPacked
 packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
 {
   const PmtPrecision precision = n < INT8_LEAST || k < INT8_LEAST ? pmt_precision_wide (pool->precision) : pool->precision;
-  return packed_in (pool, precision, n, k);
+  const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
+  return (PmtPacked) { .kernels = kernels, .precision = precision, .n = n, .k = k };
 }
 
-/* Convolutions of a map made twice as large have a quarter of the products and a weight of the same size (in int8 they go by bf16, which is no slower).
+/* Convolutions of a map made twice as large have a quarter of the products and a weight of the same size.
  * Else transforming a window pays from so many inputs on. A transformed weight takes 16/9 of the memory: of a map with few positions more time goes into
  * reading it than into products, and its layer is left as it is. */
 static PmtPackedForm
@@ -127,7 +121,7 @@ plan (PmtWeightPool *pool, Entry *entry)
   entry->packed = (PmtPacked) { 0 };
   if (entry->product && pool->kernels) {
     const int64_t n = shape->dim[0], k = pmt_shape_size (shape) / n;
-    entry->packed = entry->is_conv && entry->conv.twice ? packed_in (pool, pmt_precision_wide (pool->precision), n, k) : packed_for (pool, n, k);
+    entry->packed = packed_for (pool, n, k);
   }
   if (entry->is_conv)
     entry->packed.form = conv_form (&entry->packed, *shape, entry->conv);

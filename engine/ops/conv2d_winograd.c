@@ -44,7 +44,7 @@ back_of (const PmtOpCall *call, PmtPacked *turned)
 {
   const PmtWinograd forward = forward_of (call);
   const PmtPacked *w = forward.w;
-  *turned = (PmtPacked) { w->kernels, w->precision, w->k / 9, 9 * w->n, call->workspace, w->form };
+  *turned = (PmtPacked) { pmt_packed_back_kernels (w), pmt_precision_wide (w->precision), w->k / 9, 9 * w->n, call->workspace, w->form };
   return (PmtWinograd) { .w = turned, .rows = forward.rows, .h = forward.oh, .width = forward.ow, .pad_top = 2 - forward.pad_top,
                          .pad_left = 2 - forward.pad_left, .kind = forward.kind == PMT_WINOGRAD_TWICE ? PMT_WINOGRAD_HALF : PMT_WINOGRAD_SAME, .add = true, .oh = forward.h, .ow = forward.width };
 }

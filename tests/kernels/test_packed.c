@@ -94,27 +94,12 @@ check_precision (PmtPrecision precision)
   }
 }
 
-/* What int8 makes of a block of values: of the left side by the block's range, of the right by its largest. */
-static void
-quantise (float *x, int64_t n, bool left)
-{
-  float low = INFINITY, high = -INFINITY, largest = 0;
-  for (int64_t i = 0; i < n; i++) {
-    low = fminf (low, x[i]);
-    high = fmaxf (high, x[i]);
-    largest = fmaxf (largest, fabsf (x[i]));
-  }
-  const float step = left ? (high - low) * (1.0f / 255) : largest / 127, inverse = step > 0 ? (left ? 1 / step : 127 / largest) : 0;
-  for (int64_t i = 0; i < n; i++)
-    x[i] = left ? low + step * rintf ((x[i] - low) * inverse) : step * rintf (x[i] * inverse);
-}
-
 static void
 quantise_rows (float *x, int64_t rows, int64_t k, bool left)
 {
   for (int64_t r = 0; r < rows; r++)
     for (int64_t i = 0; i < k; i += PMT_PRODUCT_DEPTH_INT8)
-      quantise (x + r * k + i, MIN (PMT_PRODUCT_DEPTH_INT8, k - i), left);
+      quantised (x + r * k + i, MIN (PMT_PRODUCT_DEPTH_INT8, k - i), left);
 }
 
 /* Against sums in double precision of the values that int8 can tell apart, and those against the values themselves. Half of the cases have

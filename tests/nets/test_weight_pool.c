@@ -17,14 +17,26 @@ typedef struct Wanted {
   PmtWeightLayout layout;
   PmtShape shape;
   bool product;
+  const PmtConv2dParams *conv;
 } Wanted;
 
-/* More rows than a panel and fewer, more values of k than a block, an odd number of them, kernels of one tap and of nine. */
+static const PmtConv2dParams same = PMT_CONV_3X3, twice = { 1, 1, 1, 1, 1, .twice = true };
+
+/* More rows than a panel and fewer, more values of k than a block, an odd number of them, kernels of one tap and of nine, and such that may be transformed. */
 static const Wanted all[] = {
   { "wide.weight", PMT_LAYOUT_PLAIN, { 2, { 70, 1031 } }, true },   { "wide.bias", PMT_LAYOUT_PLAIN, { 1, { 70 } }, false },
   { "few.weight", PMT_LAYOUT_PLAIN, { 2, { 3, 200 } }, true },      { "conv.weight", PMT_LAYOUT_OHWI, { 4, { 65, 67, 3, 3 } }, true },
   { "point.weight", PMT_LAYOUT_OHWI, { 4, { 64, 96, 1, 1 } }, true }, { "table.weight", PMT_LAYOUT_PLAIN, { 2, { 501, 300 } }, false },
+  { "same.weight", PMT_LAYOUT_OHWI, { 4, { 65, 301, 3, 3 } }, true, &same }, { "twice.weight", PMT_LAYOUT_OHWI, { 4, { 70, 67, 3, 3 } }, true, &twice },
 };
+
+static PmtWeightRef
+declare (PmtWeightPool *pool, const Wanted *w)
+{
+  if (w->conv)
+    return pmt_weight_pool_declare_conv (pool, NULL, w->name, w->shape, *w->conv);
+  return (w->product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (pool, NULL, w->name, w->layout, w->shape);
+}
 
 /* A file of them in `dtype`, by torch's order of dimensions. */
 static char *
@@ -63,7 +75,7 @@ check (PmtWeights *weights, PmtPrecision precision)
   PmtWeightPool *pool = pmt_weight_pool_new ("test", precision);
   PmtWeightRef refs[G_N_ELEMENTS (all)];
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
-    refs[i] = (all[i].product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (pool, NULL, all[i].name, all[i].layout, all[i].shape);
+    refs[i] = declare (pool, &all[i]);
   pmt_weight_pool_load (pool, weights, NULL, &error);
   g_assert_no_error (error);
   PmtOverlay *overlay = pmt_overlay_new (pool, refs, G_N_ELEMENTS (all), &error);
@@ -78,13 +90,14 @@ check (PmtWeights *weights, PmtPrecision precision)
     const PmtTensor a = pmt_weight (&own, pool, refs[i]), b = pmt_weight (&other, pool, refs[i]);
     g_assert_true (a.data != b.data && !a.packed == !b.packed);
     if (a.packed)
-      g_assert_cmpmem (a.packed->data, pmt_packed_bytes (a.packed->kernels, a.packed->n, a.packed->k), b.packed->data,
-                       pmt_packed_bytes (b.packed->kernels, b.packed->n, b.packed->k));
+      g_assert_cmpmem (a.packed->data, pmt_packed_size (a.packed), b.packed->data, pmt_packed_size (b.packed));
     else
       g_assert_cmpmem (a.data, (size_t) n * sizeof (float), b.data, (size_t) n * sizeof (float));
     pmt_weight_pool_read (pool, refs[i], held);
     for (int64_t k = 0; k < n; k++)
-      g_assert_true (fabsf (held[k] - values[k]) <= (precision == PMT_PRECISION_F32 ? 0 : 0.02f));
+      g_assert_true (fabsf (held[k] - values[k]) <= (precision == PMT_PRECISION_F32 ? (all[i].conv ? 1e-6f : 0) : 0.02f));
+    if (all[i].conv && a.packed)
+      g_assert_true (a.packed->precision == precision && a.packed->form == (all[i].conv->twice ? PMT_PACKED_TWICE : PMT_PACKED_SAME));
   }
   pmt_weight_pool_use (pool, 1, NULL);
   pmt_overlay_free (overlay);
@@ -127,8 +140,8 @@ test_precision (void)
     PmtWeights *random = pmt_weights_new_random (4);
     GError *error = NULL;
     for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
-      (all[i].product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (early, NULL, all[i].name, all[i].layout, all[i].shape);
-      (all[i].product ? pmt_weight_pool_declare_product : pmt_weight_pool_declare) (late, NULL, all[i].name, all[i].layout, all[i].shape);
+      declare (early, &all[i]);
+      declare (late, &all[i]);
     }
     pmt_weight_pool_set_precision (late, precision);
     g_assert_cmpint (pmt_weight_pool_precision (late), ==, precision);
@@ -137,7 +150,7 @@ test_precision (void)
     for (PmtWeightRef ref = 1; ref <= (PmtWeightRef) G_N_ELEMENTS (all); ref++) {
       PmtContext ctx = { 0 };
       const PmtTensor a = pmt_weight (&ctx, early, ref), b = pmt_weight (&ctx, late, ref);
-      const size_t bytes = a.packed ? pmt_packed_bytes (a.packed->kernels, a.packed->n, a.packed->k)
+      const size_t bytes = a.packed ? pmt_packed_size (a.packed)
                                     : (size_t) pmt_shape_size (&all[ref - 1].shape) * sizeof (float);
       g_assert_true ((a.packed ? a.packed->kernels : NULL) == (b.packed ? b.packed->kernels : NULL));
       g_assert_cmpmem (a.data, bytes, b.data, bytes);

@@ -248,13 +248,13 @@ def test_estimated_memory_is_what_the_process_takes(program):
 
 
 def test_too_large_a_picture_is_told_with_one_that_fits(program):
-    job = recipe(size=[1536, 1536], steps=1)
+    job = recipe(size=[2048, 2048], steps=1)
     with Engine(program, PENTIMENTO_MEMORY="200") as engine:
         client = engine.client()
         answer = client.ask({"type": "estimate", "id": 1, "job": job})
         assert not answer["fits"] and answer["memory-bytes"] > answer["available-bytes"], answer
         width, height = answer["largest"]
-        assert width == height and 0 < width < 1536, answer
+        assert width == height and 0 < width < 2048, answer
         smaller = client.ask({"type": "estimate", "id": 2, "job": dict(job, size=[width, height])})
         assert smaller["fits"] and smaller["size"] == [width, height], smaller
         refused = client.ask({"type": "job", "id": 3, "job": job})

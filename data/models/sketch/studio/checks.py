@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from . import attention, muon, nets
+from .data import Set
 from .kinds import KINDS
 from .vocab import encode
 from .words import COLOURS
@@ -60,6 +61,17 @@ def check_the_loss_knows_right_from_wrong():
     assert token > .99 and place > 5, (token, place)
     token, place = attention.loss([torch.full_like(right, 1 / 6)], named, masks, torch.ones(1))
     assert abs(token - .25) < 1e-4 and abs(place - np.log(2)) < 1e-3, (token, place)
+
+
+def check_close_ups_hold_one_thing():
+    cells = np.zeros((3, 2, 16, 16), np.uint8)
+    cells[0, 0, 9:14, 2:6] = 255                              # whole in a window
+    cells[1, 0, 2:14, 2:6] = 255                              # too tall for one
+    cells[2, 1, 4:10], cells[2, 1, 4:10, 4:10], cells[2, 0, 4:10, 4:10] = 255, 0, 255  # one between parts of another
+    scenes = Set.__new__(Set)
+    scenes.columns, scenes.device = {"cells": cells}, "cpu"
+    (row, thing, top, left), = scenes.close_ups(3, 8, 3, .06).tolist()
+    assert (row, thing) == (0, 0) and top <= 9 and top + 8 >= 14 and left <= 2 and left + 8 >= 6, (row, thing, top, left)
 
 
 def check_plain_attention_is_diffusers():

@@ -149,6 +149,9 @@ on_key (GtkWidget *text, GdkEventKey *event, gpointer unused)
   return GDK_EVENT_STOP;
 }
 
+/* What a scrollbar needs: GTK asks for it only when the window is there, which would then be too low for its content. */
+#define SCROLLBAR_HEIGHT 50
+
 static int
 line_height (GtkWidget *text)
 {
@@ -183,7 +186,7 @@ pmt_prompt_new (GObject *object, const char *property, const char *label, int li
   gtk_label_set_mnemonic_widget (GTK_LABEL (name), text);
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroll), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_shadow_type (GTK_SCROLLED_WINDOW (scroll), GTK_SHADOW_IN);
-  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroll), lines * line_height (text) + 8);
+  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroll), MAX (lines * line_height (text) + 8, SCROLLBAR_HEIGHT));
   gtk_container_add (GTK_CONTAINER (scroll), text);
   gtk_box_pack_start (GTK_BOX (head), name, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), head, FALSE, FALSE, 0);

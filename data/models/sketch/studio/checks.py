@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from . import attention, muon, nets
+from . import attention, muon, naming, nets
 from .data import Set
 from .kinds import KINDS
 from .vocab import encode
@@ -72,6 +72,27 @@ def check_close_ups_hold_one_thing():
     scenes.columns, scenes.device = {"cells": cells}, "cpu"
     (row, thing, top, left), = scenes.close_ups(3, 8, 3, .06).tolist()
     assert (row, thing) == (0, 0) and top <= 9 and top + 8 >= 14 and left <= 2 and left + 8 >= 6, (row, thing, top, left)
+
+
+def check_features_are_named():
+    kind, cells = torch.tensor([[5, 9]]), torch.zeros(1, 2, 4, 4)
+    cells[0, 0, 0], cells[0, 1, 1], cells[0, 0, 2, :2] = 1, .9, .4
+    aim = naming.aims(kind, cells)
+    nothing, no_matter = naming.NOTHING, naming.NO_MATTER
+    assert aim[0].tolist() == [[5] * 4, [9] * 4, [no_matter] * 2 + [nothing] * 2, [nothing] * 4], aim
+    net = nets.make_unet(4)
+    names = naming.Names(net)
+    net(torch.randn(2, 4, 16, 16), torch.tensor([3, 700]), torch.randn(2, 7, nets.CONTEXT))
+    features = names.features
+    assert features.shape == (2, 80, 16, 16)
+    aim = torch.full((1, 16, 16), 7)
+    with torch.no_grad():
+        names.say.weight.zero_()
+        names.say.bias.zero_()
+        assert abs(names.loss(aim, torch.ones(1)) - np.log(nothing + 1)) < 1e-4
+        names.features = features
+        names.say.bias[7] = 50
+        assert names.loss(aim, torch.ones(1)) < 1e-4
 
 
 def check_plain_attention_is_diffusers():

@@ -45,7 +45,7 @@ FILLS_FROM = 250_000  # samples of whole pictures alone; then fills and edits as
 # minutes on a processor core or two, one target after another: two trainings at once stop each other. The joint network has no
 # set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
 CPU = {"data": {"judge": 24000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30, "grow": 5000, "passes": 4,
-       "options": {"joint": ("--optimizer", "muon", "--muon-size", "1.2", "--attend", "0.05", "--easy", "0.6", "--close", "0.5", "--things", "2",
+       "options": {"joint": ("--optimizer", "muon", "--muon-size", "1.2", "--attend", "0.05", "--name", "0.05", "--easy", "0.6", "--close", "0.5", "--things", "2",
                        "--hold", "0.8")},
        "stages": [[[("prepare-judge", 0)]], [[("vae", 22)]], [[("prepare", 0)]],
                   [[("judge", 80), ("joint", 0), ("decoder", 40), ("edit", 60), ("fill", 45), ("layout", 45), ("lcm", 45), ("control-edge", 40),

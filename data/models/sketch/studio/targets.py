@@ -3,7 +3,7 @@
 device, rate, decay and slowness of the average; notes, the names that may be noted where steps differ."""
 import torch
 
-from . import attention, nets
+from . import attention, naming, nets
 from .data import bits, pictures
 from .diffusion import EMPTY_SHARE, Diffusion, frozen, quick
 from .losses import draw_times, noised, v_loss
@@ -11,7 +11,7 @@ from .pictures import Decoder, Judge, Tiny, Vae
 from .samples import Lcm, Lora, Word
 
 
-FADE = 1_000_000  # samples over which the loss that ties words to places, and the share of close-ups, fall to a fifth
+FADE = 1_000_000  # samples over which the losses that tie words to places and features to names, and the share of close-ups, fall to a fifth
 CLOSE = 8         # cells of a close-up's side
 
 
@@ -20,7 +20,7 @@ class Joint(Diffusion):
     edited; what a row has not is zero. Cutting conv_in gives each network exactly (export.py). The text learns along."""
     batch, rate = {"cuda": 1024, "cpu": 32}, 1e-3
     sets = ("scenes", "edits")
-    notes = ("base", "fill", "edit", "token", "place", "close")
+    notes = ("base", "fill", "edit", "token", "place", "close", "name")
     shares = (.6, .2, .2)  # base, fill, edits
 
     def __init__(self, a):
@@ -45,17 +45,20 @@ class Joint(Diffusion):
         net = nets.make_unet(13, self.device)
         with torch.no_grad():
             net.conv_in.weight[:, 4:] = 0
-        self.net = torch.nn.ModuleDict({"unet": net.to(self.device), "text": nets.make("text").to(self.device)})
+        self.net = torch.nn.ModuleDict({"unet": net, "text": nets.make("text")})
+        if self.a.name:
+            self.net["names"] = self.names = naming.Names(net)
+        self.net.to(self.device)
         self.watched(net)
         self.call, self.read = quick(net, self.a), self.net["text"]
 
     def prepare_words(self, wanted):
         """What --attend and --easy need of the scenes."""
-        self.seen, self.samples, s = None, 0, self.set["scenes"]
+        self.seen, self.names, self.samples, s = None, None, 0, self.set["scenes"]
         self.single = None
         if self.a.easy and wanted:
             self.single = self.whole[s.rows("things", self.whole) == 1]
-        if wanted and (self.a.attend or self.a.things):
+        if wanted and (self.a.attend or self.a.things or self.a.name):
             s.cells(self.a.work)
         if self.a.attend and wanted:
             self.known = tuple(t.to(self.device) for t in attention.tables())
@@ -68,21 +71,21 @@ class Joint(Diffusion):
             self.windows = s.close_ups(s.have["picture"], CLOSE, 3, .06)
 
     def close_rows(self, n):
-        """Latents of n close-ups, their phrases, how much of each cell the thing covers."""
+        """Latents of n close-ups, their phrases, their kinds, how much of each cell the thing covers."""
         row, thing, top, left = self.windows[torch.randint(len(self.windows), (n,), device=self.device)].unbind(1)
         s, side = self.set["scenes"], torch.arange(CLOSE, device=self.device)
         at = torch.arange(n, device=self.device)[:, None, None]
         down, across = (top[:, None] + side)[:, :, None], (left[:, None] + side)[:, None, :]
         x = self.x0(row)[at, :, down, across].permute(0, 3, 1, 2).contiguous()
         cells = s.rows("cells", row)[at, thing[:, None, None], down, across].float()[:, None] / 255
-        ids = s.rows("phrase", row)[torch.arange(n, device=self.device), thing].long()
+        ids, kind = (s.rows(column, row)[torch.arange(n, device=self.device), thing].long() for column in ("phrase", "kind"))
         ids = torch.cat([ids, ids[:, -1:].expand(-1, len(self.empty) - ids.shape[1])], 1)  # the last one is the end, which fills captions
         drop = torch.rand(n, device=self.device) < EMPTY_SHARE
-        return x, torch.where(drop[:, None], self.empty, ids), cells
+        return x, torch.where(drop[:, None], self.empty, ids), kind, cells
 
     def close_loss(self, n):
         """Four times as many close-ups as pictures take as long and show as many things larger: shapes are learned from them."""
-        x0, ids, cells = self.close_rows(4 * n)
+        x0, ids, kind, cells = self.close_rows(4 * n)
         t = draw_times(4 * n, self.device)
         x, v = noised(x0, t, self.table)
         with self.cast():
@@ -90,7 +93,19 @@ class Joint(Diffusion):
         if self.seen is not None:
             self.seen.clear()
         loss, each = v_loss(y, v, t, self.table, self.things(cells))
-        return loss, {"close": each.mean()}
+        loss, noted = self.named(loss, kind[:, None], cells, t)
+        return loss, noted | {"close": each.mean()}
+
+    def named(self, loss, kind, cells, t):
+        """loss with that of the features' names for the rows that come from scenes, and what is noted of it."""
+        if self.names is None:
+            return loss, {}
+        name = self.names.loss(naming.aims(kind, cells), self.seeable(t[:len(kind)]))
+        return loss + self.a.name * max(.2, 1 - self.samples / FADE) * name, {"name": name.detach()}
+
+    def seeable(self, t):
+        """How much a row says about places: little where nothing can be seen yet."""
+        return self.table[t].sqrt().clamp(min=.1)
 
     def things(self, cells):
         """Weights of cells: those of things count more, as what is behind them is learned early."""
@@ -170,6 +185,10 @@ class Joint(Diffusion):
             token, place = self.tied(ids, t)
             loss = loss + self.a.attend * max(.2, 1 - self.samples / FADE) * (token + .5 * place)
             noted |= {"token": token.detach(), "place": place.detach()}
+        if self.names is not None and self.at:
+            s, at = self.set["scenes"], torch.cat(self.at)
+            loss, more = self.named(loss, s.rows("kind", at), s.rows("cells", at).float() / 255, t)
+            noted |= more
         return loss, noted
 
     def tied(self, ids, t):
@@ -178,7 +197,7 @@ class Joint(Diffusion):
         k = len(at)
         named = attention.tokens(ids[:k], s.rows("kind", at).long(), s.rows("colour", at).long(), s.rows("things", at).long(), self.known)
         masks = s.rows("cells", at).float().flatten(2) / 255
-        return attention.loss([share[:k] for share in self.seen], named, masks, self.table[t[:k]].sqrt().clamp(min=.1))
+        return attention.loss([share[:k] for share in self.seen], named, masks, self.seeable(t[:k]))
 
     def inputs(self, x, extra):
         return torch.cat([x, extra], 1)

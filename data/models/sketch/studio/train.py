@@ -47,6 +47,7 @@ def arguments(list_=None):
     a.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for the inner matrices; adamw for the rest")
     a.add_argument("--muon-size", type=float, default=.4, help="how far muon's steps go, in rates")
     a.add_argument("--attend", type=float, default=0.0, help="joint, base: weight of the loss that ties words to places")
+    a.add_argument("--name", type=float, default=0.0, help="joint: weight of the loss that makes features name the kinds they show")
     a.add_argument("--easy", type=float, default=0.0, help="joint, base: share of single things among whole pictures at first; 0 after --easy-samples")
     a.add_argument("--easy-samples", type=int, default=300000)
     a.add_argument("--close", type=float, default=0.0, help="joint, base: share of steps with close-ups of one thing each at first; a fifth of it at last")
@@ -92,6 +93,8 @@ def train(a):
         saved = torch.load(keep, map_location=a.device, weights_only=False)
         if saved["state"]["version"] != DATA_VERSION:
             raise SystemExit(f"{keep}: was trained on data version {saved['state']['version']}, this is {DATA_VERSION}; move it away")
+        if saved["now"].keys() != tensors.keys():
+            raise SystemExit(f"{keep}: was trained with other options (--name …); give those, or move the file away")
         with torch.no_grad():
             for name, p, m in zip(tensors, parameters, average):
                 p.copy_(saved["now"][name])

@@ -28,5 +28,5 @@ job_test_aarch64() {
   place_run ninja -C "$build" -j "$(build_jobs)" $programs 9>&- || build_failed compiled
   exec 9>&-
   # shellcheck disable=SC2086  # suites are words
-  place_exec env PMT_TEST_PATIENCE=40 python3 "$root/build-aux/test.py" "$build" $aarch64_suites
+  place_exec env PMT_TEST_PATIENCE=100 python3 "$root/build-aux/test.py" "$build" $aarch64_suites
 }

@@ -6,7 +6,7 @@
 
 #include "engine/base/cpu.h"
 #include "engine/base/threads.h"
-#include "tests/kernels/patience.h"
+#include "tests/base/patience.h"
 
 static void
 fill (float *x, size_t n, uint32_t seed)

@@ -6,7 +6,7 @@
 #include "engine/kernels/ceiling_dnnl.h"
 #include "engine/kernels/packed.h"
 #include "engine/kernels/pmt-kernel-levels.h"
-#include "tests/kernels/patience.h"
+#include "tests/base/patience.h"
 
 static PmtCpuLevel level;
 

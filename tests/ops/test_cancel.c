@@ -2,7 +2,7 @@
 /* The longest operations of a 512x512 picture stop soon after they are asked to. The flag is polled every few tens of milliseconds
  * of work; the bound here is the program's half second, since other work may have the processors. */
 #include "engine/ops/ops.h"
-#include "tests/kernels/patience.h"
+#include "tests/base/patience.h"
 #include "tests/ops/harness.h"
 
 typedef struct Stop {

@@ -65,13 +65,20 @@ looks_like (const uint8_t *bytes, size_t size)
     { "<html", N_("it is a web page") },
     { "PK\003\004", N_("it is a zip archive, most likely a pickled checkpoint") },
     { "GGUF", N_("it is a GGUF file") },
+    { "\211PNG", N_("it is a picture") },
+    { "\377\330\377", N_("it is a picture") },
+    { "gimp xcf", N_("it is a picture") },
   };
   for (size_t i = 0; i < G_N_ELEMENTS (known); i++) {
     size_t n = strlen (known[i].start);
     if (size >= n && memcmp (bytes, known[i].start, n) == 0)
       return known[i].what;
   }
-  return NULL;
+  /* as a number, eight letters are more than any header has bytes */
+  size_t letters = 0;
+  while (letters < MIN (size, 8) && (g_ascii_isprint (bytes[letters]) || g_ascii_isspace (bytes[letters])))
+    letters++;
+  return letters == 8 ? N_("it is text") : NULL;
 }
 
 static gboolean

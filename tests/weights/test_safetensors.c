@@ -146,6 +146,8 @@ test_frame (void)
     { "lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer" },
     { "page", "<!DOCTYPE html><html>no such file</html>", "web page" },
     { "zip", "PK\003\004 archive/data.pkl", "pickled" },
+    { "png", "\211PNG\r\n\032\n picture", "it is a picture" },
+    { "readme", "# A model\nof mine", "it is text" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (files); i++) {

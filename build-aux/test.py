@@ -39,8 +39,9 @@ def run_meson(build, suites, data):
     logs = build / "meson-logs"
     for old in logs.glob("testlog*.json"):
         old.unlink()
-    # Three times the stated limits: they are for an idle machine, and only a hang should meet them.
-    command = ["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", "3",
+    # Three times the stated limits: they are for an idle machine, and only a hang should meet them. Under an emulator five times that.
+    patience = 15 if "PMT_TEST_PATIENCE" in os.environ else 3
+    command = ["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", str(patience),
                "--num-processes", str(os.cpu_count() or 2)]
     for suite in suites:
         command += ["--suite", suite]

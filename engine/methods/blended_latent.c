@@ -116,7 +116,7 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
     grow (state, run, state->dilate * (step->n - 1 - step->i) / step->n);
     put_back (state, run, noised.data);
     pmt_arena_release (run->ctx.step, mark);
-  } else if (stage == PMT_LATENT_END) {
+  } else if (stage == PMT_LATENT_END && !pmt_run_goes_on (run, next)) {
     grow (state, run, 0);
     put_back (state, run, state->clean.data);
   }

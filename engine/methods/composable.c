@@ -231,7 +231,7 @@ combine (void *user, PmtRun *run, PmtStep *step, int track, GError **error)
   return TRUE;
 }
 
-static const char *const conflicts[] = { "instruct-pix2pix", NULL };
+static const char *const conflicts[] = { "instruct-pix2pix", "prompt-to-prompt", "pix2pix-zero", "masactrl", NULL };
 
 const PmtMethod pmt_method_composable = {
   .id = "composable",

@@ -96,6 +96,7 @@ plan (void *user, PmtRun *run, GError **error)
   State *state = user;
   const PmtRequest *q = run->request;
   state->extra = pmt_run_new_tensor (run, PMT_SHAPE4 (1, run->latent_height, run->latent_width, 1), error);
+  run->extra = state->extra;
   if (!state->extra.data || run->ctx.dry)
     return state->extra.data != NULL;
   shrink (q->depth, q->width, q->height, state->extra.data, run->latent_width, run->latent_height);

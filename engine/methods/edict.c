@@ -195,7 +195,8 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   return TRUE;
 }
 
-static const char *const replaces[] = { "img2img", NULL }, *const conflicts[] = { "multidiffusion", "diffedit", NULL };
+static const char *const replaces[] = { "img2img", NULL }, *const conflicts[] = { "multidiffusion", "diffedit", "deepcache", "token-merging", "attend-and-excite", "layout-backward",
+                                                                                   "attention-refocusing", NULL };
 
 const PmtMethod pmt_method_edict = {
   .id = "edict",

@@ -274,6 +274,7 @@ make_extra (State *state, PmtRun *run, GError **error)
       out[k] = state->clean.data ? state->clean.data[p * c + k] * state->mask.data[p] : 0.0f;
     out[c] = state->mask.data[p];
   }
+  run->extra = state->extra;
   return TRUE;
 }
 

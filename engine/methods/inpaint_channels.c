@@ -64,6 +64,7 @@ make_extra (State *state, PmtRun *run, GError **error)
     for (int64_t k = 0; k < c; k++)
       out[1 + k] = latent.data[p * c + k];
   }
+  run->extra = state->extra;
   return TRUE;
 }
 

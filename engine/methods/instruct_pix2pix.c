@@ -107,7 +107,7 @@ combine (void *user, PmtRun *run, PmtStep *step, int track, GError **error)
   return TRUE;
 }
 
-static const char *const conflicts[] = { "guidance", NULL };
+static const char *const conflicts[] = { "guidance", "multidiffusion", NULL };
 
 const PmtMethod pmt_method_instruct_pix2pix = {
   .id = "instruct-pix2pix",

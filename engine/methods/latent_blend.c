@@ -80,7 +80,7 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   if (stage == PMT_LATENT_POST && next < run->grid->n) {
     run->request->sampler->add_noise (run->tracks[0]->solver, next, state->clean.data, run->tracks[0]->noise.data, state->noised.data);
     put_back (state, run, state->noised.data, next);
-  } else if (stage == PMT_LATENT_END) {
+  } else if (stage == PMT_LATENT_END && !pmt_run_goes_on (run, next)) {
     /* all that never took part, also when the user kept an estimate before its time had come */
     put_back (state, run, state->clean.data, next);
   }

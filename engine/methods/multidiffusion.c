@@ -375,7 +375,7 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   if (stage == PMT_LATENT_PRE && k >= 0 && k < state->n_parts) {
     const Part *part = &state->part[k];
     pmt_window_cut (&state->windows[part->window], run->tracks[0]->latent.data, run->latent_width, run->latent_channels, t->latent.data);
-    if (part->prompt > 0 && step->i < (int) (state->bootstrap * step->n))
+    if (part->prompt > 0 && step->grid_i < (int) (state->bootstrap * run->grid->n))
       return surround (state, run, step, part, t->latent.data, error);
   } else if (stage == PMT_LATENT_STEP && k >= 0 && k < state->n_parts) {
     /* Stepped here, so that the canvas is whole when POST begins, where methods put something back into it. */

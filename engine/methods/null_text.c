@@ -226,7 +226,7 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
 }
 
 static const char *const replaces[] = { "img2img", NULL };
-static const char *const conflicts[] = { "multidiffusion", "diffedit", "edict", "masactrl", "pix2pix-zero", NULL };
+static const char *const conflicts[] = { "multidiffusion", "diffedit", "edict", "masactrl", "pix2pix-zero", "deepcache", "token-merging", NULL };
 
 const PmtMethod pmt_method_null_text = {
   .id = "null-text",

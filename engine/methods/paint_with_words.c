@@ -122,7 +122,8 @@ attn (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *s
 /* What a request with boxes asks for by itself. */
 static const char *const replaces[] = { "gligen", "multidiffusion", NULL };
 /* They differentiate through the attentions which are written over here. */
-static const char *const conflicts[] = { "attend-and-excite", "layout-backward", "attention-refocusing", "self-guidance", "pix2pix-zero", NULL };
+static const char *const conflicts[] = { "attend-and-excite", "layout-backward", "attention-refocusing", "self-guidance", "pix2pix-zero",
+                                         "universal-guidance", NULL };
 
 const PmtMethod pmt_method_paint_with_words = {
   .id = "paint-with-words",

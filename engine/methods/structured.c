@@ -42,13 +42,16 @@ state_free (void *user)
   g_free (state);
 }
 
+/* Methods that look at attention in passes of their own. */
+static const char *const lookers[] = { "attend-and-excite", "layout-backward", "attention-refocusing", "universal-guidance", NULL };
+
 /* A conjunction has further columns, which others would take for words. */
 static gboolean
 check_others (const PmtRun *run, GError **error)
 {
   for (int i = 0; i < run->n_methods; i++) {
     const PmtMethod *m = run->methods[i];
-    if (m->internal || !m->attn_wants || strcmp (m->id, "structured") == 0)
+    if (m->internal || !(m->attn_wants || g_strv_contains (lookers, m->id)) || strcmp (m->id, "structured") == 0)
       continue;
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                  _("In %s, a conjunction cannot be used together with the method %s; leave one of them out."), NAME, m->id);
@@ -262,12 +265,15 @@ attn (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *s
     site_call->source_k = sources (state, run, step, site_call->source_k, state->keys);
 }
 
+static const char *const conflicts[] = { "pix2pix-zero", NULL };
+
 const PmtMethod pmt_method_structured = {
   .id = "structured",
   .label = N_("Things with their words"),
   .summary = N_("Keeps each thing's own words with it, so that fewer colours and qualities end up on the wrong one."),
   .params = params,
   .order = 550,
+  .conflicts = conflicts,
   .state_new = state_new,
   .state_free = state_free,
   .text = text,

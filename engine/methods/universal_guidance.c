@@ -12,6 +12,7 @@
 #include "engine/sample/extra.h"
 #include "engine/sample/gradient.h"
 #include "engine/tensor/tape.h"
+#include "engine/text/prompt_syntax.h"
 
 #define WHERE "method universal-guidance"
 
@@ -127,7 +128,15 @@ get_clip (State *state, PmtRun *run, const PmtParamValues *values, GError **erro
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, a text needs a CLIP to read the picture; give encoder, the folder of a whole CLIP."), WHERE);
     return FALSE;
   }
-  state->wanted = g_strdup (*text || !run->request->prompt ? text : run->request->prompt);
+  if (!*text && run->request->prompt) {
+    PmtPrompt prompt; /* as it reads without weights and tags, which say nothing to CLIP */
+    if (!pmt_prompt_parse (run->request->prompt, run->request->prompt_syntax, &prompt, error))
+      return FALSE;
+    state->wanted = g_strdup (prompt.text);
+    pmt_prompt_clear (&prompt);
+  } else {
+    state->wanted = g_strdup (text);
+  }
   state->clip = pmt_run_extra (run, &clip_class, folder, error);
   if (state->clip)
     state->text = g_new0 (float, pmt_clip_pair_width (state->clip));

@@ -13,6 +13,7 @@ typedef struct State {
   PmtAttnLevel level;
   PmtPhraseMap *maps; /* one per word */
   int row;            /* in the present network call; -1 = not looked at */
+  const PmtStep *step; /* the run's own present one: other methods' passes say nothing of it */
 } State;
 
 static const PmtParam params[] = {
@@ -109,6 +110,8 @@ call (void *user, PmtRun *run, PmtStep *step, GError **error)
 {
   State *state = user;
   state->row = -1;
+  if (step != state->step)
+    return TRUE;
   if (step->i < (int) (state->from * step->n + 1e-6) || step->i >= (int) (state->to * step->n + 1e-6))
     return TRUE;
   for (int k = step->n_call_rows - 1; k >= 0; k--)
@@ -136,6 +139,8 @@ static gboolean
 latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage, bool *moved, GError **error)
 {
   State *state = user;
+  if (stage == PMT_LATENT_PRE)
+    state->step = step;
   if (stage != PMT_LATENT_END || track != run->result_track || run->ctx.dry)
     return TRUE;
   int height, width;

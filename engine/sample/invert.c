@@ -76,12 +76,13 @@ changed_step (PmtRun *run, const PmtInversion *v, int n, double t, PmtTensor out
   return TRUE;
 }
 
-/* The network's output for x at t, then one step. What it needs of the step arena is given back. */
+/* The network's output for x at t, then one of `count` steps, of which `left` come after it: hooks count from the noise, as on the way down.
+ * What it needs of the step arena is given back. */
 static gboolean
-climb (PmtRun *run, int track, const PmtInversion *v, int i, int n, double t, PmtTensor x, GError **error)
+climb (PmtRun *run, int track, const PmtInversion *v, int left, int count, int n, double t, PmtTensor x, GError **error)
 {
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
-  PmtStep step = { .i = i, .n = n, .timestep = t, .sigma = run->schedule->sigma[(int) t] };
+  PmtStep step = { .i = left, .n = count, .timestep = t, .sigma = run->schedule->sigma[(int) t] };
   PmtTensor output;
   gboolean ok = predict (run, track, v, &step, x, &output, error);
   if (ok && v->noise)
@@ -111,7 +112,7 @@ pmt_run_invert (PmtRun *run, int track, const PmtInversion *inversion, PmtTensor
   for (int i = 0; i < count && ok; i++) {
     if (path)
       path[i] = pmt_run_keep (run, x, error);
-    ok = (!path || path[i].data) && climb (run, track, inversion, i, n, timesteps[i], x, error);
+    ok = (!path || path[i].data) && climb (run, track, inversion, count - 1 - i, count, n, timesteps[i], x, error);
   }
   if (ok && path)
     path[count] = x;

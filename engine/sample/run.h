@@ -186,6 +186,8 @@ struct PmtRun {
   PmtUnetChoice unet_choice; /* which of the model's UNets the request asks for */
   int unet_channels;     /* what the UNet takes; known before it is loaded */
   int latent_height, latent_width, latent_channels;
+  PmtTensor extra;       /* [1, latent_height, latent_width, c], what the UNet takes beside the latent (a mask, a depth map …), where a method's
+                            plan made it: rows of that size get it when they are added; PMT_NO_TENSOR for most UNets */
   PmtTrack **tracks;     /* made by pmt_run_add_track; the first one by the loop */
   int n_tracks;
   int result_track;      /* whose latent becomes the picture; 0 unless a method's plan says otherwise */
@@ -229,6 +231,8 @@ gboolean pmt_run_encode_negative (PmtRun *run, GError **error);
 gboolean pmt_run_encode_ids (PmtRun *run, int k, const int32_t *ids, int length, PmtTensor *hidden, PmtTensor *pooled, GError **error);
 /* The first grid point of a run that leaves out `start` of the noise levels (the request's denoising_start); grid->n when nothing is left. */
 int pmt_run_first_of_part (const PmtRun *run, double start);
+/* Whether `at` is where the run ends with noise left for another one (a refiner): what is kept then has to have that noise too. */
+bool pmt_run_goes_on (const PmtRun *run, int at);
 /* Tokens of one sequence, ends included, that all of the model's text encoders take: 77. */
 int pmt_run_text_length (const PmtRun *run);
 /* Chunks of every context of this run: as many as the longest of prompt, negative prompt and expected texts takes; shorter ones are

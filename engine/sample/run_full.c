@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/image/resize.h"
+#include "engine/sample/runner.h"
 #include "engine/sample/stages.h"
 
 /* Fewer evaluations than these add little but smoothness. */
@@ -75,13 +76,15 @@ pmt_full_stage_open (PmtFullStage *stage, const PmtRequest *q, GError **error)
   r->depth = q->depth ? &some : NULL;
   r->stop_after = 0;
   r->n_controls = r->n_references = r->layout.n_boxes = r->n_methods = 0;
-  if (!set_windows (stage, q, error))
+  if (pmt_request_replaces (q, "multidiffusion"))
+    r->n_regions = 0; /* their prompts are words of the prompt, for a method that this stage has not */
+  if (!set_windows (stage, r, error))
     return FALSE;
   r->methods = &stage->windows;
   r->n_methods = stage->windows.method ? 1 : 0;
-  if (q->n_regions) {
-    stage->regions = g_memdup2 (q->regions, (gsize) q->n_regions * sizeof *q->regions);
-    for (int i = 0; i < q->n_regions; i++)
+  if (r->n_regions) {
+    stage->regions = g_memdup2 (q->regions, (gsize) r->n_regions * sizeof *q->regions);
+    for (int i = 0; i < r->n_regions; i++)
       stage->regions[i].mask = q->regions[i].mask ? &some : NULL;
     r->regions = stage->regions;
   }
@@ -141,7 +144,7 @@ pmt_full_stage_begin (PmtFullStage *stage, const PmtRequest *q, const PmtResult 
   if (q->depth && !(r->depth = stage->depth = map_of (stage, q, PMT_FILTER_LINEAR, q->depth, error)))
     return FALSE;
   stage->region_masks = g_ptr_array_new_with_free_func (free);
-  for (int i = 0; i < q->n_regions; i++)
+  for (int i = 0; i < r->n_regions; i++)
     if (q->regions[i].mask) {
       float *mask = map_of (stage, q, PMT_FILTER_LINEAR, q->regions[i].mask, error);
       if (!mask)

@@ -58,6 +58,12 @@ pmt_run_first_of_part (const PmtRun *run, double start)
   return grid->n - left;
 }
 
+bool
+pmt_run_goes_on (const PmtRun *run, int at)
+{
+  return at == run->last && run->last < run->grid->n;
+}
+
 /* Networks with further input channels need what these show, and others cannot use it. */
 static gboolean
 check_channels (const PmtRun *run, GError **error)
@@ -147,9 +153,8 @@ has_method (const PmtRun *run, const char *id)
   return false;
 }
 
-/* True when a method that was asked for starts the run in place of `id`. */
-static bool
-is_replaced (const PmtRequest *q, const char *id)
+bool
+pmt_request_replaces (const PmtRequest *q, const char *id)
 {
   for (int i = 0; i < q->n_methods; i++) {
     const char *const *ids = q->methods[i].method->replaces;
@@ -193,7 +198,7 @@ choose_methods (PmtRunner *runner, GError **error)
   }
   for (int i = 0; pmt_methods[i]; i++) {
     const PmtMethod *m = pmt_methods[i];
-    if (!m->implied || !m->implied (run) || has_method (run, m->id) || is_replaced (q, m->id))
+    if (!m->implied || !m->implied (run) || has_method (run, m->id) || pmt_request_replaces (q, m->id))
       continue;
     PmtParamValues *own = &runner->values[i];
     pmt_param_values_init (own, m->params);

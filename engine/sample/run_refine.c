@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A base model to some noise level and a refiner from there on (Podell et al. 2023; formats.md 7.11): the second stage goes on with the
  * latents that the first leaves. */
+#include "engine/sample/runner.h"
 #include "engine/sample/stages.h"
 
 static gboolean
@@ -32,6 +33,8 @@ pmt_refiner_split (const PmtRequest *q, PmtRequest *base, PmtRequest *rest, GErr
   rest->denoising_start = q->refiner_start;
   rest->image = rest->mask = rest->noise = NULL;
   rest->fill = rest->edit = false;
+  if (pmt_request_replaces (q, "multidiffusion"))
+    rest->n_regions = 0; /* their prompts are words of the prompt, for a method that the refiner has not */
   rest->n_controls = rest->n_references = rest->layout.n_boxes = rest->n_weight_edits = rest->n_words = rest->n_methods = 0;
   rest->prediction = NULL;
   static const float some;

@@ -252,6 +252,8 @@ pmt_run_add_row (PmtRun *run, PmtStep *step, int track, GError **error)
   row->time_ids = run->time_ids;
   row->guidance = run->request->guidance;
   row->timestep = step->timestep;
+  if (run->extra.data && pmt_tensor_dim (shown, 1) == run->latent_height && pmt_tensor_dim (shown, 2) == run->latent_width)
+    row->extra = run->extra;
   return row;
 }
 

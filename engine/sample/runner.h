@@ -58,6 +58,8 @@ typedef struct PmtRunner {
 /* run_plan.c: checks the request, chooses and orders the methods, makes schedule, grid, arenas and context. */
 gboolean pmt_runner_open (PmtRunner *runner, GError **error);
 void pmt_runner_close (PmtRunner *runner);
+/* Whether a method that is asked for does the work of `id`, which the request would imply. */
+bool pmt_request_replaces (const PmtRequest *q, const char *id);
 gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or their dry twins */
 
 /* run.c: a run of one stage, whatever the request says about a refiner and a full size. */

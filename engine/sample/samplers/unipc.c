@@ -8,13 +8,14 @@
 
 typedef struct State {
   int64_t seen, order; /* steps done; order of the last prediction */
-  float values[];      /* the latent that the last step began with, the last two clean estimates, the newest first, and one in the making */
+  float values[];      /* the latent that the last step began with, the last two clean estimates, the newest first, one in the making, and
+                        * the latent that was predicted */
 } State;
 
 size_t
 pmt_unipc_state_size (size_t n)
 {
-  return sizeof (State) + 4 * n * sizeof (float);
+  return sizeof (State) + 5 * n * sizeof (float);
 }
 
 /* One interval, from sigma[0] to sigma[1]; sigma[-1] is the level before. */
@@ -36,12 +37,13 @@ interval_of (const double *sigma, bool has_before)
   return v;
 }
 
-/* Puts into x, in place, the corrected end of the step before evaluation i; `clean` is the estimate from the uncorrected x. */
+/* Puts into x, in place, the corrected end of the step before evaluation i; `clean` is the estimate from the uncorrected x. What others made
+ * of the predicted latent meanwhile (a picture put back around a mask, a method's lead) stays: the correction comes on top. */
 static void
 correct (const PmtSolver *s, const State *state, int i, const float *clean, float *x)
 {
   const size_t n = s->n;
-  const float *begun = state->values, *m0 = begun + n, *m1 = m0 + n;
+  const float *begun = state->values, *m0 = begun + n, *m1 = m0 + n, *predicted = m1 + 2 * n;
   const bool second = state->order == 2;
   const Interval v = interval_of (s->grid->sigma + i - 1, second);
   if (v.hh == 0.0)
@@ -54,7 +56,8 @@ correct (const PmtSolver *s, const State *state, int i, const float *clean, floa
   }
   for (size_t k = 0; k < n; k++) {
     const double slope = second ? ((double) m1[k] - m0[k]) / v.ratio : 0.0;
-    x[k] = (float) (v.keep * begun[k] - v.grow * m0[k] - v.grow * (before * slope + here * ((double) clean[k] - m0[k])));
+    const double corrected = v.keep * begun[k] - v.grow * m0[k] - v.grow * (before * slope + here * ((double) clean[k] - m0[k]));
+    x[k] = (float) (x[k] == predicted[k] ? corrected : x[k] + (corrected - predicted[k]));
   }
 }
 
@@ -64,7 +67,7 @@ pmt_unipc_step (PmtSolver *s, int i, const float *output, float *x)
   State *state = s->state;
   const size_t n = s->n;
   const double *sigma = s->grid->sigma;
-  float *begun = state->values, *m0 = begun + n, *m1 = m0 + n, *clean = m1 + n;
+  float *begun = state->values, *m0 = begun + n, *m1 = m0 + n, *clean = m1 + n, *predicted = clean + n;
   pmt_dpmpp_denoised (s, i, output, x, clean);
   if (state->seen > 0)
     correct (s, state, i, clean, x);
@@ -79,12 +82,11 @@ pmt_unipc_step (PmtSolver *s, int i, const float *output, float *x)
   }
   const bool second = state->order == 2;
   const Interval v = interval_of (sigma + i, second);
-  if (v.hh == 0.0)
-    return;
-  for (size_t k = 0; k < n; k++) {
+  for (size_t k = 0; k < n && v.hh != 0.0; k++) {
     const double slope = second ? ((double) m1[k] - m0[k]) / v.ratio : 0.0;
     x[k] = (float) (v.keep * x[k] - v.grow * m0[k] - v.grow * 0.5 * slope);
   }
+  memcpy (predicted, x, n * sizeof (float));
 }
 
 static PmtGrid *

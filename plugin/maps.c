@@ -88,6 +88,14 @@ channel_name (const PmtMap *map)
   return g_strdup_printf (_("Word: %s"), map->name);
 }
 
+gboolean
+pmt_map_names_word (const char *name)
+{
+  g_auto (GStrv) parts = g_strsplit (_("Word: %s"), "%s", 2);
+
+  return g_str_has_prefix (name, parts[0]);
+}
+
 /* The numbers of a selection as they are, whatever encoding the channel's format claims (place.c reads them so). */
 static const Babl *
 format_of (GimpChannel *channel)

@@ -24,5 +24,8 @@ GPtrArray *pmt_maps_new (void);
 /* Stretched over its area, f32 of area's size, 0..1. The largest value becomes 1 when `scale`. NULL + PMT_ERROR_MEMORY. */
 GBytes *pmt_map_stretched (const PmtMap *map, gboolean scale, GError **error);
 
+/* Whether a channel's name is the one that a word's map was given. */
+gboolean pmt_map_names_word (const char *name);
+
 /* Adds it to the image as a channel that is not shown; its name says what it is of. For deliver.c. NULL when GIMP refuses. */
 GimpChannel *pmt_map_insert (const PmtMap *map, GimpImage *image);

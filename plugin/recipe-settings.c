@@ -4,6 +4,7 @@
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/recipe-method.h"
 #include "plugin/recipe.h"
 #include "plugin/wishes.h"
 
@@ -17,13 +18,38 @@ pmt_recipe_procedure (JsonObject *recipe)
   return g_strcmp0 (task, "edit") == 0 ? PMT_PROCEDURE_EDIT : PMT_PROCEDURE_FILL;
 }
 
-/* One value into the argument of that name, whatever type each has; nothing when there is no such argument or the value does not fit. */
+static void
+reset (GObject *config, GParamSpec *spec)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_PARAM_SPEC_VALUE_TYPE (spec));
+  g_param_value_set_default (spec, &value);
+  g_object_set_property (config, spec->name, &value);
+}
+
+/* What stands for layers, paths and places of the image that the last call was for; and the preset, whose style is in the recipe's prompt. */
+static void
+forget_last (GObject *config)
+{
+  guint n = 0;
+  g_autofree GParamSpec **specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (config), &n);
+
+  for (guint i = 0; i < n; i++)
+    if (g_str_equal (specs[i]->name, "preset") || g_str_has_prefix (specs[i]->name, "boxes") || g_str_has_prefix (specs[i]->name, "control-"))
+      reset (config, specs[i]);
+}
+
+/* One value into the argument of that name, whatever type each has; nothing when there is no such argument or the value does not fit.
+ * What the recipe leaves out was left to the engine, as the default does. */
 static void
 set (GObject *config, const char *name, JsonNode *node)
 {
   GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (config), name);
   g_auto (GValue) from = G_VALUE_INIT, to = G_VALUE_INIT;
 
+  if (spec && !node)
+    reset (config, spec);
   if (!spec || !node || !JSON_NODE_HOLDS_VALUE (node))
     return;
   json_node_get_value (node, &from);
@@ -43,17 +69,30 @@ set_methods (GObject *config, JsonObject *recipe)
   g_object_set (config, "methods", text, NULL);
 }
 
+/* The recipe of a generated picture does not say what it started from, only how much of that was painted anew. */
+static void
+set_source (GObject *config, JsonObject *recipe)
+{
+  const gboolean picture = json_object_get_double_member_with_default (recipe, "strength", 1) < 1 || pmt_recipe_method (recipe, "diffedit") ||
+                           pmt_recipe_method (recipe, "null-text") || pmt_recipe_method (recipe, "edict");
+
+  if (g_strcmp0 (pmt_recipe_procedure (recipe), PMT_PROCEDURE_GENERATE) == 0)
+    g_object_set (config, "source", picture ? "visible" : "none", NULL);
+}
+
 void
 pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config)
 {
   static const char *const same[] = { "prompt", "negative-prompt", "model", "strength", "steps", "guidance", "sampler", "seed",
-                                      "text-guidance", "image-guidance", "full-size", "full-size-strength" };
+                                      "text-guidance", "image-guidance", "full-size", "full-size-strength", "mode", "prefill", "seam",
+                                      "colour-match", "precision" };
   static const char *const of_region[][2] = { { "mode", "context" }, { "grow", "grow" }, { "feather", "feather" } };
   JsonNode *node = json_object_get_member (recipe, "region");
   JsonObject *region = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   GObject *object = G_OBJECT (config);
   int width, height;
 
+  forget_last (object);
   for (gsize i = 0; i < G_N_ELEMENTS (same); i++)
     set (object, same[i], json_object_get_member (recipe, same[i]));
   set (object, "instruction", json_object_get_member (recipe, "prompt"));
@@ -61,6 +100,7 @@ pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config)
     set (object, of_region[i][1], json_object_get_member (region, of_region[i][0]));
   if (!region && pmt_recipe_get_size (recipe, &width, &height) && g_object_class_find_property (G_OBJECT_GET_CLASS (object), "width"))
     g_object_set (object, "width", width, "height", height, NULL);
+  set_source (object, recipe);
   set_methods (object, recipe);
   pmt_wishes_clear (object);
 }

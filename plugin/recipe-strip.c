@@ -10,21 +10,27 @@
 #include "plugin/error.h"
 #include "plugin/help.h"
 #include "plugin/inputs.h"
+#include "plugin/maps.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe.h"
 
 /* GIMP keeps the last settings of each procedure with the image, prompts too, under the procedure's name and more. */
 #define OUR_PARASITES "plug-in-pentimento"
 
-/* "Fill" in place of "Fill: a red fox (42)", unless the user has named the layer. */
+/* "Fill" in place of "Fill: a red fox (42)", or "Word map" in place of "Word: fox", unless the user has named it. */
 static void
-rename_layer (GimpItem *item, JsonObject *recipe)
+rename_item (GimpItem *item, JsonObject *recipe)
 {
   g_autofree char *name = gimp_item_get_name (item);
   const gint64 seed = json_object_get_int_member_with_default (recipe, "seed", 0);
   g_autofree char *given = pmt_recipe_layer_name (recipe, seed), *plain = NULL;
   g_autoptr (JsonObject) wordless = pmt_recipe_copy (recipe);
 
+  if (gimp_item_is_channel (item)) {
+    if (pmt_map_names_word (name))
+      gimp_item_set_name (item, _("Word map"));
+    return;
+  }
   if (!g_str_has_prefix (name, given)) /* GIMP adds "#1" to doubled names */
     return;
   json_object_remove_member (wordless, "methods");
@@ -42,7 +48,7 @@ strip_item (GimpItem *item, gboolean rename)
   gboolean found = FALSE;
 
   if (recipe && rename)
-    rename_layer (item, recipe);
+    rename_item (item, recipe);
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *text = pmt_recipe_parasite_text (item, names[i]);
     if (text)
@@ -70,8 +76,9 @@ static int
 strip_image (GimpImage *image, gboolean rename)
 {
   g_autofree GimpLayer **layers = gimp_image_get_layers (image);
+  g_autofree GimpChannel **channels = gimp_image_get_channels (image); /* word maps carry the recipe too */
   g_auto (GStrv) parasites = gimp_image_get_parasite_list (image);
-  int n = strip_all ((GimpItem **) layers, rename);
+  int n = strip_all ((GimpItem **) layers, rename) + strip_all ((GimpItem **) channels, rename);
 
   for (char **name = parasites; name && *name; name++)
     if (g_str_has_prefix (*name, OUR_PARASITES))
@@ -98,7 +105,7 @@ strip (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
   n = whole ? strip_image (image, rename) : strip_item (GIMP_ITEM (layer), rename);
   gimp_image_undo_group_end (image);
   if (!n && whole)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No layer of this image has a recipe: there is nothing to strip."));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Nothing in this image has a recipe: there is nothing to strip."));
   else if (!n)
     pmt_recipe_refuse (layer, error);
   gimp_displays_flush ();

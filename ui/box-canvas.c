@@ -456,6 +456,8 @@ on_tab (PmtBoxCanvas *canvas, int by)
 static gboolean
 on_key (GtkWidget *area, GdkEventKey *event, PmtBoxCanvas *canvas)
 {
+  if (canvas->drag != DRAG_NONE && event->keyval != GDK_KEY_Escape)
+    return GDK_EVENT_STOP; /* the box in the hand stays the chosen one */
   if (event->state & (GDK_CONTROL_MASK | GDK_MOD1_MASK))
     return GDK_EVENT_PROPAGATE;
   switch (event->keyval) {

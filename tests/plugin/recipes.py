@@ -63,7 +63,7 @@ def case_without(tap):
         status, said = recipe(name, image, user)
         tap.check(f"{name}: a layer without a recipe is refused by name", status != DONE and "“user's” has no recipe" in said, said)
     status, said = recipe("strip", image, user, scope="image")
-    tap.check("an image without recipes has nothing to strip", status != DONE and "nothing to strip" in said, said)
+    tap.check("an image without recipes has nothing to strip", status != DONE and "Nothing in this image" in said, said)
     tap.check("and stays as it is", state(image) == before)
     image.delete()
 
@@ -107,6 +107,25 @@ def case_strip(tap):
     status, said = rerun(image, layers[0])
     tap.check("what is stripped cannot run again, and that is said", status != DONE and "has no recipe" in said, said)
     path = Path(os.environ["PMT_GIMP_TMP"]) / "stripped.xcf"
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(str(path)), None)
+    tap.check("the saved file does not hold the words", b"secret" not in path.read_bytes())
+    image.delete()
+
+
+def case_strip_channels(tap):
+    """Word maps are channels, with the recipe and a word in their name."""
+    image, user = picture()
+    generate(image, [user], prompt="secret words", seed=7)
+    recipe("word-maps", image, newest(image), words="secret; words")
+    image.get_channels()[0].set_name("my own name")
+    image.remove_layer(newest(image))
+    tap.check("channels carry the recipe", all(channel.get_parasite("pentimento-recipe") for channel in image.get_channels()))
+    status, said = recipe("strip", image, user, scope="image")
+    names = [channel.get_name() for channel in image.get_channels()]
+    tap.check("they are stripped although no layer has a recipe, also of the word in the name", status == DONE and
+              not any(channel.get_parasite("pentimento-recipe") for channel in image.get_channels()) and
+              sorted(names) == ["Word map", "my own name"], (said, names))
+    path = Path(os.environ["PMT_GIMP_TMP"]) / "stripped-channels.xcf"
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(str(path)), None)
     tap.check("the saved file does not hold the words", b"secret" not in path.read_bytes())
     image.delete()

@@ -159,6 +159,34 @@ test_mouse (void)
   close_scene (&scene);
 }
 
+/* With the button held, no key takes the box away under the hand; Escape takes the drag back. */
+static void
+test_keys_in_drag (void)
+{
+  static const guint keys[] = { GDK_KEY_Delete, GDK_KEY_BackSpace, GDK_KEY_Insert, GDK_KEY_Tab, GDK_KEY_Left };
+  g_autoptr (GPtrArray) list = pmt_box_list_new ();
+  double x0 = 0.2, y0 = 0.3, x1 = 0.3, y1 = 0.4;
+  Scene scene;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++) {
+    open_scene (&scene, TWO);
+    if (i == 0) {
+      to_pixels (&scene, &x0, &y0);
+      to_pixels (&scene, &x1, &y1);
+    }
+    drag_typing (scene.area, x0, y0, x1, y1, keys[i]);
+    assert_box (&scene, 0, 0.2, 0.2, 0.5, 0.6);
+    assert_box (&scene, 1, 0.5, 0.2, 0.9, 0.8);
+    g_assert_nonnull (box_of (&scene, list, 1));
+    g_assert_cmpuint (list->len, ==, 2);
+    close_scene (&scene);
+  }
+  open_scene (&scene, TWO);
+  drag_typing (scene.area, x0, y0, x1, y1, GDK_KEY_Escape);
+  assert_text (&scene, TWO);
+  close_scene (&scene);
+}
+
 static char *
 one_more (gpointer fails, char **problem)
 {
@@ -218,6 +246,7 @@ main (int argc, char **argv)
   g_test_add_func ("/box-editor/keyboard", test_keyboard);
   g_test_add_func ("/box-editor/new", test_new);
   g_test_add_func ("/box-editor/mouse", test_mouse);
+  g_test_add_func ("/box-editor/keys-in-drag", test_keys_in_drag);
   g_test_add_func ("/box-editor/import", test_import);
   g_test_add_func ("/box-editor/outside", test_outside);
   return g_test_run ();

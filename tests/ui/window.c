@@ -96,9 +96,18 @@ send_motion (GtkWidget *widget, double x, double y)
 void
 drag (GtkWidget *widget, double x0, double y0, double x1, double y1)
 {
+  drag_typing (widget, x0, y0, x1, y1, 0);
+}
+
+void
+drag_typing (GtkWidget *widget, double x0, double y0, double x1, double y1, guint keyval)
+{
   send_button (widget, GDK_BUTTON_PRESS, x0, y0);
-  for (int i = 1; i <= 4; i++)
+  for (int i = 1; i <= 4; i++) {
     send_motion (widget, x0 + (x1 - x0) * i / 4, y0 + (y1 - y0) * i / 4);
+    if (i == 2 && keyval)
+      key (gtk_widget_get_toplevel (widget), keyval, 0);
+  }
   send_button (widget, GDK_BUTTON_RELEASE, x1, y1);
   settle ();
 }

@@ -28,7 +28,7 @@ exp2_part (Lane r, bool coarse)
   return lane_fma (p, r, lane_fill (1.0f));
 }
 
-/* 2^x for x <= 0 and NaN; 0 where it is far below the smallest normal value. */
+/* 2^x for x <= 0 (with AVX-512 for x <= 64) and NaN; 0 where it is far below the smallest normal value. */
 PMT_INLINE Lane
 lane_exp2 (Lane x, bool coarse)
 {

@@ -98,7 +98,8 @@ eight_round (const float *x, const float *about, int64_t n, float inverse, int z
     __m512 v = _mm512_maskz_loadu_ps (some, x + i);
     if (about)
       v = _mm512_sub_ps (v, _mm512_maskz_loadu_ps (some, about + i));
-    const __m512i q = _mm512_cvtps_epi32 (_mm512_mul_ps (v, _mm512_set1_ps (inverse)));
+    v = _mm512_mul_ps (v, _mm512_set1_ps (inverse));
+    const __m512i q = _mm512_maskz_cvtps_epi32 (_mm512_cmp_ps_mask (v, v, _CMP_ORD_Q), v); /* NaN is in the scale */
     _mm_storeu_si128 ((__m128i *) ((char *) to + i), _mm512_cvtepi32_epi8 (_mm512_add_epi32 (q, _mm512_set1_epi32 (zero))));
     total = _mm512_add_epi32 (total, q);
   }

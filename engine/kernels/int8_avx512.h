@@ -72,14 +72,16 @@ pack_column_int8 (const float *w, int64_t count, float *scale, float *sum, int8_
     largest = _mm512_max_ps (_mm512_abs_ps (v), largest);
   }
   const float most = _mm512_reduce_max_ps (largest);
-  const __m512 inverse = _mm512_set1_ps (most > 0 ? 127.0f / most : 0);
+  const bool some_weight = most > 1e-30f; /* else 127 / most may be infinite */
+  const __m512 inverse = _mm512_set1_ps (some_weight ? 127.0f / most : 0);
   for (int64_t i = 0; i < count; i += LANE) {
     const __mmask16 some = count - i < LANE ? (__mmask16) ((1u << (count - i)) - 1) : (__mmask16) 0xffff;
-    const __m512i q = _mm512_cvtps_epi32 (_mm512_mul_ps (_mm512_maskz_loadu_ps (some, w + i), inverse));
+    const __m512 v = _mm512_mul_ps (_mm512_maskz_loadu_ps (some, w + i), inverse);
+    const __m512i q = _mm512_maskz_cvtps_epi32 (_mm512_cmp_ps_mask (v, v, _CMP_ORD_Q), v);
     _mm_storeu_si128 ((__m128i *) (out + i), _mm512_cvtsepi32_epi8 (q));
     total = _mm512_add_epi32 (total, q);
   }
-  *scale = strange ? __builtin_nanf ("") : most / 127.0f;
+  *scale = strange ? __builtin_nanf ("") : some_weight ? most / 127.0f : 0;
   *sum = (float) _mm512_reduce_add_epi32 (total);
 }
 #endif

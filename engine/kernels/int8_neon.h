@@ -80,7 +80,8 @@ pack_column_int8 (const float *w, int64_t count, float *scale, float *sum, int8_
     strange |= w[i] != w[i];
     most = size > most ? size : most;
   }
-  const float inverse = most > 0 ? 127.0f / most : 0;
+  const bool some = most > 1e-30f; /* else 127 / most may be infinite */
+  const float inverse = some ? 127.0f / most : 0;
   for (int64_t i = 0; i < count; i++) {
     const float q = rintf (w[i] * inverse);
     out[i] = q == q ? (int8_t) q : 0;
@@ -88,7 +89,7 @@ pack_column_int8 (const float *w, int64_t count, float *scale, float *sum, int8_
   }
   for (int64_t i = count; i % 4; i++)
     out[i] = 0;
-  *scale = strange ? __builtin_nanf ("") : most / 127.0f;
+  *scale = strange ? __builtin_nanf ("") : some ? most / 127.0f : 0;
   *sum = (float) total;
 }
 #endif

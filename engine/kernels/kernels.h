@@ -50,10 +50,11 @@ struct PmtProductKernels {
   int depth, unit;   /* most values of k in a block, a multiple of unit; values of k that are multiplied together */
   size_t value_size, stride; /* bytes */
   size_t head; /* bytes before each block of k in a panel (scales) */
-  /* To the left side's type; up to the next multiple of unit filled with 0. Where `staged` is set the n values are all of one row's block, and
+  /* To the left side's type; up to the next multiple of unit filled with 0, or with what meets weights of 0. Where `staged` is set the n values are all of one row's block, and
    * rows that come in parts are put together by `staged` first. */
   void (*convert) (const float *x, void *y, size_t n);
   const PmtProductKernels *staged; /* NULL, or kernels of f32 */
+  const PmtProductKernels *back;   /* what the products of the way back compute with; NULL: with these */
   const PmtWinogradKernels *winograd; /* NULL where there are none */
   void (*pack) (const float *w, int64_t n, int64_t k, void *packed); /* one panel: n at most columns */
   void (*unpack) (const void *packed, int64_t n, int64_t k, float *w);

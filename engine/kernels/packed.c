@@ -176,8 +176,7 @@ transpose_panels (void *user, size_t begin, size_t end)
 const PmtProductKernels *
 pmt_packed_back_kernels (const PmtPacked *w)
 {
-  const PmtPrecision wide = pmt_precision_wide (w->precision);
-  return wide == w->precision ? w->kernels : pmt_product_kernels_here (wide);
+  return w->kernels->back ? w->kernels->back : w->kernels;
 }
 
 void

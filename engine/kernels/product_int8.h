@@ -116,7 +116,7 @@ read_int8 (const void *panel, int64_t k, int64_t column, int64_t count, float *t
 
 static const PmtProductKernels product_int8 = {
   .rows = TILE_ROWS, .columns = TILE_COLUMNS, .depth = PMT_PRODUCT_DEPTH_INT8, .unit = 4, .value_size = 1,
-  .stride = PMT_PRODUCT_STRIDE_INT8, .head = INT8_HEAD, .staged = &product_f32,
+  .stride = PMT_PRODUCT_STRIDE_INT8, .head = INT8_HEAD, .staged = &product_f32, .back = &product_bf16,
   .convert = convert_int8, .pack = pack_int8, .unpack = unpack_int8, .read = read_int8, .tile = tile_int8, .winograd = &winograd_int8,
 };
 #endif

@@ -147,7 +147,11 @@ weigh_bf16 (int64_t keys, int64_t seen, const void *left, const void *queries, i
     if (key + TILE_ROWS > MIN (keys, seen))
       weigh_hide (now, key, keys, seen);
     if (key == 0) {
-      if (about[0] == -INFINITY)
+      /* where some columns know a top and others none, weigh_limits refuses */
+      bool fresh = true;
+      for (int j = 0; j < TILE_COLUMNS; j++)
+        fresh = fresh && about[j] == -INFINITY;
+      if (fresh)
         weigh_begin (now, about);
       if (!weigh_limits (about, &w))
         return false;

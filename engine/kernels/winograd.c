@@ -12,7 +12,7 @@ enum {
   WINDOWS_BYTES = 480 << 10,         /* of a block's transformed windows: half of a second-level cache */
   SUMS_BYTES = 2 << 20,              /* of a task's sums where inputs come in several parts */
   SHARED_MOST = 2 * MOST_BLOCK,      /* windows of a call that are transformed before all products: so few that each task would do it again, ... */
-  SHARED_BYTES = 6 << 20,            /* ... and what they take then */
+  SHARED_BYTES = 6 << 20,            /* ... and what they take then, as values without what is between rows */
   BAND = 4,                          /* rows of windows; a block is some columns of a band, so neighbours share what they read */
   SPLIT = 3,                         /* tasks per thread that are worth having */
   STRIP = PMT_WINOGRAD_BLOCK, STRIP_UNIT = 16, /* most inputs that lie together in a panel, and what their number is a multiple of: a register's values */

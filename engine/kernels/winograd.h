@@ -4,7 +4,7 @@
  * give 2x2 outputs by 9 products, since neighbours that are equal need only one between them.
  *
  * The weight is transformed when it is packed (packed.h: PmtPackedForm), in f32, and then rounded. Windows are transformed in f32 for a block of them
- * at a time, in cache, and rounded to the left side of the products, whose sums are f32: no transformed copy of a map ever exists. In bf16 and
+ * at a time, in cache, and rounded to the left side of the products, whose sums are f32: no transformed copy of a large map ever exists. In bf16 and
  * int8 the sums of windows and weights lose some 4 dB against a convolution that rounds maps and weights themselves; in f32 the error is some 1e-6. In
  * int8 what a window gives of a product is quantised by blocks of at most PMT_WINOGRAD_BLOCK inputs, and so are weights (product_int8.h).
  *

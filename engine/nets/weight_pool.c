@@ -9,7 +9,7 @@
 /* How much is read before the source's pages are given back: keeps the peak near the packed size and what these take in the file. */
 #define BATCH_VALUES ((size_t) 32 << 20)
 
-enum { INT8_LEAST = 64 }; /* inputs and outputs */
+enum { INT8_LEAST = 64, INT8_LEAST_CHANNELS = 16 }; /* products and outputs; channels that a convolution reads */
 enum { WINOGRAD_LEAST = 32 }; /* inputs */
 
 typedef struct Entry {
@@ -91,11 +91,12 @@ pmt_weight_pool_free (PmtWeightPool *pool)
 }
 
 /* In int8 the products with few outputs or inputs (a UNet's first and last convolution) stay in bf16: they cost next to nothing, and what
- * they lose every step would see. */
+ * they lose every step would see. channels: of what is read, before a window makes k of them. */
 static PmtPacked
-packed_for (const PmtWeightPool *pool, int64_t n, int64_t k)
+packed_for (const PmtWeightPool *pool, int64_t n, int64_t k, int64_t channels)
 {
-  const PmtPrecision precision = n < INT8_LEAST || k < INT8_LEAST ? pmt_precision_wide (pool->precision) : pool->precision;
+  const bool small = n < INT8_LEAST || k < INT8_LEAST || channels < INT8_LEAST_CHANNELS;
+  const PmtPrecision precision = small ? pmt_precision_wide (pool->precision) : pool->precision;
   const PmtProductKernels *kernels = precision == pool->precision ? pool->kernels : pmt_product_kernels_here (precision);
   return (PmtPacked) { .kernels = kernels, .precision = precision, .n = n, .k = k };
 }
@@ -121,7 +122,7 @@ plan (PmtWeightPool *pool, Entry *entry)
   entry->packed = (PmtPacked) { 0 };
   if (entry->product && pool->kernels) {
     const int64_t n = shape->dim[0], k = pmt_shape_size (shape) / n;
-    entry->packed = packed_for (pool, n, k);
+    entry->packed = packed_for (pool, n, k, entry->torch_shape.dim[1]);
   }
   if (entry->is_conv)
     entry->packed.form = conv_form (&entry->packed, *shape, entry->conv);

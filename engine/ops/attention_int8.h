@@ -5,7 +5,8 @@
  * Zhang et al. 2024), values one per channel and block. A block's weights are relative to its own largest logit and rounded to 0..255, what each
  * query's sum is of, so that a large weight spoils small ones of its own block alone; blocks are summed in f32, relative to a maximum that is
  * raised where it must be (Milakov & Gimelshein 2018). A query's bytes depend on its own row alone, whatever the batch and the number of threads.
- * Within 4e-2 of the largest result. */
+ * Within some 4e-2 of the largest result for keys of about one size: a key or a channel many times as large as the rest of its block makes the
+ * block's scale coarser. */
 #pragma once
 
 #include "engine/ops/attention_parts.h"

@@ -7,8 +7,8 @@
  *
  * In bf16 one pass makes a tile's logits and turns those of the tile before into exponentials (kernels/weigh.h), relative to the largest logit of
  * a panel's first keys, which no running maximum has to follow: only where weights outgrow 2^60, or logits 2^16, is a step done again the other
- * way. Queries, keys, exponentials and values are rounded before they are multiplied; sums are f32: within 1e-2 of the largest result. A
- * query's bytes depend on its own row alone, whatever the batch and the number of threads. */
+ * way. Queries, keys, exponentials and values are rounded before they are multiplied; sums are f32: within 1e-2 of the largest result for
+ * keys of about one size. A query's bytes depend on its own row alone, whatever the batch and the number of threads. */
 #pragma once
 
 #include "engine/ops/attention_parts.h"

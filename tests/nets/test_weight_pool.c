@@ -161,6 +161,29 @@ test_precision (void)
   }
 }
 
+/* A convolution of few channels keeps bf16 in an int8 pool, however many products its windows make of them: 9 of an inpainting UNet. */
+static void
+test_few_channels (void)
+{
+  static const struct {
+    int64_t channels;
+    PmtPrecision precision;
+  } rows[] = { { 4, PMT_PRECISION_BF16 }, { 8, PMT_PRECISION_BF16 }, { 9, PMT_PRECISION_BF16 }, { 64, PMT_PRECISION_INT8 } };
+  if (!pmt_precision_available (PMT_PRECISION_INT8))
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    PmtWeightPool *pool = pmt_weight_pool_new ("test", PMT_PRECISION_INT8);
+    PmtWeights *random = pmt_weights_new_random (2);
+    GError *error = NULL;
+    const PmtWeightRef ref = pmt_weight_pool_declare_conv (pool, NULL, "conv_in.weight", PMT_SHAPE4 (320, rows[i].channels, 3, 3), same);
+    g_assert_true (pmt_weight_pool_load (pool, random, NULL, &error));
+    PmtContext ctx = { 0 };
+    g_assert_cmpint (pmt_weight (&ctx, pool, ref).packed->precision, ==, rows[i].precision);
+    pmt_weights_free (random);
+    pmt_weight_pool_free (pool);
+  }
+}
+
 /* What was let go comes back as it was, and another set of values stays where it was put. */
 static void
 test_unload (void)
@@ -219,6 +242,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/weight-pool/load", test_load);
   g_test_add_func ("/weight-pool/precision", test_precision);
+  g_test_add_func ("/weight-pool/few-channels", test_few_channels);
   g_test_add_func ("/weight-pool/unload", test_unload);
   g_test_add_func ("/weight-pool/refusals", test_refusals);
   return g_test_run ();

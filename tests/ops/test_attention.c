@@ -120,6 +120,35 @@ test_winner (gconstpointer user)
   }
 }
 
+/* A query whose first keys all are at -infinity knows no largest logit when the next step begins, and its neighbours do. */
+static void
+test_lost (gconstpointer user)
+{
+  enum { QUERIES = 32, KEYS = 1000, LOST = 480 };
+  PmtContext *ctx = harness_context ();
+  PmtTensor q = random_wide (ctx, QUERIES, 2, 1), k = random_wide (ctx, KEYS, 2, 2), v = random_wide (ctx, KEYS, 2, 3);
+  for (int64_t i = 0; i < pmt_tensor_size (q); i += 2) {
+    q.data[i] = i / 2 % QUERIES == 0 ? 1e20f : 0;
+    q.data[i + 1] = i / 2 % QUERIES == 0 ? 0 : 1;
+  }
+  for (int64_t i = 0; i < pmt_tensor_size (k); i += 2) {
+    const bool lost = i / 2 % KEYS < LOST;
+    k.data[i] = lost ? -1e20f : 0;
+    k.data[i + 1] = lost ? 10 : 11;
+    v.data[i] = lost;
+    v.data[i + 1] = !lost;
+  }
+  PmtTensor out = pmt_attention (ctx, q, k, v, (PmtAttentionParams) { 1, false, (PmtPrecision) GPOINTER_TO_INT (user) });
+  g_assert_no_error (ctx->error);
+  const double early = LOST * exp (10 / sqrt (2)), late = (KEYS - LOST) * exp (11 / sqrt (2));
+  for (int64_t i = 0; i < pmt_tensor_size (out); i += 2) {
+    const double share = i / 2 % QUERIES == 0 ? 0 : early / (early + late);
+    g_assert_cmpfloat_with_epsilon (out.data[i], share, 0.01);
+    g_assert_cmpfloat_with_epsilon (out.data[i + 1], 1 - share, 0.01);
+  }
+  harness_context_free (ctx);
+}
+
 /* Heads of the networks' widths near those of f32: with a prompt's keys, and with more than one step of them. */
 static void
 test_widths (gconstpointer user)
@@ -258,9 +287,11 @@ main (int argc, char **argv)
   g_test_add_data_func ("/attention/steps-causal", GINT_TO_POINTER (true), test_steps);
   g_test_add_data_func ("/attention/nan", GINT_TO_POINTER (PMT_PRECISION_F32), test_nan);
   g_test_add_data_func ("/attention/winner", GINT_TO_POINTER (PMT_PRECISION_F32), test_winner);
+  g_test_add_data_func ("/attention/lost", GINT_TO_POINTER (PMT_PRECISION_F32), test_lost);
   if (pmt_product_kernels (harness_kernels, PMT_PRECISION_BF16)) {
     g_test_add_data_func ("/attention/nan-bf16", GINT_TO_POINTER (PMT_PRECISION_BF16), test_nan);
     g_test_add_data_func ("/attention/winner-bf16", GINT_TO_POINTER (PMT_PRECISION_BF16), test_winner);
+    g_test_add_data_func ("/attention/lost-bf16", GINT_TO_POINTER (PMT_PRECISION_BF16), test_lost);
     g_test_add_data_func ("/attention/widths-bf16", GINT_TO_POINTER (PMT_PRECISION_BF16), test_widths);
   }
   if (pmt_product_kernels (harness_kernels, PMT_PRECISION_INT8)) {

@@ -124,6 +124,29 @@ test_text_only (void)
   remove_folder (folder);
 }
 
+/* What leads the latent by gradients, in passes of its own, gives the network all its channels. */
+static void
+test_led (void)
+{
+  static const char *const ids[][3] = { { "attend-and-excite", "words", "house" }, { "universal-guidance", "loss", "mean-colour" } };
+  PmtRequest q = request ();
+  q.prompt = "a circle left of a blue house";
+  PmtResult plain = runs_do (&q);
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
+    GError *error = NULL;
+    PmtMethodUse use = runs_use (ids[i][0]);
+    pmt_param_values_set_text (&use.values, ids[i][1], ids[i][2], "test", &error);
+    g_assert_no_error (error);
+    q.methods = &use;
+    q.n_methods = 1;
+    PmtResult led = runs_do (&q);
+    runs_assert_differ (&plain, &led);
+    pmt_result_clear (&led);
+    pmt_param_values_clear (&use.values);
+  }
+  pmt_result_clear (&plain);
+}
+
 static void
 test_errors (void)
 {
@@ -152,6 +175,7 @@ main (int argc, char **argv)
     { "/inpaint-channels/threshold", test_threshold },
     { "/inpaint-channels/hidden", test_hidden },
     { "/inpaint-channels/text-only", test_text_only },
+    { "/inpaint-channels/led", test_led },
     { "/inpaint-channels/errors", test_errors },
     { 0 }
   };

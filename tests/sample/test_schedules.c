@@ -208,6 +208,47 @@ test_runs (gconstpointer user)
   g_assert_cmpuint (n, >=, 20);
 }
 
+/* Four steps of a network that sees the same clean latent in everything, the latent moved by `moved` before the third: where it is then. */
+static void
+lead (const char *id, float moved, float *x)
+{
+  PmtScheduleConfig config;
+  pmt_schedule_config_init_sd (&config);
+  config.prediction = PMT_PREDICT_SAMPLE;
+  PmtSchedule *schedule = pmt_schedule_new (&config, NULL);
+  const PmtSampler *sampler = pmt_sampler_find (id, NULL);
+  PmtGrid *grid = sampler->grid (schedule, 8, 1.0, NULL);
+  PmtRng rng;
+  pmt_rng_seed (&rng, 3);
+  PmtSolver *solver = pmt_solver_new (sampler, schedule, grid, 0, SIZE, CHANNELS, 0, &rng, NULL);
+  float clean[SIZE];
+  for (int k = 0; k < SIZE; k++) {
+    clean[k] = (float) cos (k * 0.7);
+    x[k] = (float) (sin (k * 1.3) * grid->init_sigma);
+  }
+  for (int i = 0; i < 4; i++) {
+    for (int k = 0; k < SIZE && i == 2; k++)
+      x[k] += moved;
+    sampler->step (solver, i, clean, x);
+  }
+  pmt_solver_free (solver);
+  pmt_grid_free (grid);
+  pmt_schedule_free (schedule);
+}
+
+/* What a method makes of the latent between two steps stays, whatever the sampler remembers of the steps before. */
+static void
+test_moved (gconstpointer id)
+{
+  float plain[SIZE], moved[SIZE];
+  lead (id, 0, plain);
+  lead (id, 0.5f, moved);
+  for (int k = 0; k < SIZE; k++) {
+    g_assert_cmpfloat (moved[k] - plain[k], >, 0.2);
+    g_assert_cmpfloat (moved[k] - plain[k], <, 0.5);
+  }
+}
+
 static void
 test_tables (void)
 {
@@ -332,6 +373,8 @@ test_list (void)
   }
 }
 
+static const char *const lead_by[] = { "ddim", "euler", "dpmpp-2m", "unipc" };
+
 int
 main (int argc, char **argv)
 {
@@ -344,6 +387,10 @@ main (int argc, char **argv)
   for (int i = 0; pmt_samplers[i]; i++) {
     g_autofree char *path = g_strconcat ("/samplers/", pmt_samplers[i]->id, NULL);
     g_test_add_data_func (path, pmt_samplers[i]->id, test_runs);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (lead_by); i++) {
+    g_autofree char *path = g_strconcat ("/samplers/moved/", lead_by[i], NULL);
+    g_test_add_data_func (path, lead_by[i], test_moved);
   }
   return g_test_run ();
 }

@@ -21,7 +21,7 @@ struct PmtBoxes {
 };
 
 gboolean
-pmt_boxes_read (GimpProcedureConfig *config, PmtBoxes **boxes, GError **error)
+pmt_boxes_read (GimpProcedureConfig *config, GimpImage *image, PmtBoxes **boxes, GError **error)
 {
   g_autofree char *text = NULL, *problem = NULL;
   PmtBoxes *read = g_new0 (PmtBoxes, 1);
@@ -32,6 +32,10 @@ pmt_boxes_read (GimpProcedureConfig *config, PmtBoxes **boxes, GError **error)
                 "boxes-until", &read->until, NULL);
   *boxes = NULL;
   good = pmt_box_list_parse (read->entries, text, &problem);
+  if (good && read->group && (!gimp_item_is_valid (GIMP_ITEM (read->group)) || gimp_item_get_image (GIMP_ITEM (read->group)) != image)) {
+    problem = g_strdup_printf (_("What was chosen for “%s” belongs to another image: choose something of this image."), "boxes-from-group");
+    good = FALSE;
+  }
   for (guint i = 0; good && i < read->entries->len; i++) {
     const PmtBoxEntry *entry = g_ptr_array_index (read->entries, i);
     g_autofree char *phrase = g_strstrip (g_strdup (entry->phrase));

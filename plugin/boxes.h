@@ -15,8 +15,9 @@ GtkWidget *pmt_boxes_fields_new (GObject *config, GimpImage *image, gboolean *op
 
 typedef struct PmtBoxes PmtBoxes;
 
-/* *boxes is NULL where the arguments ask for none. FALSE + PMT_ERROR_INPUT for what cannot be read and for boxes without a phrase. */
-gboolean pmt_boxes_read (GimpProcedureConfig *config, PmtBoxes **boxes, GError **error);
+/* *boxes is NULL where the arguments ask for none. FALSE + PMT_ERROR_INPUT for what cannot be read, for
+ * boxes without a phrase, and for a group that is not in the image. */
+gboolean pmt_boxes_read (GimpProcedureConfig *config, GimpImage *image, PmtBoxes **boxes, GError **error);
 void pmt_boxes_free (PmtBoxes *boxes); /* NULL is fine */
 
 /* Writes them into a recipe for a picture that goes to area of the canvas. May be called again when area changes.

@@ -35,9 +35,15 @@ pmt_capture_active_layer (GimpImage *image, GimpDrawable **drawables)
 gboolean
 pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_only, GError **error)
 {
-  GimpLayer **layers = gimp_image_get_layers (image);
-  gboolean any = layers && layers[0];
+  GimpLayer **layers, *layer;
+  gboolean any;
 
+  if (!gimp_image_is_valid (image)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
+    return FALSE;
+  }
+  layers = gimp_image_get_layers (image);
+  any = layers && layers[0];
   g_free (layers);
   if (!any) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture has no layer: add one first."));
@@ -51,8 +57,13 @@ pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_on
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Several layers are selected: select one, or take the visible picture as source."));
     return FALSE;
   }
-  if (layer_only && !pmt_capture_active_layer (image, drawables)) {
+  layer = layer_only ? pmt_capture_active_layer (image, drawables) : NULL;
+  if (layer_only && !layer) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No layer is selected: select one, or take the visible picture as source."));
+    return FALSE;
+  }
+  if (layer_only && !gimp_item_is_valid (GIMP_ITEM (layer))) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer was removed: select another one and start again."));
     return FALSE;
   }
   return TRUE;

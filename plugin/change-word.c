@@ -8,6 +8,7 @@
 #include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/procedure.h"
+#include "plugin/recipe-method.h"
 #include "plugin/recipe.h"
 #include "ui/fields.h"
 #include "ui/form.h"
@@ -44,8 +45,16 @@ add_method (JsonObject *recipe, const Change *change)
   const char *prompt = json_object_get_string_member_with_default (recipe, "prompt", "");
   JsonNode *node = json_object_get_member (recipe, "methods");
   JsonArray *old = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL, *methods = json_array_new ();
-  JsonObject *method = json_object_new ();
+  JsonObject *method = json_object_new (), *last = pmt_recipe_method (recipe, METHOD);
+  const char *source = last ? json_object_get_string_member_with_default (last, "source", NULL) : NULL;
 
+  json_object_set_string_member (method, "id", METHOD);
+  if (source && source[0])
+    json_object_set_string_member (method, "source", source); /* the prompt itself is what it shall become */
+  else if (g_strcmp0 (prompt, change->prompt) != 0)
+    json_object_set_string_member (method, "target", change->prompt);
+  if (source && source[0])
+    json_object_set_string_member (recipe, "prompt", change->prompt);
   /* a second change starts from the same first prompt */
   for (guint i = 0; old && i < json_array_get_length (old); i++) {
     JsonNode *element = json_array_get_element (old, i);
@@ -53,9 +62,6 @@ add_method (JsonObject *recipe, const Change *change)
         g_strcmp0 (json_object_get_string_member_with_default (json_node_get_object (element), "id", ""), METHOD) != 0)
       json_array_add_element (methods, json_node_copy (element));
   }
-  json_object_set_string_member (method, "id", METHOD);
-  if (g_strcmp0 (prompt, change->prompt) != 0)
-    json_object_set_string_member (method, "target", change->prompt);
   if (change->weights[0])
     json_object_set_string_member (method, "weights", change->weights);
   if (change->blend[0])
@@ -172,6 +178,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
                 _("Part of the run in which shapes are those of the layer's picture; less leaves more freedom"));
   pmt_form_add (form, _("_Only where"), pmt_entry_new (config, "blend", _("anywhere")),
                 _("Words, with “;” between them: only where they are seen the picture may change"));
+  pmt_paint_dialog_add_forget (dialog, form);
   gtk_box_pack_start (GTK_BOX (box), *prompt, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), name, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), words, TRUE, TRUE, 0);

@@ -145,6 +145,10 @@ read_control (GimpProcedureConfig *config, GimpImage *image, int n, JsonArray *c
       kind = i;
   if (kind == PMT_CONTROL_LAYER && !layer)
     return TRUE;
+  if (kind == PMT_CONTROL_LAYER && !gimp_item_is_valid (GIMP_ITEM (layer))) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer was removed: select another one and start again."));
+    return FALSE;
+  }
   if (kind == PMT_CONTROL_LAYER && gimp_item_get_image (GIMP_ITEM (layer)) != image) {
     g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The control layer “%s” belongs to another image: choose one of this image."), name);

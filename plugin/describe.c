@@ -154,6 +154,18 @@ start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
   return job;
 }
 
+static JsonObject *
+describe (GimpProcedureConfig *config)
+{
+  Wish wish = { 0 };
+  JsonObject *recipe;
+
+  wish_read (config, &wish);
+  recipe = recipe_of (&wish, 1);
+  wish_clear (&wish);
+  return recipe;
+}
+
 /* ---- its window ---- */
 
 static gboolean
@@ -171,6 +183,17 @@ only_with_diffedit (GObject *config, GtkWidget *field)
   g_object_bind_property_full (config, "method", field, "sensitive", G_BINDING_SYNC_CREATE, is_diffedit, NULL, NULL, NULL);
 }
 
+/* What cannot be chosen is not chosen either. */
+static void
+on_method (GObject *config, GParamSpec *spec, gpointer unused)
+{
+  g_autofree char *method = NULL;
+
+  g_object_get (config, "method", &method, NULL);
+  if (method && strcmp (method, "diffedit") != 0)
+    g_object_set (config, "mask-only", FALSE, NULL);
+}
+
 static GtkWidget *
 settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 {
@@ -186,6 +209,8 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
                         _("Correct the channel, make it the selection and run again: a selection is the place that changes"));
   only_with_diffedit (config, threshold);
   only_with_diffedit (config, only);
+  g_signal_connect_object (config, "notify::method", G_CALLBACK (on_method), only, 0);
+  on_method (config, NULL, NULL);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
   pmt_form_add (form, _("_Method"), method, _("How what is not spoken of is kept"));
@@ -211,7 +236,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   return box;
 }
 
-static const PmtPaintForm form = { .title = N_("Edit by Description"), .start = start, .settings = settings };
+static const PmtPaintForm form = { .title = N_("Edit by Description"), .start = start, .describe = describe, .settings = settings };
 
 static void
 add_numbers (GimpProcedure *procedure)

@@ -26,7 +26,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_paint_dialog_add_steps (dialog, advanced);
   pmt_paint_dialog_add_sampling (dialog, advanced);
   box = pmt_paint_dialog_box (dialog, *prompt, form, advanced);
-  region = pmt_region_fold_new (config, pmt_paint_dialog_image (dialog));
+  region = pmt_region_fold_new (config, pmt_paint_dialog_image (dialog), pmt_paint_dialog_drawables (dialog));
   gtk_box_pack_start (GTK_BOX (box), region, FALSE, FALSE, 0);
   gtk_box_reorder_child (GTK_BOX (box), region, 3);
   return box;

@@ -103,7 +103,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
                 _("How closely to follow the prompt"));
   pmt_paint_dialog_add_sampling (dialog, advanced);
   box = pmt_paint_dialog_box (dialog, *prompt, form, advanced);
-  region = pmt_region_fold_new (config, pmt_paint_dialog_image (dialog));
+  region = pmt_region_fold_new (config, pmt_paint_dialog_image (dialog), pmt_paint_dialog_drawables (dialog));
   gtk_box_pack_start (GTK_BOX (box), region, FALSE, FALSE, 0);
   gtk_box_reorder_child (GTK_BOX (box), region, 3);
   return box;

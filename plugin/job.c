@@ -203,7 +203,7 @@ capture_picture (PmtJob *job, GError **error)
     g_ptr_array_add (job->notes, g_strdup (_("The picture has changed since this recipe ran, so the result may differ.")));
   inputs->signed_picture = picture != NULL;
   inputs->sign = picture ? pmt_capture_sign (picture) : 0;
-  if (picture && pmt_capture_clips (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &inputs->area))
+  if (picture && pmt_capture_clips (job->image, inputs->source == PMT_SOURCE_LAYER ? inputs->layer : NULL, &area))
     g_ptr_array_add (job->notes, g_strdup (_("The picture has values brighter than white or colours more vivid than sRGB: the model saw them "
                                              "clipped, and the new layer has none.")));
   return picture;
@@ -772,7 +772,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
     pmt_place_clear (&place);
     return NULL;
   }
-  if (generate && (!pmt_boxes_read (config, &boxes, error) || !(controls = pmt_controls_from_config (config, image, recipe, error)))) {
+  if (generate && (!pmt_boxes_read (config, image, &boxes, error) || !(controls = pmt_controls_from_config (config, image, recipe, error)))) {
     pmt_boxes_free (boxes);
     pmt_place_clear (&place);
     json_object_unref (recipe);
@@ -807,6 +807,8 @@ check_again (GimpImage *image, const PmtInputs *inputs, const PmtAgain *how, GEr
 {
   PmtRect canvas, selection;
 
+  if (!gimp_image_is_valid (image))
+    return pmt_capture_check (image, NULL, FALSE, error); /* which says so */
   if (inputs->source == PMT_SOURCE_LAYER && !inputs->layer) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                  _("The layer “%s” that the recipe worked on is no longer in the image: bring back a layer of that name, or make the job anew."),
@@ -854,8 +856,10 @@ pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, Pm
   if (how->seed >= 0)
     json_object_set_int_member (recipe, "seed", how->seed);
   json_object_set_int_member (recipe, "variants", how->variants);
-  if (how->here)
+  if (how->here) {
     forget_place (recipe);
+    inputs->before = (PmtRect) { 0 }; /* the canvas grew for the place that it had */
+  }
   job = job_new (image, above, recipe, inputs, handlers, user);
   job->again = !how->here;
   if (job->again && pmt_inputs_grow (inputs, image)) {

@@ -42,7 +42,8 @@ is_to_forget (GimpProcedureConfig *config)
 static void
 blank (GObject *config)
 {
-  static const char *const written[] = { "prompt", "negative-prompt", "instruction", "boxes", "embeddings", "shows", "words", "make-sure" };
+  static const char *const written[] = { "prompt", "negative-prompt", "instruction", "boxes",   "embeddings", "shows",
+                                         "words",  "make-sure",       "methods",     "weights", "blend" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (written); i++)
     if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), written[i]))

@@ -18,6 +18,7 @@
 typedef struct View {
   GimpProcedureConfig *config;
   GimpImage *image;
+  GimpDrawable **drawables;
   GtkWidget *box, *picture, *said; /* picture NULL: nothing was asked for yet */
   PmtEngineClient *client;
   PmtPlace place;
@@ -150,8 +151,9 @@ send_mask (View *view)
   g_autoptr (GError) error = NULL;
   gboolean everything;
 
-  if (!gimp_image_is_valid (view->image)) {
-    stop (view);
+  if (!pmt_capture_check (view->image, NULL, FALSE, &error)) {
+    json_object_unref (message);
+    fail (view, error);
     return;
   }
   view->mask = pmt_place_mask (&view->place, view->image, &view->context, &everything, &error);
@@ -275,8 +277,9 @@ begin (View *view, GError **error)
 
   g_object_get (view->config, "source", &source, NULL);
   layer = pmt_source_from_name (source) == PMT_SOURCE_LAYER;
-  if (!pmt_capture_check (view->image, NULL, FALSE, error) ||
-      !pmt_place_from_config (&view->place, view->config, view->image, NULL, layer ? pmt_capture_active_layer (view->image, NULL) : NULL, error) ||
+  if (!pmt_capture_check (view->image, view->drawables, layer, error) ||
+      !pmt_place_from_config (&view->place, view->config, view->image, view->drawables,
+                              layer ? pmt_capture_active_layer (view->image, view->drawables) : NULL, error) ||
       !pmt_place_bounds (&view->place, view->image, &view->canvas, &view->bounds, error) ||
       !(view->recipe = pmt_recipe_from_config (view->config, error)))
     return FALSE;
@@ -303,13 +306,14 @@ on_clicked (GtkButton *button, View *view)
 }
 
 GtkWidget *
-pmt_mask_view_new (GObject *config, GimpImage *image)
+pmt_mask_view_new (GObject *config, GimpImage *image, GimpDrawable **drawables)
 {
   GtkWidget *button = gtk_button_new_with_mnemonic (_("S_how Masks"));
   View *view = g_new0 (View, 1);
 
-  view->config = GIMP_PROCEDURE_CONFIG (config); /* the dialog keeps both */
+  view->config = GIMP_PROCEDURE_CONFIG (config); /* the dialog keeps all three */
   view->image = image;
+  view->drawables = drawables;
   view->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   view->said = gtk_label_new (NULL);
   gtk_label_set_xalign (GTK_LABEL (view->said), 0);

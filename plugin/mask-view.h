@@ -6,4 +6,4 @@
 #include <libgimp/gimp.h>
 
 /* A button, and below it what it shows, asked anew with each press. config: of a procedure that fills or edits. */
-GtkWidget *pmt_mask_view_new (GObject *config, GimpImage *image);
+GtkWidget *pmt_mask_view_new (GObject *config, GimpImage *image, GimpDrawable **drawables);

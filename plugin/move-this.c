@@ -247,10 +247,10 @@ on_destroy (GtkWidget *box, Drag *drag)
 
 /* NULL when the layer lost its parts since `prepare`. */
 static GtkWidget *
-canvas_new (GObject *config, GimpImage *image)
+canvas_new (GObject *config, GimpImage *image, GimpDrawable **drawables)
 {
   const PmtBoxCanvasHandlers handlers = { on_changed, on_added, on_removed, on_named };
-  GimpLayer *layer = pmt_capture_active_layer (image, NULL);
+  GimpLayer *layer = pmt_capture_active_layer (image, drawables);
   PmtInputs *inputs = layer ? pmt_inputs_read (layer, NULL) : NULL;
   GtkWidget *box;
   Drag *drag;
@@ -291,7 +291,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   gtk_label_set_xalign (GTK_LABEL (says), 0);
   gtk_label_set_max_width_chars (GTK_LABEL (says), 50);
   gtk_widget_show (says);
-  canvas = canvas_new (config, pmt_paint_dialog_image (dialog));
+  canvas = canvas_new (config, pmt_paint_dialog_image (dialog), pmt_paint_dialog_drawables (dialog));
   pmt_form_add (form, _("_Thing"), pmt_entry_new (config, "words", _("its word in the prompt")), _("The words that the prompt has for the thing that moves"));
   pmt_paint_dialog_add_when_done (dialog, form);
   gtk_box_pack_start (GTK_BOX (box), says, FALSE, FALSE, 0);

@@ -152,12 +152,14 @@ deliver (gpointer user, GPtrArray *results)
     pmt_job_bar_say (self->bar, error->message, TRUE);
 }
 
-/* One result has no rival, so it goes into the picture unless the user wants to look first; of several the user chooses. */
+/* Maps are no pictures to choose from. One result has no rival, so it goes into the picture unless the user wants to look first; of several the user chooses. */
 static gboolean
 delivers_at_once (PmtPaintDialog *self, GPtrArray *results)
 {
   g_autofree char *when_done = NULL;
 
+  if (results->len > 0 && ((const PmtResult *) g_ptr_array_index (results, 0))->only_maps)
+    return TRUE;
   g_object_get (self->config, "when-done", &when_done, NULL);
   if (gtk_widget_get_visible (self->pane) || g_strcmp0 (when_done, "choose") == 0)
     return FALSE;
@@ -201,12 +203,14 @@ static char *
 make_report (gpointer user, gboolean everything)
 {
   PmtPaintDialog *self = user;
-  GimpLayer *layer = self->form->start ? pmt_capture_active_layer (self->image, self->drawables) : NULL;
+  GimpLayer *layer = self->form->recipe ? pmt_capture_active_layer (self->image, self->drawables) : NULL;
   g_autoptr (JsonObject) recipe = NULL;
 
-  if (!self->form->start)
+  if (self->form->describe)
+    recipe = self->form->describe (self->config);
+  else if (!self->form->start)
     recipe = pmt_recipe_from_config (self->config, NULL);
-  else if (layer)
+  else if (layer && gimp_item_is_valid (GIMP_ITEM (layer)))
     recipe = pmt_recipe_of (GIMP_ITEM (layer));
 
   return pmt_diagnostics_new (pmt_job_bar_sentence (self->bar), recipe, everything);
@@ -312,6 +316,12 @@ pmt_paint_dialog_image (PmtPaintDialog *self)
   return self->image;
 }
 
+GimpDrawable **
+pmt_paint_dialog_drawables (PmtPaintDialog *self)
+{
+  return self->drawables;
+}
+
 void
 pmt_paint_dialog_list_preprocessors (PmtPaintDialog *self, GtkWidget *const *choices, int n)
 {
@@ -360,6 +370,17 @@ pmt_paint_dialog_add_when_done (PmtPaintDialog *self, GtkWidget *form)
   pmt_choice_add (choice, "apply", _("Add all at once"));
   pmt_form_add (form, _("When done"), choice,
                 _("Whether results go into the picture at once, or after a look at them"));
+  if (self->form->start) /* others have it among what is advanced */
+    pmt_paint_dialog_add_forget (self, form);
+}
+
+void
+pmt_paint_dialog_add_forget (PmtPaintDialog *self, GtkWidget *form)
+{
+  GtkWidget *keep = pmt_check_new (G_OBJECT (self->config), "forget-prompts", _("Do not keep prompts"),
+                                   _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"));
+
+  gtk_grid_attach_next_to (GTK_GRID (form), keep, NULL, GTK_POS_BOTTOM, 2, 1);
 }
 
 GtkWidget *
@@ -369,7 +390,7 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
   GtkWidget *negative_prompt = pmt_prompt_new (config, "negative-prompt", _("What the picture should not sho_w"), 2);
   g_autofree char *negative = NULL;
-  GtkWidget *keep, *methods;
+  GtkWidget *methods;
   gboolean methods_open = FALSE;
 
   g_object_get (config, "negative-prompt", &negative, NULL);
@@ -386,9 +407,7 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
                         pmt_check_new (config, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("Its colour table cannot hold new colours; one undo brings it back")),
                         FALSE, FALSE, 0);
-  keep = pmt_check_new (config, "forget-prompts", _("Do not keep prompts"),
-                        _("What is written here is forgotten with the dialog; it stays in the recipes of the layers"));
-  gtk_grid_attach_next_to (GTK_GRID (advanced), keep, NULL, GTK_POS_BOTTOM, 2, 1);
+  pmt_paint_dialog_add_forget (self, advanced);
   methods = pmt_method_fields_new (config, &methods_open);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("Methods"), methods, methods_open), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);

@@ -16,6 +16,8 @@ typedef struct PmtPaintForm {
   /* Starts the job that the settings describe; NULL: pmt_job_start. Also without a window. */
   PmtJob *(*start) (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                     GError **error);
+  /* For reports, where `start` makes a recipe of the settings alone: that recipe. NULL: it is the layer's, or pmt_recipe_from_config's. */
+  JsonObject *(*describe) (GimpProcedureConfig *config);
   /* NULL, or puts into the config what depends on the image, before the widgets are made. FALSE + error: there is nothing to ask. */
   gboolean (*prepare) (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, GError **error);
   /* Makes the widgets, bound to the config; *prompt is the one (pmt_prompt_new) that gets the focus, left NULL where there is none. */
@@ -29,9 +31,11 @@ GimpLayer **pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *proce
 /* For a form's `settings`: the config, rows that procedures share, and the box that all is put in. */
 GObject *pmt_paint_dialog_config (PmtPaintDialog *dialog);
 GimpImage *pmt_paint_dialog_image (PmtPaintDialog *dialog);
+GimpDrawable **pmt_paint_dialog_drawables (PmtPaintDialog *dialog); /* as the procedure got them */
 void pmt_paint_dialog_list_preprocessors (PmtPaintDialog *dialog, GtkWidget *const *choices, int n); /* once */
 void pmt_paint_dialog_add_seed (PmtPaintDialog *dialog, GtkWidget *form);     /* seed, variants, what to do with results */
 void pmt_paint_dialog_add_when_done (PmtPaintDialog *dialog, GtkWidget *form);
+void pmt_paint_dialog_add_forget (PmtPaintDialog *dialog, GtkWidget *form);   /* whether prompts are kept; part of the two above */
 void pmt_paint_dialog_add_steps (PmtPaintDialog *dialog, GtkWidget *form);
 void pmt_paint_dialog_add_sampling (PmtPaintDialog *dialog, GtkWidget *form); /* sampler, methods; once */
 GtkWidget *pmt_paint_dialog_box (PmtPaintDialog *dialog, GtkWidget *prompt, GtkWidget *form, GtkWidget *advanced);

@@ -279,14 +279,14 @@ is_first (GObject *config, const char *name)
 }
 
 GtkWidget *
-pmt_region_fold_new (GObject *config, GimpImage *image)
+pmt_region_fold_new (GObject *config, GimpImage *image, GimpDrawable **drawables)
 {
   static const char *const names[] = { "mask", "context", "source", "grow", "feather", "prefill", "seam", "colour-match" };
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 8);
   g_autoptr (GimpItem) protect = NULL;
   gboolean open;
 
-  gtk_box_pack_start (GTK_BOX (box), pmt_mask_view_new (config, image), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), pmt_mask_view_new (config, image, drawables), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), fields_new (config, image), FALSE, FALSE, 0);
   gtk_widget_show (box);
   g_object_get (config, "protect", &protect, NULL);

@@ -11,4 +11,4 @@ void pmt_region_add_arguments (GimpProcedure *procedure);
 void pmt_region_add_finish_arguments (GimpProcedure *procedure);
 
 /* Fields for those that the config has, in a fold that is open when one of them has another value than its first. */
-GtkWidget *pmt_region_fold_new (GObject *config, GimpImage *image);
+GtkWidget *pmt_region_fold_new (GObject *config, GimpImage *image, GimpDrawable **drawables);

@@ -71,6 +71,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   gtk_widget_show (says);
   pmt_form_add (form, _("_Words"), pmt_entry_new (config, "words", _("each word of the prompt")),
                 _("Words or phrases of the prompt, with “;” between them, as in: fox; deep snow"));
+  pmt_paint_dialog_add_forget (dialog, form);
   gtk_box_pack_start (GTK_BOX (box), says, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
   gtk_widget_show (box);

@@ -107,11 +107,13 @@ static GtkWidget *
 number_field (Field *field, gboolean whole)
 {
   const double min = number_of (field->param, "min", 0), max = number_of (field->param, "max", 1e6), reach = max - min;
-  const double step = whole ? 1 : reach <= 1 ? 0.05 : reach <= 20 ? 0.1 : 1;
+  const double fallback = number_of (field->param, "default", min);
+  const gboolean fine = !whole && fallback > 0 && fallback < 0.05; /* two digits would round it away */
+  const double step = whole ? 1 : fine ? fallback : reach <= 1 ? 0.05 : reach <= 20 ? 0.1 : 1;
   GtkWidget *spin = gtk_spin_button_new_with_range (min, MAX (max, min + step), step);
 
-  gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), whole ? 0 : 2);
-  gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), number_of (field->values, field->id, number_of (field->param, "default", min)));
+  gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), whole ? 0 : fine ? 6 : 2);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), number_of (field->values, field->id, fallback));
   g_signal_connect_data (spin, "value-changed", G_CALLBACK (on_number), field, field_free, 0);
   return spin;
 }

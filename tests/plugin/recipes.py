@@ -185,6 +185,14 @@ def case_here(tap):
     new = newest(image)
     tap.check("a picture of its own takes the selection's place and shape", status == DONE and (new.get_width(), new.get_height()) == (60, 20) and
               sent()["size"][0] > 2 * sent()["size"][1], (said, sent()["size"]))
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 97, 71)
+    status, said = call("plug-in-pentimento-expand", image, [user], prompt="a lake", seed=3, grow_left=10, grow_top=5)
+    made = newest(image)
+    image.resize(97, 71, -10, -5)  # as large as before the canvas grew for that recipe
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 30, 20, 15)
+    status, said = recipe("here", image, made)
+    tap.check("a recipe for which the canvas grew does not let it grow again", status == DONE and (image.get_width(), image.get_height()) == (97, 71) and
+              sent()["region"]["selection"] == [20, 30, 20, 15] and tuple(user.get_offsets()[1:]) == (0, 0), (said, image.get_width(), user.get_offsets()))
     Gimp.Selection.none(image)
     status, said = recipe("here", image, made)
     tap.check("nothing selected: a sentence", status != DONE and "Nothing is selected" in said, said)
@@ -212,6 +220,11 @@ def case_change_word(tap):
     recipe("change-word", image, made, weights="fox:2")
     tap.check("a weight alone needs no other prompt", sent()["methods"][1] == {"id": "prompt-to-prompt", "weights": "fox:2", "cross": 0.8, "self": 0.4},
               sent()["methods"])
+    call("plug-in-pentimento-describe", image, [user], shows="a fox", prompt="a wolf", method="null-text", strength=0.5, seed=1)
+    status, said = recipe("change-word", image, newest(image), prompt="a bear", cross=0.7)
+    tap.check("of a picture that was edited by description, what it came of stays the source", status == DONE and sent()["prompt"] == "a bear" and
+              sent()["methods"] == [{"id": "null-text", "source": "a fox"},
+                                    {"id": "prompt-to-prompt", "source": "a fox", "cross": 0.7, "self": 0.4}], (said, sent()["methods"]))
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
     fill(image, [user], prompt="a fox, foxy", seed=3)
     status, said = recipe("change-word", image, newest(image), weights="fox:1.5; foxy:9")

@@ -9,6 +9,7 @@ static const char tables[] =
   "[{'id': 'sharp', 'label': 'Sharper words', 'summary': 'Makes sure that these words are seen.', 'conflicts': [], 'params': ["
   "{'id': 'words', 'label': '_Words', 'help': 'Which words', 'type': 'string', 'default': ''},"
   "{'id': 'scale', 'label': '_Scale', 'help': 'How strongly', 'type': 'double', 'default': 20.0, 'min': 0.0, 'max': 100.0},"
+  "{'id': 'enough', 'label': '_Enough', 'help': 'How near', 'type': 'double', 'default': 0.00001, 'min': 0.0, 'max': 1.0},"
   "{'id': 'rounds', 'label': '_Rounds', 'help': 'How often', 'type': 'int', 'default': 3, 'min': 1, 'max': 9},"
   "{'id': 'wrap', 'label': 'W_rap', 'help': 'Round the edge', 'type': 'bool', 'default': false},"
   "{'id': 'kind', 'label': '_Kind', 'help': 'Which way', 'type': 'choice', 'default': 'soft', 'choices': ["
@@ -74,6 +75,8 @@ test_add (void)
   g_assert_true (gtk_combo_box_set_active_id (GTK_COMBO_BOX (menu), "sharp"));
   g_assert_cmpstr (said, ==, "[{\"id\":\"sharp\"}]");
   g_assert_false (gtk_combo_box_set_active_id (GTK_COMBO_BOX (menu), "sharp")); /* once */
+  gtk_spin_button_update (GTK_SPIN_BUTTON (labelled (list, "Enough"))); /* as the focus does that passes */
+  g_assert_cmpstr (said, ==, "[{\"id\":\"sharp\"}]");
   gtk_entry_set_text (GTK_ENTRY (labelled (list, "Words")), "cat hat");
   g_assert_cmpstr (said, ==, "[{\"id\":\"sharp\",\"words\":\"cat hat\"}]");
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (labelled (list, "Scale")), 35.5);

@@ -164,7 +164,8 @@ pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error)
   if (gimp_image_get_base_type (image) != GIMP_INDEXED || convert_indexed)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
-               _("The picture has a colour table, which cannot hold new colours: allow its conversion to RGB, or convert it under Image > Mode."));
+               _("The picture has a colour table, which cannot hold new colours: convert it to RGB under Image > Mode, or allow that where the "
+                 "dialog offers it."));
   return FALSE;
 }
 
@@ -188,6 +189,33 @@ remove_all (GimpImage *image, GimpLayer **layers, guint n)
     gimp_image_remove_layer (image, group);
 }
 
+/* They go in together: the canvas can grow once, and what lies on it moves once. */
+static gboolean
+have_one_canvas (GPtrArray *results, GimpImage *image)
+{
+  const PmtInputs *first = ((const PmtResult *) g_ptr_array_index (results, 0))->inputs;
+
+  for (guint i = 1; i < results->len; i++) {
+    const PmtInputs *inputs = ((const PmtResult *) g_ptr_array_index (results, i))->inputs;
+    if (pmt_inputs_grow (first, image) != pmt_inputs_grow (inputs, image) ||
+        (pmt_inputs_grow (first, image) && (!pmt_rect_equal (&first->before, &inputs->before) || !pmt_rect_equal (&first->canvas, &inputs->canvas))))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+const char *
+pmt_deliver_note (GimpImage *image, GPtrArray *results)
+{
+  const PmtResult *first = g_ptr_array_index (results, 0);
+  const PmtInputs *inputs = first->inputs;
+
+  if (first->only_maps || !gimp_image_is_valid (image) || pmt_inputs_grow (inputs, image) ||
+      (gimp_image_get_width (image) == inputs->canvas.width && gimp_image_get_height (image) == inputs->canvas.height))
+    return NULL;
+  return _("The canvas has changed since this was painted: move the new layer to its place.");
+}
+
 GimpLayer **
 pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error)
 {
@@ -201,15 +229,20 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
     return NULL;
   }
-  if (!pmt_deliver_check (image, convert_indexed, error))
+  if (!only_maps && !pmt_deliver_check (image, convert_indexed, error))
     return NULL;
+  if (!have_one_canvas (results, image)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("These results belong to canvases of different sizes: apply them one after the other."));
+    return NULL;
+  }
   if (above && (!gimp_item_is_valid (GIMP_ITEM (above)) || gimp_item_get_image (GIMP_ITEM (above)) != image))
     above = NULL;
 
   layers = g_new0 (GimpLayer *, results->len + 1);
   selected_save (&selected, image);
   gimp_image_undo_group_start (image);
-  if (gimp_image_get_base_type (image) == GIMP_INDEXED)
+  if (!only_maps && gimp_image_get_base_type (image) == GIMP_INDEXED)
     gimp_image_convert_rgb (image);
   grown = pmt_inputs_grow (inputs, image);
   good = (!grown || gimp_image_resize (image, inputs->canvas.width, inputs->canvas.height, inputs->before.x, inputs->before.y)) &&

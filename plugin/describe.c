@@ -216,6 +216,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_form_add (form, _("_Method"), method, _("How what is not spoken of is kept"));
   pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01), _("How much may change: less keeps more of the picture"));
   pmt_form_add (form, _("T_hreshold"), threshold, _("How sure it has to be that a place changes: less takes in more of the picture"));
+  gtk_grid_attach_next_to (GTK_GRID (form), only, NULL, GTK_POS_BOTTOM, 2, 1);
   pmt_paint_dialog_add_when_done (dialog, form);
   pmt_form_add (advanced, _("St_eps"), pmt_number_new (config, "steps", 0, 1000, 1, 0, _("model's default")), _("More steps take longer and get finer"));
   pmt_form_add (advanced, _("G_uidance"), pmt_number_new (config, "guidance", -1, 100, 0.5, 1, _("model's default")),
@@ -225,7 +226,6 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   gtk_box_pack_start (GTK_BOX (box), shows, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), *prompt, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (box), only, FALSE, FALSE, 0);
   if (gimp_image_get_base_type (pmt_paint_dialog_image (dialog)) == GIMP_INDEXED)
     gtk_box_pack_start (GTK_BOX (box),
                         pmt_check_new (config, "convert-indexed", _("Convert the picture to RG_B"),

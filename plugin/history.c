@@ -388,10 +388,18 @@ static void
 move_to_image (JsonObject *inputs)
 {
   JsonObject *layer = object_of (inputs, "layer");
+  JsonNode *node = json_object_get_member (inputs, "controls");
+  JsonArray *controls = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
 
   json_object_set_int_member (inputs, "origin", 0);
   if (layer)
     json_object_remove_member (layer, "tattoo");
+  for (guint i = 0; controls && i < json_array_get_length (controls); i++) {
+    JsonNode *element = json_array_get_element (controls, i);
+    layer = JSON_NODE_HOLDS_OBJECT (element) ? object_of (json_node_get_object (element), "layer") : NULL;
+    if (layer)
+      json_object_remove_member (layer, "tattoo");
+  }
 }
 
 PmtResult *

@@ -29,20 +29,37 @@ see_rows (PmtBounds *bounds, const guint8 *pixels, int width, int y, int n)
   }
 }
 
-/* Of what can be seen of the drawable, on the canvas; empty where nothing can. */
-static PmtBounds
-opaque_bounds (GimpDrawable *drawable)
+/* The alpha of `n` rows from `top` on, seen through the layer's mask. */
+static void
+see_through (GimpLayerMask *mask, guint8 *pixels, guint8 *values, int width, int top, int n)
 {
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (GIMP_DRAWABLE (mask));
+
+  gegl_buffer_get (buffer, GEGL_RECTANGLE (0, top, width, n), 1.0, babl_format ("Y u8"), values, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+  for (gsize i = 0; i < (gsize) width * (gsize) n; i++)
+    pixels[4 * i + 3] = (guint8) (pixels[4 * i + 3] * values[i] / 255);
+}
+
+/* Of what can be seen of the layer, on the canvas; empty where nothing can. */
+static PmtBounds
+opaque_bounds (GimpLayer *layer)
+{
+  GimpDrawable *drawable = GIMP_DRAWABLE (layer);
+  GimpLayerMask *mask = gimp_layer_get_mask (layer);
   const int width = gimp_drawable_get_width (drawable), height = gimp_drawable_get_height (drawable);
   PmtBounds bounds = { width, height, 0, 0 };
   int x = 0, y = 0;
 
-  if (gimp_drawable_has_alpha (drawable)) {
+  if (mask && !gimp_layer_get_apply_mask (layer))
+    mask = NULL;
+  if (mask || gimp_drawable_has_alpha (drawable)) {
     g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
-    g_autofree guint8 *pixels = g_malloc ((gsize) width * STRIP * 4);
+    g_autofree guint8 *pixels = g_malloc ((gsize) width * STRIP * 4), *values = g_malloc ((gsize) width * STRIP);
     for (int top = 0; top < height; top += STRIP) {
       const int n = MIN (STRIP, height - top);
       gegl_buffer_get (buffer, GEGL_RECTANGLE (0, top, width, n), 1.0, babl_format ("R'G'B'A u8"), pixels, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+      if (mask)
+        see_through (mask, pixels, values, width, top, n);
       see_rows (&bounds, pixels, width, top, n);
     }
   } else {
@@ -68,7 +85,7 @@ pmt_layer_boxes (GimpLayer *group, const PmtRect *area, GError **error)
   layers = gimp_item_get_children (GIMP_ITEM (group));
   for (gsize i = 0; layers && layers[i]; i++) {
     g_autofree char *phrase = gimp_item_get_name (layers[i]);
-    pmt_layout_box_add (boxes, opaque_bounds (GIMP_DRAWABLE (layers[i])), phrase, area);
+    pmt_layout_box_add (boxes, opaque_bounds (GIMP_LAYER (layers[i])), phrase, area);
   }
   n = json_array_get_length (boxes);
   if (n > 0 && n <= PMT_LAYOUT_BOXES_MOST)

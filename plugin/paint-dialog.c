@@ -22,6 +22,7 @@
 #include "plugin/preset.h"
 #include "plugin/prompt-help.h"
 #include "plugin/recipe.h"
+#include "plugin/region-fields.h"
 #include "plugin/results-pane.h"
 #include "ui/diagnostics-row.h"
 #include "ui/fields.h"
@@ -109,7 +110,7 @@ has_argument (PmtPaintDialog *self, const char *name)
 static gboolean
 wants_conversion (PmtPaintDialog *self)
 {
-  gboolean convert = FALSE;
+  gboolean convert = self->form->channels;
 
   if (has_argument (self, "convert-indexed"))
     g_object_get (self->config, "convert-indexed", &convert, NULL);
@@ -142,10 +143,13 @@ deliver (gpointer user, GPtrArray *results)
 {
   PmtPaintDialog *self = user;
   g_autoptr (GError) error = NULL;
+  const char *note = pmt_deliver_note (self->image, results);
 
   self->layers = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
   if (self->layers)
     pmt_history_applied (results);
+  if (self->layers && note)
+    gimp_message (note);
   if (self->layers)
     gtk_dialog_response (self->dialog, GTK_RESPONSE_OK);
   else
@@ -441,6 +445,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   GtkWidget *dialog, *content, *row, *prompt = NULL;
 
   pmt_last_settings_load (config);
+  pmt_region_settle (G_OBJECT (config));
   if (form->prepare && !form->prepare (image, drawables, config, error))
     return NULL;
   fill_in_strings (config);

@@ -13,6 +13,7 @@ typedef struct PmtPaintDialog PmtPaintDialog;
 typedef struct PmtPaintForm {
   const char *title; /* N_() */
   gboolean recipe;   /* works on the active layer's recipe: in the menu of those */
+  gboolean channels; /* makes these alone, which an image with a colour table takes too */
   /* Starts the job that the settings describe; NULL: pmt_job_start. Also without a window. */
   PmtJob *(*start) (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
                     GError **error);

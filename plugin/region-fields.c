@@ -223,6 +223,24 @@ context_new (GObject *config, GimpImage *image)
   return item_choice_done (combo);
 }
 
+void
+pmt_region_settle (GObject *config)
+{
+  static const char *const rows[][4] = { { "mask", "channel", "mask-channel", "selection" },
+                                         { "mask", "path", "mask-path", "selection" },
+                                         { "context", "path", "context-path", "auto" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *value = NULL;
+    g_autoptr (GimpItem) item = NULL;
+    if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), rows[i][0]))
+      continue;
+    g_object_get (config, rows[i][0], &value, rows[i][2], &item, NULL);
+    if (g_strcmp0 (value, rows[i][1]) == 0 && !item)
+      g_object_set (config, rows[i][0], rows[i][3], NULL);
+  }
+}
+
 /* ---- the form ---- */
 
 static GtkWidget *

@@ -78,7 +78,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   return box;
 }
 
-static const PmtPaintForm form = { .title = N_("Word Maps"), .recipe = TRUE, .start = start, .prepare = prepare, .settings = settings };
+static const PmtPaintForm form = { .title = N_("Word Maps"), .recipe = TRUE, .channels = TRUE, .start = start, .prepare = prepare, .settings = settings };
 
 GimpProcedure *
 pmt_word_maps_procedure_new (GimpPlugIn *plug_in, const char *name)

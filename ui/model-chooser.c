@@ -56,6 +56,17 @@ show_value (Chooser *chooser)
   chooser->busy = FALSE;
 }
 
+/* Settings and recipes are texts. */
+static void
+refuse_name (GtkWindow *parent)
+{
+  GtkWidget *dialog = gtk_message_dialog_new (parent, GTK_DIALOG_MODAL, GTK_MESSAGE_ERROR, GTK_BUTTONS_CLOSE, "%s",
+                                              _("The name of this model, or of a folder that it is in, is not written in UTF-8: rename it and choose it again."));
+
+  gtk_dialog_run (GTK_DIALOG (dialog));
+  gtk_widget_destroy (dialog);
+}
+
 /* Newly allocated path, or NULL when the user changed their mind. */
 static char *
 pick (Chooser *chooser, gboolean folder)
@@ -69,13 +80,19 @@ pick (Chooser *chooser, gboolean folder)
 
   if (!folder) {
     GtkFileFilter *filter = gtk_file_filter_new ();
-    gtk_file_filter_set_name (filter, _("Models (*.safetensors)"));
+    gtk_file_filter_set_name (filter, _("Models (*.safetensors, *.sft, *.gguf)"));
     gtk_file_filter_add_pattern (filter, "*.safetensors");
+    gtk_file_filter_add_pattern (filter, "*.sft");
+    gtk_file_filter_add_pattern (filter, "*.gguf");
     gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (dialog), filter);
   }
   if (gtk_native_dialog_run (GTK_NATIVE_DIALOG (dialog)) == GTK_RESPONSE_ACCEPT)
     path = gtk_file_chooser_get_filename (GTK_FILE_CHOOSER (dialog));
   g_object_unref (dialog);
+  if (path && !g_utf8_validate (path, -1, NULL)) {
+    refuse_name (GTK_WINDOW (parent));
+    g_clear_pointer (&path, g_free);
+  }
   return path;
 }
 

@@ -20,6 +20,7 @@ from gui import Gimp, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
 FILL = "^Fill Selection$"
+PROFILE = Path(os.environ["PMT_GIMP_TMP"]) / "gimp" / "pentimento"
 KEPT = Path(os.environ["XDG_CACHE_HOME"]) / "pentimento" / "history"
 LAYERS = f"(car (gimp-image-get-layers {IMAGE}))"
 
@@ -81,6 +82,12 @@ def entries():
     return sorted(KEPT.glob("*/*/entry.json"), key=lambda path: path.parent.name)
 
 
+def leave(name, *lines):
+    """As if the dialog had been left with these settings."""
+    last = PROFILE / f"plug-in-pentimento-{name}.last"
+    last.write_text("\n".join([last.read_text(), *lines, ""]))
+
+
 def case_kept(s, tap):
     """Results that were not applied are in the history, and nobody else may read them."""
     before = s.layers()
@@ -111,6 +118,7 @@ def case_history(s, tap):
     tap.check("two at once are in one group", after.count("Fill: a shy owl") == 2 and "Pentimento 20" in after, after)
     s.undo()
     tap.check("and one undo takes them back", s.layers() == before, s.layers())
+    leave("fill", '(preset "Watercolour")', '(mode "refine")', '(seam "gradient")')
     window = s.dialog("history", "^History$")
     s.gimp.keys(window, "Down", "alt+s")
     dialog = s.gimp.window(FILL)
@@ -120,7 +128,30 @@ def case_history(s, tap):
     s.gimp.keys(dialog, "alt+v", "ctrl+a", "1", "Tab", "alt+g")
     wait_for("the job", lambda: s.done() > done, 30)
     tap.check("its settings can be used again", (s.sent()["prompt"], s.sent()["seed"]) == ("a shy owl", 101), s.sent())
+    tap.check("and nothing of the last ones is with them", s.sent()["mode"] == "fill" and "seam" not in s.sent(), s.sent())
     s.gimp.gone(FILL)
+    s.new_layer(before)
+    s.undo()
+
+
+def case_history_generate(s, tap):
+    """A generated picture's settings bring no box and no picture to start from that the last call had."""
+    before = s.layers()
+    dialog = s.dialog("generate", "^Generate$")
+    s.prompt(dialog, "a calm lake")
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone("^Generate$")
+    s.new_layer(before)
+    s.undo()
+    leave("generate", '(boxes "[{\\"box\\":[0,0,1,1],\\"phrase\\":\\"a boat\\"}]")', '(source "visible")')
+    window = s.dialog("history", "^History$")
+    s.gimp.keys(window, "alt+s")
+    dialog = s.gimp.ready(s.gimp.window("^Generate$"))
+    done = s.done()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("the job", lambda: s.done() > done, 30)
+    s.gimp.gone("^Generate$")
+    tap.check("its settings alone are used", s.sent()["prompt"] == "a calm lake" and "layout" not in s.sent() and "strength" not in s.sent(), s.sent())
     s.new_layer(before)
     s.undo()
 
@@ -247,7 +278,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_script, case_limit, case_discard, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_script, case_limit, case_discard, case_recipe):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

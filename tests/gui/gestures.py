@@ -39,6 +39,20 @@ def case_describe(s, tap):
     tap.check("one undo takes it back", s.layers() == before, s.layers())
 
 
+def case_place_alone(s, tap):
+    """That only the place is wanted does not outlast the method that finds it."""
+    before = s.layers()
+    dialog = s.dialog("describe", "^Edit by Description$")
+    s.gimp.keys(dialog, "alt+p", "alt+m", "Down", "Down")
+    s.gimp.shot("describe-other", dialog)
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone("^Edit by Description$")
+    s.new_layer(before)
+    job = s.sent()
+    tap.check("another method paints the picture", job["methods"][0]["id"] != "diffedit" and "stop-after" not in job, job)
+    s.undo()
+
+
 def case_move(s, tap):
     before = s.layers()
     s.gimp.scheme(f'(plug-in-pentimento-generate #:run-mode 1 #:image {IMAGE} #:drawables {LAYERS} #:prompt "a red fox" #:seed 7)')
@@ -85,7 +99,7 @@ def main():
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         session = After(gimp, fake)
-        for case in (case_describe, case_move, case_word_maps):
+        for case in (case_describe, case_place_alone, case_move, case_word_maps):
             tap.run(case, session)
     tap.end()
 

@@ -116,6 +116,20 @@ def case_group(tap):
     Gimp.Selection.none(image)
     status, said = generate(image, [user], prompt="x", boxes_from_group=user)
     tap.check("a layer that is no group: a sentence", status != DONE and "“user's” is no group" in said, said)
+    wall = [layer for layer in group.get_children() if layer.get_name() == "a wall"][0]
+    mask = wall.create_mask(Gimp.AddMaskType.BLACK)
+    wall.add_mask(mask)
+    values = np.zeros((30, 50), np.float32)
+    values[:, :20] = 1
+    buffer = mask.get_buffer()
+    buffer.set(Gegl.Rectangle.new(0, 0, 50, 30), "Y float", values.tobytes())
+    buffer.flush()
+    mask.update(0, 0, 50, 30)
+    for applied, right in ((True, 0.15), (False, 0.3)):
+        wall.set_apply_mask(applied)
+        status, said = generate(image, [user], prompt="evening", boxes_from_group=group, boxes_method="regions")
+        got = [region["box"] for region in sent().get("region-prompts", []) if region["prompt"] == "a wall"]
+        tap.check(f"a layer's mask counts where it is applied ({applied})", status == DONE and np.allclose(got, [[0.05, 0.7, right, 1]], atol=1e-4), (said, got))
     for number in range(28):
         patch(image, group, f"thing {number}", (0, 0, 5, 5), (9, 9))
     status, said = generate(image, [user], prompt="x", boxes_from_group=group)

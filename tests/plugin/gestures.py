@@ -134,6 +134,10 @@ def case_word_maps(tap):
     tap.check("the recipe is the layer's, and watched", sent()["methods"] == [{"id": "word-maps", "words": "fox; red fox"}] and sent()["seed"] == 7, sent())
     by_recipe("word-maps", image, made)
     tap.check("without words it is each of them", len(image.get_channels()) == 5, [c.get_name() for c in image.get_channels()])
+    image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, "")
+    status, said = by_recipe("word-maps", image, made, words="fox")
+    tap.check("an image with a colour table takes channels, and keeps it", status == DONE and len(image.get_channels()) == 6 and
+              image.get_base_type() == INDEXED, said)
     image.delete()
 
 

@@ -155,7 +155,7 @@ static gboolean
 refine (const State *state, PmtRun *run, const PmtStep *step, int track, PmtGradient *gradient, PmtArenaMark mark, double k,
         GError **error)
 {
-  const double wanted = target (state, step->i);
+  const double wanted = target (state, pmt_gradient_step_begun (run, step));
   bool moved = false;
   for (int i = 0; i < state->refinements && gradient->value > wanted; i++) {
     if (i > 0 && !evaluate (run, step, track, gradient, mark, error))
@@ -172,8 +172,9 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   const State *state = user;
   if (stage != PMT_LATENT_PRE || track != run->result_track || run->tracks[track]->passive || state->scale == 0)
     return TRUE;
-  const bool acts = step->i < state->steps;
-  if (!acts && target (state, step->i) == INFINITY)
+  const int begun = pmt_gradient_step_begun (run, step);
+  const bool acts = begun < state->steps;
+  if (begun < 0 || (!acts && target (state, begun) == INFINITY))
     return TRUE;
   const double k = state->scale * sqrt (step->n > 1 ? 1.0 - 0.5 * step->i / (step->n - 1) : 1.0);
   PmtGradient gradient = { .user = user, .wants_attention = wants, .loss = loss };

@@ -105,7 +105,7 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
 {
   State *state = user;
   if (stage != PMT_LATENT_PRE || track != run->result_track || run->tracks[track]->passive || state->scale == 0 ||
-      (state->cross == 0 && state->self == 0) || step->i >= (int) lround (state->until * step->n))
+      (state->cross == 0 && state->self == 0) || step->i >= (int) lround (state->until * step->n) || pmt_gradient_step_begun (run, step) < 0)
     return TRUE;
   state->at = step->i * 50 / step->n;
   for (int i = 0; i < repetitions (state->at); i++) {

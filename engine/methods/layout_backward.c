@@ -82,8 +82,9 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   State *state = user;
   if (stage != PMT_LATENT_PRE || track != run->result_track || run->tracks[track]->passive || state->scale == 0)
     return TRUE;
+  const int begun = pmt_gradient_step_begun (run, step);
   const double variance = step->sigma * step->sigma, k = variance / (1 + variance);
-  for (int i = 0; i < state->iterations && step->i < state->steps && state->last / state->scale > state->threshold; i++) {
+  for (int i = 0; i < state->iterations && begun >= 0 && begun < state->steps && state->last / state->scale > state->threshold; i++) {
     PmtGradient gradient = { .user = state, .wants_attention = wants, .loss = loss };
     PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
     if (!pmt_run_gradient (run, step, track, &gradient, error))

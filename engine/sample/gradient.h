@@ -52,3 +52,6 @@ typedef struct PmtGradient {
  * methods' branch and combine hooks are not called; what their `call` hooks make (ControlNet) counts as constant, and one that replaces
  * attention by something without a gradient is refused. Results are in the step arena. */
 gboolean pmt_run_gradient (PmtRun *run, const PmtStep *at, int track, PmtGradient *gradient, GError **error);
+/* The step, counted from the run's first, that an evaluation begins; -1 for the second one of a step (Heun): the sampler goes on from where the step
+ * began, so that a latent that is moved before that evaluation moves nothing. */
+int pmt_gradient_step_begun (const PmtRun *run, const PmtStep *step);

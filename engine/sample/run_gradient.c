@@ -310,3 +310,10 @@ pmt_run_gradient (PmtRun *run, const PmtStep *at, int track, PmtGradient *g, GEr
   pmt_arena_release (ctx->step, mark);
   return ok;
 }
+
+int
+pmt_gradient_step_begun (const PmtRun *run, const PmtStep *step)
+{
+  const int order = run->grid->order;
+  return step->grid_i % order == 0 ? step->i / order : -1;
+}

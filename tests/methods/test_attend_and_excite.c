@@ -64,6 +64,26 @@ test_samplers (void)
   pmt_param_values_clear (&use.values);
 }
 
+/* A sampler that evaluates a step twice goes on from where the step began: what is moved before the second evaluation would be lost, so there
+ * are as many gradients as with one that evaluates it once. */
+static void
+test_twice (void)
+{
+  static const char *const ids[] = { "ddim", "heun" };
+  PmtMethodUse use = runs_use ("attend-and-excite");
+  losses_set (&use, "words", "house");
+  losses_set (&use, "thresholds", "");
+  double more[2];
+  for (int i = 0; i < 2; i++) {
+    PmtRequest q = losses_request (&runs, model);
+    q.sampler = pmt_sampler_find (ids[i], NULL);
+    more[i] = runs_cost (q, &use).flops - runs_cost (q, NULL).flops;
+  }
+  g_assert_cmpfloat (more[0], >, 0);
+  g_assert_cmpfloat_with_epsilon (more[1] / more[0], 1, 1e-3);
+  pmt_param_values_clear (&use.values);
+}
+
 static const int columns[] = { 1, 2, 3, 4, 5, 6, 7, 8 }, tokens[] = { 3, 6 };
 
 static double
@@ -135,6 +155,7 @@ main (int argc, char **argv)
     { "/attend-and-excite/reference", test_reference },
     { "/attend-and-excite/identities", test_identities },
     { "/attend-and-excite/samplers", test_samplers },
+    { "/attend-and-excite/twice", test_twice },
     { "/attend-and-excite/differences", test_differences },
     { "/attend-and-excite/satisfied", test_satisfied },
     { "/attend-and-excite/errors", test_errors },

@@ -130,14 +130,14 @@ pmt_boxes_fields_new (GObject *config, GimpImage *image, gboolean *open)
     pmt_choice_add (method, methods[i][0], _(methods[i][1]));
   gtk_box_pack_start (GTK_BOX (box), editor_new (config, image), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (box),
-                      pmt_check_new (config, "boxes-from-paths", _("Closed paths sa_y what goes where"),
+                      pmt_check_new (config, "boxes-from-paths", _("Closed paths say what go_es where"),
                                      _("Each closed path is a box as well, as it is when the job starts; its name is painted there")),
                       FALSE, FALSE, 0);
   if (group) {
     pmt_form_add (form, _("Boxes from the group"), group, _("Each layer of the group, shown or hidden, is a box around what it shows; its name is painted there"));
     g_object_unref (group);
   }
-  pmt_form_add (form, _("Boxe_s act by"), method,
+  pmt_form_add (form, _("Boxes act by"), method,
                 _("Automatic: a box network where one is given, else the attention on the prompt's words"));
   pmt_form_add (form, _("_Box network"), pmt_network_chooser_new (config, "boxes-model", _("The model's own"), "gligen"),
                 _("GLIGEN's layers, where the model does not have them itself"));

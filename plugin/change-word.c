@@ -172,7 +172,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   gtk_label_set_xalign (GTK_LABEL (name), 0);
   gtk_label_set_mnemonic_widget (GTK_LABEL (name), words);
   gtk_widget_show (name);
-  pmt_form_add (form, _("Hold the p_laces"), pmt_percent_new (config, "cross", 0),
+  pmt_form_add (form, _("Hol_d the places"), pmt_percent_new (config, "cross", 0),
                 _("Part of the run in which words are placed as in the layer's picture; less leaves more freedom"));
   pmt_form_add (form, _("Hold the s_hapes"), pmt_percent_new (config, "self", 0),
                 _("Part of the run in which shapes are those of the layer's picture; less leaves more freedom"));

@@ -213,12 +213,12 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   on_method (config, NULL, NULL);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
-  pmt_form_add (form, _("_Method"), method, _("How what is not spoken of is kept"));
+  pmt_form_add (form, _("M_ethod"), method, _("How what is not spoken of is kept"));
   pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01), _("How much may change: less keeps more of the picture"));
-  pmt_form_add (form, _("T_hreshold"), threshold, _("How sure it has to be that a place changes: less takes in more of the picture"));
+  pmt_form_add (form, _("Threshold"), threshold, _("How sure it has to be that a place changes: less takes in more of the picture"));
   gtk_grid_attach_next_to (GTK_GRID (form), only, NULL, GTK_POS_BOTTOM, 2, 1);
   pmt_paint_dialog_add_when_done (dialog, form);
-  pmt_form_add (advanced, _("St_eps"), pmt_number_new (config, "steps", 0, 1000, 1, 0, _("model's default")), _("More steps take longer and get finer"));
+  pmt_form_add (advanced, _("Steps"), pmt_number_new (config, "steps", 0, 1000, 1, 0, _("model's default")), _("More steps take longer and get finer"));
   pmt_form_add (advanced, _("G_uidance"), pmt_number_new (config, "guidance", -1, 100, 0.5, 1, _("model's default")),
                 _("How closely to follow the prompt"));
   pmt_form_add (advanced, _("See_d"), pmt_number_new (config, "seed", -1, G_MAXINT, 1, 0, _("random")),

@@ -74,9 +74,9 @@ add_growth (GObject *config, GtkWidget *form)
 
   pmt_choice_add (unit, "pixels", _("Pixels"));
   pmt_choice_add (unit, "percent", _("Per cent of the canvas"));
-  pmt_form_add (form, _("_Left, right"), sides_new (config, "grow-left", "grow-right"), _("By how much the canvas grows on these sides"));
-  pmt_form_add (form, _("_Top, bottom"), sides_new (config, "grow-top", "grow-bottom"), _("By how much the canvas grows on these sides"));
-  pmt_form_add (form, _("_Unit"), unit, _("What the sides are given in; with all at 0 the selection, or what is transparent, is painted"));
+  pmt_form_add (form, _("L_eft, right"), sides_new (config, "grow-left", "grow-right"), _("By how much the canvas grows on these sides"));
+  pmt_form_add (form, _("Top, bottom"), sides_new (config, "grow-top", "grow-bottom"), _("By how much the canvas grows on these sides"));
+  pmt_form_add (form, _("Unit"), unit, _("What the sides are given in; with all at 0 the selection, or what is transparent, is painted"));
 }
 
 static GtkWidget *

@@ -54,7 +54,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_paint_dialog_add_seed (dialog, form);
   pmt_form_add (advanced, _("_Width"), pmt_number_new (config, "width", 0, MOST_PIXELS, 8, 0, automatic),
                 _("Pixels that the model paints; the result is brought to the size of canvas or selection"));
-  pmt_form_add (advanced, _("_Height"), pmt_number_new (config, "height", 0, MOST_PIXELS, 8, 0, automatic),
+  pmt_form_add (advanced, _("Height"), pmt_number_new (config, "height", 0, MOST_PIXELS, 8, 0, automatic),
                 _("Pixels that the model paints; the result is brought to the size of canvas or selection"));
   pmt_paint_dialog_add_steps (dialog, advanced);
   pmt_form_add (advanced, _("Gu_idance"), pmt_number_new (config, "guidance", -1, 100, 0.5, 1, _("model's default")),

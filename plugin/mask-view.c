@@ -308,7 +308,7 @@ on_clicked (GtkButton *button, View *view)
 GtkWidget *
 pmt_mask_view_new (GObject *config, GimpImage *image, GimpDrawable **drawables)
 {
-  GtkWidget *button = gtk_button_new_with_mnemonic (_("S_how Masks"));
+  GtkWidget *button = gtk_button_new_with_mnemonic (_("Sho_w Masks"));
   View *view = g_new0 (View, 1);
 
   view->config = GIMP_PROCEDURE_CONFIG (config); /* the dialog keeps all three */

@@ -335,7 +335,7 @@ pmt_paint_dialog_list_preprocessors (PmtPaintDialog *self, GtkWidget *const *cho
 void
 pmt_paint_dialog_add_steps (PmtPaintDialog *self, GtkWidget *form)
 {
-  pmt_form_add (form, _("St_eps"), pmt_number_new (G_OBJECT (self->config), "steps", 0, 1000, 1, 0, _("model's default")),
+  pmt_form_add (form, _("Steps"), pmt_number_new (G_OBJECT (self->config), "steps", 0, 1000, 1, 0, _("model's default")),
                 _("More steps take longer and get finer"));
 }
 
@@ -347,7 +347,7 @@ pmt_paint_dialog_add_sampling (PmtPaintDialog *self, GtkWidget *form)
 
   pmt_choice_add (sampler, "", _("Model's default"));
   self->samplers = pmt_engine_list_fill ("samplers", &sampler, 1);
-  pmt_form_add (form, _("Samp_ler"), sampler, _("How the picture is drawn out of noise"));
+  pmt_form_add (form, _("Sampler"), sampler, _("How the picture is drawn out of noise"));
   pmt_form_add (form, _("Preview"), pmt_preflight_preview_choice (config), _("What is shown of a picture in the making"));
   pmt_full_size_add_row (config, form);
   pmt_precision_add_row (config, form);
@@ -392,7 +392,7 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
 {
   GObject *config = G_OBJECT (self->config);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
-  GtkWidget *negative_prompt = pmt_prompt_new (config, "negative-prompt", _("What the picture should not sho_w"), 2);
+  GtkWidget *negative_prompt = pmt_prompt_new (config, "negative-prompt", _("What the picture should not show"), 2);
   g_autofree char *negative = NULL;
   GtkWidget *methods;
   gboolean methods_open = FALSE;

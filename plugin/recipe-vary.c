@@ -129,7 +129,7 @@ vary_settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 
   pmt_choice_add (kind, "new", _("Other pictures of the same recipe"));
   pmt_choice_add (kind, "near", _("Pictures near to this one"));
-  pmt_form_add (form, _("_Make"), kind, _("Whether only the recipe is kept, or also what the layer shows"));
+  pmt_form_add (form, _("Ma_ke"), kind, _("Whether only the recipe is kept, or also what the layer shows"));
   pmt_form_add (form, _("S_trength"), strength, _("How much of the layer's picture is painted anew"));
   g_object_bind_property_full (config, "kind", strength, "sensitive", G_BINDING_SYNC_CREATE, to_sensitive, NULL, NULL, NULL);
   pmt_form_add (form, _("See_d"), pmt_number_new (config, "seed", -1, MOST_SEED, 1, 0, _("the next one")), _("The first seed"));

@@ -262,10 +262,10 @@ fields_new (GObject *config, GimpImage *image)
 
   pmt_form_add (form, _("Mas_k"), mask_new (config, image), _("What says where to paint; soft values are a strength for each pixel"));
   pmt_form_add (form, _("Protect"), protect_new (config, image), _("A channel whose white parts stay as they are, whatever is masked"));
-  pmt_form_add (form, _("S_ource"), words_new (config, "source", sources, G_N_ELEMENTS (sources)),
+  pmt_form_add (form, _("Source"), words_new (config, "source", sources, G_N_ELEMENTS (sources)),
                 _("What is continued: the picture as it is seen, or the active layer alone"));
   pmt_form_add (form, _("Conte_xt"), context_new (config, image), _("How much of the picture around the selection the model sees"));
-  pmt_form_add (form, _("Gro_w"), pmt_number_new (config, "grow", -1, 4096, 1, 0, automatic),
+  pmt_form_add (form, _("Grow"), pmt_number_new (config, "grow", -1, 4096, 1, 0, automatic),
                 _("Pixels by which the selection is enlarged before it is painted"));
   pmt_form_add (form, _("_Feather"), pmt_number_new (config, "feather", -1, 4096, 1, 0, automatic),
                 _("Pixels over which the edge is blended"));
@@ -311,5 +311,6 @@ pmt_region_fold_new (GObject *config, GimpImage *image, GimpDrawable **drawables
   open = protect != NULL;
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     open |= !is_first (config, names[i]);
-  return pmt_fold_new (_("Reg_ion"), box, open);
+  /* beside “_Instruction” it has another letter */
+  return pmt_fold_new (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "instruction") ? _("R_egion") : _("Reg_ion"), box, open);
 }

@@ -43,7 +43,7 @@ def case_place_alone(s, tap):
     """That only the place is wanted does not outlast the method that finds it."""
     before = s.layers()
     dialog = s.dialog("describe", "^Edit by Description$")
-    s.gimp.keys(dialog, "alt+p", "alt+m", "Down", "Down")
+    s.gimp.keys(dialog, "alt+p", "alt+e", "Down", "Down")
     s.gimp.shot("describe-other", dialog)
     s.gimp.keys(dialog, "alt+g")
     s.gimp.gone("^Edit by Description$")

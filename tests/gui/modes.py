@@ -46,7 +46,7 @@ def show_masks(gimp, tap, action, title, name):
     gimp.keys(dialog, "alt+i")
     time.sleep(0.7)
     before = colours(gimp.shot(name + "-region", dialog))
-    gimp.keys(dialog, "alt+h")
+    gimp.keys(dialog, "alt+w")
     context, anew = (89, 230, 115), (64, 140, 255)
 
     def shown():
@@ -72,10 +72,10 @@ def case_expand(gimp, tap):
     gimp.act("plug-in-pentimento-expand")
     dialog = gimp.ready(gimp.window("^Expand Canvas$"))
     gimp.shot("modes-expand", dialog)
-    gimp.keys(dialog, "alt+l", "ctrl+a", "4", "0", "Tab", "Tab")
+    gimp.keys(dialog, "alt+e", "ctrl+a", "4", "0", "Tab", "Tab")
     gimp.keys(dialog, "alt+i")
     time.sleep(0.5)
-    gimp.keys(dialog, "alt+h")
+    gimp.keys(dialog, "alt+w")
     wait_for("frame of the context", lambda: has(colours(gimp.shot("modes-expand-masks", dialog)), (89, 230, 115)), 60)
     gimp.keys(dialog, "alt+g")
     gimp.gone("^Expand Canvas$", 120)

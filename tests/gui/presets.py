@@ -131,7 +131,7 @@ def case_forget(s, tap):
     s.prompt(dialog, "a secret")
     s.gimp.keys(dialog, "alt+a")
     time.sleep(0.5)
-    s.gimp.keys(dialog, "alt+l", "Tab", "Tab", "Tab", "Tab", "space")  # sampler, preview, full size, precision, then the box to tick
+    s.gimp.keys(dialog, "alt+u", "Tab", "Tab", "Tab", "Tab", "Tab", "space")  # sampler, preview, full size, precision, then the box to tick
     s.gimp.shot("forget", dialog)
     job = s.done(dialog)
     tap.check("it is painted", job["prompt"] == "a secret", job)

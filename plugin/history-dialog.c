@@ -73,7 +73,7 @@ use_settings (JsonObject *recipe, GimpImage *image, GimpDrawable **drawables, GE
   g_autoptr (GimpProcedureConfig) config = gimp_procedure_create_config (procedure);
 
   pmt_last_settings_load (config);
-  pmt_recipe_to_config (recipe, config);
+  pmt_recipe_to_config (recipe, image, config);
   if (!pmt_last_settings_save (config, error))
     return NULL;
   return pmt_procedure_run_dialog (procedure, config, image, drawables, error);

@@ -4,6 +4,7 @@
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/recipe-boxes.h"
 #include "plugin/recipe-method.h"
 #include "plugin/recipe.h"
 #include "plugin/wishes.h"
@@ -60,6 +61,23 @@ set (GObject *config, const char *name, JsonNode *node)
   g_object_set_property (config, name, &to);
 }
 
+/* Files of learned words, one a line. */
+static void
+set_embeddings (GObject *config, JsonObject *recipe)
+{
+  JsonNode *node = json_object_get_member (recipe, "embeddings");
+  JsonArray *words = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  g_autoptr (GString) paths = g_string_new (NULL);
+
+  for (guint i = 0; words && i < json_array_get_length (words); i++) {
+    JsonNode *element = json_array_get_element (words, i);
+    const char *path = JSON_NODE_HOLDS_OBJECT (element) ? json_object_get_string_member_with_default (json_node_get_object (element), "path", "") : "";
+    if (path[0])
+      g_string_append_printf (paths, "%s%s", paths->len ? "\n" : "", path);
+  }
+  g_object_set (config, "embeddings", paths->str, NULL);
+}
+
 static void
 set_methods (GObject *config, JsonObject *recipe)
 {
@@ -81,7 +99,7 @@ set_source (GObject *config, JsonObject *recipe)
 }
 
 void
-pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config)
+pmt_recipe_to_config (JsonObject *recipe, GimpImage *image, GimpProcedureConfig *config)
 {
   static const char *const same[] = { "prompt", "negative-prompt", "model", "strength", "steps", "guidance", "sampler", "seed",
                                       "text-guidance", "image-guidance", "full-size", "full-size-strength", "mode", "prefill", "seam",
@@ -102,5 +120,7 @@ pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config)
     g_object_set (object, "width", width, "height", height, NULL);
   set_source (object, recipe);
   set_methods (object, recipe);
+  set_embeddings (object, recipe);
+  pmt_recipe_boxes_to_config (recipe, image, object);
   pmt_wishes_clear (object);
 }

@@ -9,5 +9,5 @@
 const char *pmt_recipe_procedure (JsonObject *recipe);
 
 /* Puts into that procedure's config what the recipe says and an argument stands for; pictures that steered it are left out, since they are
- * layers of the image that it was made in. */
-void pmt_recipe_to_config (JsonObject *recipe, GimpProcedureConfig *config);
+ * layers of the image that it was made in. image is where the next picture goes: its boxes lie there. */
+void pmt_recipe_to_config (JsonObject *recipe, GimpImage *image, GimpProcedureConfig *config);

@@ -144,17 +144,20 @@ add_files (GPtrArray *rows, const char *label, JsonObject *recipe, const char *l
   add_row (rows, label, text->str);
 }
 
+/* Those of a layout with a phrase each, or the places that have a prompt of their own. */
 static void
 add_boxes (GPtrArray *rows, JsonObject *recipe)
 {
   JsonNode *node = json_object_get_member (recipe, "layout");
-  JsonArray *boxes = node && JSON_NODE_HOLDS_OBJECT (node) ? array_of (json_node_get_object (node), "boxes") : NULL;
+  JsonArray *phrases = node && JSON_NODE_HOLDS_OBJECT (node) ? array_of (json_node_get_object (node), "boxes") : NULL;
+  JsonArray *boxes = phrases ? phrases : array_of (recipe, "region-prompts");
+  const char *words = phrases ? "phrase" : "prompt";
   g_autoptr (GString) text = g_string_new (NULL);
 
   for (guint i = 0; boxes && i < json_array_get_length (boxes); i++) {
     JsonObject *box = object_at (boxes, i);
-    if (box && text_of (box, "phrase"))
-      g_string_append_printf (text, "%s%s", text->len ? "\n" : "", text_of (box, "phrase"));
+    if (box && text_of (box, words))
+      g_string_append_printf (text, "%s%s", text->len ? "\n" : "", text_of (box, words));
   }
   add_row (rows, _("Boxes"), text->str);
 }

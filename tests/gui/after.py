@@ -156,6 +156,34 @@ def case_history_generate(s, tap):
     s.undo()
 
 
+def case_history_boxes(s, tap):
+    """A generated picture's boxes and learned words come back with its settings, in the selection that the next picture goes to."""
+    before = s.layers()
+    word = KEPT.parent.parent / "moth.safetensors"
+    word.write_bytes(b"")
+    leave("generate", '(boxes "[{\\"box\\":[0,0.5,0.5,1],\\"phrase\\":\\"a boat\\"}]")', '(boxes-method "regions")', f'(embeddings "{word}")')
+    dialog = s.gimp.ready(s.dialog("generate", "^Generate$"))
+    s.prompt(dialog, "a calm lake")
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone("^Generate$")
+    s.new_layer(before)
+    s.undo()
+    asked = s.sent()
+    leave("generate", '(boxes "")', '(boxes-method "auto")', '(embeddings "")')
+    window = s.dialog("history", "^History$")
+    s.gimp.keys(window, "alt+s")
+    dialog = s.gimp.ready(s.gimp.window("^Generate$"))
+    s.gimp.shot("history-boxes", dialog)
+    done = s.done()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("the job", lambda: s.done() > done, 30)
+    s.gimp.gone("^Generate$")
+    tap.check("boxes come back", asked["region-prompts"] and s.sent().get("region-prompts") == asked["region-prompts"], (asked, s.sent()))
+    tap.check("and learned words", asked["embeddings"] and s.sent().get("embeddings") == asked["embeddings"], (asked, s.sent()))
+    s.new_layer(before)
+    s.undo()
+
+
 def case_script(s, tap):
     """Scripts list the history, apply and remove."""
     before, n = s.layers(), len(entries())
@@ -278,7 +306,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_script, case_limit, case_discard, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_limit, case_discard, case_recipe):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

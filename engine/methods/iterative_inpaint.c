@@ -42,16 +42,26 @@ holds (const PmtRequest *q, const PmtRegionPrompt *r, int y, int x)
   return u >= r->x0 && u < r->x1 && v >= r->y0 && v < r->y1;
 }
 
+/* A latent cell of every model that loads is so many pixels wide: less than one is not painted. */
+enum { CELL = 8 };
+
 static gboolean
-check (const PmtRegionPrompt *r, int number, GError **error)
+check (const PmtRequest *q, const PmtRegionPrompt *r, int number, GError **error)
 {
   g_autofree char *words = g_strstrip (g_strdup (r->prompt ? r->prompt : ""));
   if (!*words) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In the method iterative-inpaint, area %d has no words; say what shall be in it."), number);
     return FALSE;
   }
-  if (r->mask || (r->x0 >= 0 && r->y0 >= 0 && r->x1 <= 1 && r->y1 <= 1 && r->x0 < r->x1 && r->y0 < r->y1))
+  if (r->mask)
     return TRUE;
+  if (r->x0 >= 0 && r->y0 >= 0 && r->x1 <= 1 && r->y1 <= 1 && r->x0 < r->x1 && r->y0 < r->y1) {
+    if ((r->x1 - r->x0) * q->width >= CELL && (r->y1 - r->y0) * q->height >= CELL)
+      return TRUE;
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("The box for \"%s\" is less than %d pixels wide or high, too small to paint in; make it larger, or leave it out."), words, CELL);
+    return FALSE;
+  }
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                _("The box for \"%s\" is %g,%g,%g,%g; give left, top, right and bottom as parts of the picture, from 0 to 1."), words, r->x0, r->y0,
                r->x1, r->y1);
@@ -69,7 +79,7 @@ passes (const PmtRequest *q, const PmtParamValues *values, GError **error)
   }
   for (int i = 0; i < n; i++) {
     const PmtRegionPrompt r = thing (q, i);
-    if (!check (&r, i + 1, error))
+    if (!check (q, &r, i + 1, error))
       return -1;
   }
   return n + 1;

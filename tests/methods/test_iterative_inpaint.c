@@ -211,6 +211,9 @@ test_refusals (void)
   bad[0].x1 = 1.5;
   runs_refused (&wrong, PMT_ERROR_INPUT, "a blue square");
   bad[0] = boxes[0];
+  bad[0].y1 = bad[0].y0 + 7.0 / H;
+  runs_refused (&wrong, PMT_ERROR_INPUT, "too small");
+  bad[0] = boxes[0];
   bad[0].phrase = " ";
   runs_refused (&wrong, PMT_ERROR_INPUT, "area 1");
   wrong = q;

@@ -42,15 +42,15 @@ GPU = {"data": {"judge": 24000, "scenes": 120000, "edits": 48000}, "compile": ("
             [("fill", 2.2), ("layout", 3.0), ("control-segmentation", 2.0)],
             [("lcm", 3.0), ("control-scribble", 2.2), ("adapter", 1.0), ("lora", .6), ("word", .4)]]]}
 FILLS_FROM = 250_000  # samples of whole pictures alone; then fills and edits as well, which need the same words and shapes
-# minutes on a processor core or two, one target after another: two trainings at once stop each other. The joint network has no
-# set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
+# minutes of one core each; two trainings of one thread do half as much again as one of two threads, so two lanes run side by side. The joint
+# network has no set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
 CPU = {"data": {"judge": 24000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30, "grow": 5000, "passes": 4,
        "options": {"joint": ("--optimizer", "muon", "--muon-size", "1.2", "--attend", "0.05", "--name", "0.05", "--easy", "0.6", "--close", "0.5", "--things", "2",
                        "--hold", "0.8")},
        "stages": [[[("prepare-judge", 0)]], [[("vae", 22)]], [[("prepare", 0)]],
-                  [[("judge", 80), ("joint", 0), ("decoder", 40), ("edit", 60), ("fill", 45), ("layout", 45), ("lcm", 45), ("control-edge", 40),
-                    ("control-segmentation", 30), ("control-scribble", 30), ("control-depth", 30), ("taesd", 20), ("adapter", 15), ("lora", 5),
-                    ("word", 3)]]]}
+                  [[("judge", 80), ("joint", 0)], [("decoder", 40), ("taesd", 20)]],
+                  [[("edit", 60), ("control-edge", 40), ("control-depth", 30), ("control-scribble", 30), ("adapter", 15)],
+                   [("fill", 45), ("layout", 45), ("lcm", 45), ("control-segmentation", 30), ("lora", 5), ("word", 3)]]]}
 
 
 def scaled(plan, factor):
@@ -110,7 +110,8 @@ class Follower:
         with open(self.path, "w", encoding="utf-8") as f:
             json.dump(self.done, f)
 
-    def command(self, target, minutes):
+    def command(self, target, minutes, lanes=1):
+        """One target's call, beside lanes - 1 others that share the threads."""
         data, model, train = (os.path.join(self.a.work, n) for n in ("data", "model", "train"))
         if target.startswith("prepare"):
             names = ["judge"] if target == "prepare-judge" else ["scenes", "edits"]
@@ -125,17 +126,17 @@ class Follower:
         if grow is not None:
             command += ["--grow", str(grow)]
         if self.a.threads:
-            command += ["--threads", str(self.a.threads)]
+            command += ["--threads", str(max(1, self.a.threads // lanes))]
         if target in self.plan["batch"]:
             command += ["--batch", str(self.plan["batch"][target])]
         if target in self.plan["compile"] and not self.a.no_compile:
             command.append("--compile")
         return command
 
-    def begin(self, target, minutes):
+    def begin(self, target, minutes, lanes):
         os.makedirs(os.path.join(self.a.work, "train"), exist_ok=True)
         log = open(os.path.join(self.a.work, "train", target + ".log"), "a", encoding="utf-8")
-        return subprocess.Popen(self.command(target, minutes), cwd=HERE, stdout=log, stderr=subprocess.STDOUT,
+        return subprocess.Popen(self.command(target, minutes, lanes), cwd=HERE, stdout=log, stderr=subprocess.STDOUT,
                                 env={**KEEP_MEMORY, **os.environ})
 
     def end(self, target):
@@ -165,7 +166,7 @@ class Follower:
                     if self.left() < .1 or self.stopping:
                         stopped = True
                         continue
-                    running[i] = (self.begin(*lane[0]), lane[0][0])
+                    running[i] = (self.begin(*lane[0], sum(map(bool, waiting))), lane[0][0])
             if not running:
                 return False
             for i, (process, target) in list(running.items()):
@@ -250,7 +251,7 @@ def main():
     a.add_argument("out", nargs="?")
     a.add_argument("--call-minutes", type=float, default=1e9)
     a.add_argument("--scale", type=float, default=1.0, help="times the plan's minutes")
-    a.add_argument("--threads", type=int, default=0, help="processor threads of what trains; 0: torch's choice")
+    a.add_argument("--threads", type=int, default=0, help="processor threads, for all that trains at once; 0: torch's choice for each")
     a.add_argument("--data-share", type=float, default=1.0)
     a.add_argument("--no-compile", action="store_true")
     a = a.parse_args()
@@ -267,7 +268,7 @@ def main():
     if a.work:
         a.work, a.out = os.path.abspath(a.work), os.path.abspath(a.out)
         if mine(a.work):
-            raise SystemExit(f"plan: process {mine(a.work)} follows {a.work} already; two trainings at once stop each other")
+            raise SystemExit(f"plan: process {mine(a.work)} follows {a.work} already")
         follower = Follower(a, plan, stages)
         with open(os.path.join(a.work, "plan.pid"), "w", encoding="utf-8") as f:
             f.write(str(os.getpid()))

@@ -204,16 +204,17 @@ have_one_canvas (GPtrArray *results, GimpImage *image)
   return TRUE;
 }
 
-const char *
-pmt_deliver_note (GimpImage *image, GPtrArray *results)
+/* The canvas that they were painted for is another one now. */
+static gboolean
+lie_elsewhere (GPtrArray *results, GimpImage *image)
 {
-  const PmtResult *first = g_ptr_array_index (results, 0);
-  const PmtInputs *inputs = first->inputs;
-
-  if (first->only_maps || !gimp_image_is_valid (image) || pmt_inputs_grow (inputs, image) ||
-      (gimp_image_get_width (image) == inputs->canvas.width && gimp_image_get_height (image) == inputs->canvas.height))
-    return NULL;
-  return _("The canvas has changed since this was painted: move the new layer to its place.");
+  for (guint i = 0; i < results->len; i++) {
+    const PmtInputs *inputs = ((const PmtResult *) g_ptr_array_index (results, i))->inputs;
+    if (!pmt_inputs_grow (inputs, image) &&
+        (gimp_image_get_width (image) != inputs->canvas.width || gimp_image_get_height (image) != inputs->canvas.height))
+      return TRUE;
+  }
+  return FALSE;
 }
 
 GimpLayer **
@@ -223,7 +224,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
   Selected selected = { 0 };
   const gboolean only_maps = ((const PmtResult *) g_ptr_array_index (results, 0))->only_maps;
   GimpLayer **layers;
-  gboolean good, grown;
+  gboolean good, grown, elsewhere;
 
   if (!gimp_image_is_valid (image)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
@@ -239,6 +240,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
   if (above && (!gimp_item_is_valid (GIMP_ITEM (above)) || gimp_item_get_image (GIMP_ITEM (above)) != image))
     above = NULL;
 
+  elsewhere = !only_maps && lie_elsewhere (results, image);
   layers = g_new0 (GimpLayer *, results->len + 1);
   selected_save (&selected, image);
   gimp_image_undo_group_start (image);
@@ -258,6 +260,8 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
   if (!good) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP refused the new layer: undo once, check that the layer's group is not locked, and try again."));
     g_clear_pointer (&layers, g_free);
+  } else if (elsewhere) {
+    gimp_message (_("The canvas has changed since this was painted: move the new layer to its place."));
   }
   return layers;
 }

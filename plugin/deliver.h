@@ -14,12 +14,10 @@
 #include "plugin/result.h"
 
 /* results: PmtResult, at least one. above: the user's layer, NULL or removed since: on top. An indexed image is converted to RGB when
- * convert_indexed is TRUE, else refused; channels alone fit any image. Results for canvases that grow differently are refused. Returns a NULL-terminated array of the new layers (free with g_free; GIMP owns the layers),
- * or NULL + error with the image as it was. */
+ * convert_indexed is TRUE, else refused; channels alone fit any image. Results for canvases that grow differently are refused; where the canvas
+ * is not the one that they were painted for, the user is told. Returns a NULL-terminated array of the new layers (free with g_free; GIMP owns
+ * the layers), or NULL + error with the image as it was. */
 GimpLayer **pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error);
-
-/* Before that: NULL, or a sentence for the user about where the layers will be. */
-const char *pmt_deliver_note (GimpImage *image, GPtrArray *results);
 
 /* FALSE + PMT_ERROR_INPUT when the image's type would make pmt_deliver refuse. */
 gboolean pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error);

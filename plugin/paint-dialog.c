@@ -143,13 +143,10 @@ deliver (gpointer user, GPtrArray *results)
 {
   PmtPaintDialog *self = user;
   g_autoptr (GError) error = NULL;
-  const char *note = pmt_deliver_note (self->image, results);
 
   self->layers = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
   if (self->layers)
     pmt_history_applied (results);
-  if (self->layers && note)
-    gimp_message (note);
   if (self->layers)
     gtk_dialog_response (self->dialog, GTK_RESPONSE_OK);
   else

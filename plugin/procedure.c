@@ -66,12 +66,9 @@ pmt_procedure_run_job (GimpImage *image, gboolean convert, PmtJobStarter *start,
   if (run.error) {
     g_propagate_error (error, run.error);
   } else {
-    const char *note = pmt_deliver_note (image, pmt_job_results (job));
     layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), convert, error);
     if (layers)
       tell_notes (job);
-    if (layers && note)
-      gimp_message (note);
   }
   gimp_progress_end ();
   pmt_job_free (job);

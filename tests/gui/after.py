@@ -203,6 +203,43 @@ def case_script(s, tap):
     tap.check("nothing of this stays in the picture", s.layers() == before, s.layers())
 
 
+def case_canvases(s, tap):
+    """Results that let the canvas grow differently do not go in together; one for another canvas goes in."""
+    before = s.layers()
+    call = f"(plug-in-pentimento-{{}} #:run-mode 1 #:image {IMAGE} #:drawables {LAYERS}"
+    grown = []
+    for pixels in (10, 20):
+        dialog = s.dialog("expand", "^Expand Canvas$")
+        s.prompt(dialog, "a lake")
+        s.gimp.keys(dialog, "alt+e", "ctrl+a", *str(pixels), "Tab", "Tab", "alt+v", "ctrl+a", "2", "Tab")
+        done = s.done()
+        s.gimp.keys(dialog, "alt+g")
+        wait_for("results", lambda n=done: s.done() > n, 30)
+        wait_for("results in the dialog", lambda d=dialog: s.width(d) > 700, 30)
+        s.gimp.keys(dialog, "Escape")
+        s.gimp.gone("^Expand Canvas$")
+        grown.append(json.loads(json.loads(s.gimp.scheme(f"(cadr {call.format('history')}))")))[0]["id"])
+    try:
+        s.gimp.scheme(f'{call.format("history")} #:apply "{" ".join(grown)}")')
+        tap.check("two canvases at once are refused", False)
+    except Exception as problem:  # pylint: disable=broad-except
+        tap.check("two canvases at once are refused", "different sizes" in str(problem), problem)
+    tap.check("with nothing done", s.layers() == before, s.layers())
+    s.gimp.scheme(f'{call.format("history")} #:apply "{grown[1]}")')
+    tap.check("one of them goes in", "Expand: a lake" in s.layers(), s.layers())
+    s.undo()
+    s.gimp.scheme(f"(gimp-image-resize {IMAGE} 300 200 10 10)")
+    listed = json.loads(json.loads(s.gimp.scheme(f"(cadr {call.format('history')}))")))
+    fill = [entry["id"] for entry in listed if entry["seed"] == 101][0]
+    s.gimp.scheme(f'{call.format("history")} #:apply "{fill}")')
+    tap.check("a fill of the canvas as it was goes in all the same", "Fill: a shy owl" in s.layers(), s.layers())
+    s.undo()
+    s.gimp.act("edit-undo")
+    s.settle()
+    tap.check("and all is as before", s.layers() == before, s.layers())
+    s.gimp.scheme(f"""{call.format("history")} #:remove "{" ".join(e["id"] for e in listed if not 100 <= e["seed"] <= 102)}")""")
+
+
 def case_limit(s, tap):
     """The history stays below its limit (2 MB here); the oldest go."""
     dialog = s.fill_in("many owls", 500, 12)
@@ -306,7 +343,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_limit, case_discard, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_limit, case_discard, case_recipe):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

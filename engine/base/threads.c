@@ -4,7 +4,6 @@
 #include <glib.h>
 #include <omp.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,8 +12,8 @@
 /* Chunks per thread: enough that a cancel is seen soon and that a slow core does not hold up the rest. */
 enum { CHUNKS_PER_THREAD = 8 };
 
-/* The one setting of the process; 0 = not chosen yet. */
-static atomic_int pool_size;
+/* The setting of each thread that starts work: an estimate beside a running job must not change the job's. 0 = not chosen yet. */
+static _Thread_local int pool_size;
 
 /* The lowest-numbered sibling of a CPU stands for its physical core; -1 when the system does not say. */
 static int
@@ -61,7 +60,7 @@ pmt_threads_set (int n)
 {
   if (n <= 0)
     n = count_physical_cores ();
-  atomic_store (&pool_size, n);
+  pool_size = n;
   pmt_threads_adopt ();
   return n;
 }
@@ -69,8 +68,7 @@ pmt_threads_set (int n)
 int
 pmt_threads (void)
 {
-  int n = atomic_load (&pool_size);
-  return n > 0 ? n : pmt_threads_set (0);
+  return pool_size > 0 ? pool_size : pmt_threads_set (0);
 }
 
 void
@@ -125,9 +123,13 @@ pmt_parallel_for (const PmtCancel *cancel, size_t n, size_t grain, PmtRangeFunc 
     return !pmt_cancelled (cancel);
   }
 
-  #pragma omp parallel for schedule(dynamic, 1) num_threads((int) MIN (threads, chunks))
-  for (size_t i = 0; i < chunks; i++)
-    if (!pmt_cancelled (cancel))
-      body (user, n * i / chunks, n * (i + 1) / chunks);
+  #pragma omp parallel num_threads((int) MIN (threads, chunks))
+  {
+    pool_size = (int) threads; /* bodies that ask are told what the caller would be */
+    #pragma omp for schedule(dynamic, 1)
+    for (size_t i = 0; i < chunks; i++)
+      if (!pmt_cancelled (cancel))
+        body (user, n * i / chunks, n * (i + 1) / chunks);
+  }
   return !pmt_cancelled (cancel);
 }

@@ -7,8 +7,10 @@
 
 #include "engine/base/cancel.h"
 
-/* Sets the pool's size; 0 = one thread per physical core that this process may use. Returns the size in force. */
+/* Sets the pool's size for work that the calling thread starts; 0 = one thread per physical core that this process may use, which
+ * is also what a thread has that never set one. Returns the size in force. */
 int pmt_threads_set (int n);
+/* The calling thread's size; in the body of pmt_parallel_for that of its caller. */
 int pmt_threads (void);
 
 /* body(user, begin, end) over [0,n) in contiguous chunks of at least `grain` items, fixed by n, grain and the thread count (so that

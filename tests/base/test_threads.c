@@ -100,27 +100,54 @@ test_default (void)
   pmt_threads_set (before);
 }
 
+typedef struct Other {
+  int threads; /* 0 = never set */
+} Other;
+
+static void
+note_size (void *user, size_t begin, size_t end)
+{
+  int *seen = user;
+  for (size_t i = begin; i < end; i++)
+    seen[i] = pmt_threads ();
+}
+
+/* Bodies are told the size of whoever started them. */
+static void
+check_pool (int threads)
+{
+  int seen[64];
+  g_assert_true (pmt_parallel_for (NULL, G_N_ELEMENTS (seen), 1, note_size, seen));
+  for (size_t i = 0; i < G_N_ELEMENTS (seen); i++)
+    g_assert_cmpint (seen[i], ==, threads);
+}
+
 static gpointer
 other_thread (gpointer user)
 {
-  Visit *v = user;
-  pmt_parallel_for (NULL, N, 1, visit, v);
+  const Other *other = user;
+  int threads = other->threads ? pmt_threads_set (other->threads) : pmt_threads ();
+  for (int i = 0; i < 50; i++)
+    check_pool (threads);
   pmt_threads_adopt ();
   return GINT_TO_POINTER (pmt_threads ());
 }
 
-/* OpenMP remembers sizes per thread; ours holds for all of them. */
+/* What one thread sets, no other sees: not its size, and not the pools it is in the middle of. */
 static void
 test_other_thread (void)
 {
-  int before = pmt_threads ();
+  int before = pmt_threads (), all = pmt_threads_set (0);
+  const int sizes[] = { 0, 1, 2, 5 };
   pmt_threads_set (3);
-  Visit *v = g_new0 (Visit, 1);
-  GThread *thread = g_thread_new ("other", other_thread, v);
-  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, 3);
-  for (size_t i = 0; i < N; i++)
-    g_assert_cmpint (atomic_load (&v->seen[i]), ==, 1);
-  g_free (v);
+  for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    Other other = { .threads = sizes[i] };
+    GThread *thread = g_thread_new ("other", other_thread, &other);
+    for (int k = 0; k < 50; k++)
+      check_pool (3);
+    g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, sizes[i] ? sizes[i] : all);
+    g_assert_cmpint (pmt_threads (), ==, 3);
+  }
   pmt_threads_set (before);
 }
 

@@ -373,6 +373,22 @@ def test_question_is_answered_while_a_job_runs(program):
             assert time.monotonic() - start < 2
 
 
+def test_an_estimate_leaves_a_running_job_its_threads(program):
+    job = recipe(steps=24, threads=1)
+    with Engine(program) as engine:
+        client, other = engine.client(), engine.client()
+        alone = [m for m in run(client, 1, job) if m["type"] == "result"][0]
+        assert alone["recipe"]["threads"] == 1, alone["recipe"]
+        client.send({"type": "job", "id": 2, "job": job})
+        client.until("progress")
+        for threads in (None, 3, 2):
+            answer = other.ask({"type": "estimate", "id": 3, "job": recipe(threads=threads)})
+            assert answer["type"] == "estimate", answer
+        beside = [m for m in client.until("done") if m["type"] == "result"][0]
+        assert beside["recipe"] == alone["recipe"], (beside["recipe"], alone["recipe"])
+        assert beside["payload"] == alone["payload"], "the picture differs when something was asked meanwhile"
+
+
 def test_cancel(program):
     with Engine(program) as engine:
         client = engine.client()

@@ -102,7 +102,8 @@ pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, guin
     json_object_set_double_member (recipe, "image-guidance", job->image_guidance);
   } else {
     json_object_set_double_member (recipe, "guidance", plan->choice.guidance);
-    json_object_set_double_member (recipe, "strength", job->strength);
+    if (plan->has_image)
+      json_object_set_double_member (recipe, "strength", job->strength);
   }
   json_object_set_double_member (recipe, "eta", job->eta);
   json_object_set_string_member (recipe, "prompt-syntax", job->syntax == PMT_SYNTAX_A1111 ? "weights" : "plain");

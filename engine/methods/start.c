@@ -92,6 +92,9 @@ pmt_start_mean (PmtRun *run, int track, PmtTensor *clean, GError **error)
   return clean->data != NULL;
 }
 
+/* Resampling leaves what was 1 a little below it, and what is a little below it joins a step late. */
+#define SOLID 0.999f
+
 float *
 pmt_start_latent_mask (PmtRun *run, GError **error)
 {
@@ -103,7 +106,8 @@ pmt_start_latent_mask (PmtRun *run, GError **error)
   for (int y = 0; y < h; y++)
     for (int x = 0; x < w; x++) {
       const int64_t from_y = (int64_t) y * q->height / h, from_x = (int64_t) x * q->width / w;
-      mask.data[y * w + x] = q->mask[from_y * q->width + from_x];
+      const float value = q->mask[from_y * q->width + from_x];
+      mask.data[y * w + x] = value > SOLID ? 1 : value;
     }
   return mask.data;
 }

@@ -20,7 +20,7 @@ gboolean pmt_start_check_inversion (const PmtRun *run, const char *method, GErro
 /* The picture's most likely latents [1, h, w, c] as the UNet has them (the posterior's mean; nothing is drawn), or those of the request. */
 gboolean pmt_start_mean (PmtRun *run, int track, PmtTensor *clean, GError **error);
 
-/* The request's mask at latent size, nearest (source index floor(i * in / out)): h * w values in the run's memory. */
+/* The request's mask at latent size, nearest (source index floor(i * in / out)): h * w values in the run's memory. What is as good as 1 is 1. */
 float *pmt_start_latent_mask (PmtRun *run, GError **error);
 
 /* True when the run's UNet is GLIGEN's for inpainting, which takes its further channels in an order of its own (gligen.c). */

@@ -49,6 +49,14 @@ set_windows (PmtFullStage *stage, const PmtRequest *q, GError **error)
          pmt_param_values_set_text (&stage->windows.values, "bootstrap", "0", "full size", error);
 }
 
+/* Of a whole run, of which the strength leaves a part; samplers for few steps do all of them in that part, as many as fit. */
+static int
+steps_at (const PmtRequest *q)
+{
+  const int few = q->sampler->most_steps ? q->sampler->most_steps (q->full.strength) : 0;
+  return few > 0 ? MIN (q->steps, few) : MAX (q->steps, (int) ceil (LEAST_STEPS / q->full.strength - 1e-9));
+}
+
 gboolean
 pmt_full_stage_open (PmtFullStage *stage, const PmtRequest *q, GError **error)
 {
@@ -66,7 +74,7 @@ pmt_full_stage_open (PmtFullStage *stage, const PmtRequest *q, GError **error)
   r->full.width = 0;
   r->refiner = NULL;
   r->strength = q->full.strength;
-  r->steps = MAX (q->steps, (int) ceil (LEAST_STEPS / r->strength - 1e-9));
+  r->steps = steps_at (q);
   r->denoising_start = r->denoising_end = 0;
   r->image = &some;
   r->mask = q->full.mask ? &some : NULL;

@@ -63,6 +63,8 @@ pmt_passes_open (PmtPasses *p, const PmtRequest *q, GError **error)
     r->seed = q->seed + (uint64_t) p->n; /* the same noise again would be seen in what is painted */
     r->image = r->mask = &some;
     r->fill = true;
+    if (!q->image)
+      r->strength = 1; /* what stands on the canvas is no picture to start from */
     r->noise = p->n == 0 ? q->noise : NULL;
     r->full.width = 0;
     r->n_regions = r->layout.n_boxes = 0;

@@ -52,6 +52,8 @@ struct PmtSampler {
   /* Grid for `steps` steps. Nearly all make that of a full run and pmt_grid_first skips what `strength` leaves out; the few that space all
    * steps over the part of the noise that `strength` leaves say so in grid->strength. Out of range steps: PMT_ERROR_INPUT. */
   PmtGrid *(*grid) (const PmtSchedule *schedule, int steps, double strength, GError **error);
+  /* How many steps fit into the part of the noise that `strength` leaves, of those whose grid does them all there; NULL = any number. */
+  int (*most_steps) (double strength);
   size_t (*state_size) (size_t n); /* bytes; NULL = none; zeroed at start */
   /* What the network is shown at evaluation i: out = x scaled (NULL: x itself). */
   void (*scale_input) (const PmtSolver *s, int i, const float *x, float *out);

@@ -155,6 +155,7 @@ test_generate (void)
   g_assert_null (kept.blend.data);
   g_assert_cmpstr (kept.notes, ==, "");
   g_assert_true (kept.latent_shape[0] == 4 && kept.latent_shape[1] == 6 && kept.latent_shape[2] == 8);
+  g_assert_null (strstr (kept.recipe, "\"strength\"")); /* of nothing */
   for (int i = 0; i < 64 * 48; i++)
     g_assert_true (kept.picture.data[4 * i + 3] == 1 && kept.picture.data[4 * i] >= 0 && kept.picture.data[4 * i] <= 1);
   kept_clear (&kept);
@@ -167,6 +168,7 @@ test_generate (void)
   run_good (GENERATE ", 'strength': 0.5}", &(PmtJobInputs) { .image = &image }, &kept);
   g_assert_true (kept.picture.width == 152 && kept.picture.height == 112);
   g_assert_nonnull (strstr (kept.notes, "150×110 was rounded to 152×112"));
+  g_assert_nonnull (strstr (kept.recipe, "\"strength\":0.5"));
   kept_clear (&kept);
 }
 

@@ -112,6 +112,26 @@ test_mask (void)
   pmt_param_values_clear (&use.values);
 }
 
+/* Without a picture to start from there is nothing that a strength could leave. */
+static void
+test_strength (void)
+{
+  PmtMethodUse use;
+  PmtRequest q = request_of (&use);
+  PmtResult whole = runs_do (&q);
+  q.strength = 0.5;
+  PmtResult half = runs_do (&q);
+  runs_assert_equal (&whole, &half);
+  q.image = runs.picture;
+  q.mask = NULL;
+  PmtResult less = runs_do (&q);
+  g_assert_cmpint (less.steps_done, <, whole.steps_done);
+  pmt_result_clear (&less);
+  pmt_result_clear (&half);
+  pmt_result_clear (&whole);
+  pmt_param_values_clear (&use.values);
+}
+
 /* From the top down is what the boxes in that order give; the other words are heard. */
 static void
 test_params (void)
@@ -243,6 +263,7 @@ main (int argc, char **argv)
   model = runs_model ("tiny");
   g_test_add_func ("/iterative-inpaint/by-hand", test_by_hand);
   g_test_add_func ("/iterative-inpaint/mask", test_mask);
+  g_test_add_func ("/iterative-inpaint/strength", test_strength);
   g_test_add_func ("/iterative-inpaint/params", test_params);
   g_test_add_func ("/iterative-inpaint/cost-and-stop", test_cost_and_stop);
   g_test_add_func ("/iterative-inpaint/full-size", test_full_size);

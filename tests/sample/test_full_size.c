@@ -72,6 +72,25 @@ test_by_hand (void)
   pmt_result_clear (&whole);
 }
 
+/* Samplers for few steps do all of them in what the strength leaves, or as many as fit there: no more and no refusal. */
+static void
+test_few_steps (void)
+{
+  static const struct {
+    double strength;
+    int steps;
+  } rows[] = { { 0.05, 2 }, { 0.25, 4 }, { 0.5, 4 }, { 1, 4 } };
+  PmtRequest q = request_of ();
+  q.sampler = pmt_sampler_find ("lcm", NULL);
+  q.steps = 4;
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    q.full.strength = rows[i].strength;
+    PmtResult r = runs_do (&q);
+    g_assert_cmpint (r.steps_done, ==, 4 + rows[i].steps);
+    pmt_result_clear (&r);
+  }
+}
+
 /* ---- a mask ---- */
 
 static float constant;
@@ -272,6 +291,7 @@ main (int argc, char **argv)
   runs_open (&runs);
   model = runs_model ("tiny");
   g_test_add_func ("/full-size/by-hand", test_by_hand);
+  g_test_add_func ("/full-size/few-steps", test_few_steps);
   g_test_add_func ("/full-size/mask", test_mask);
   g_test_add_func ("/full-size/prepare-fails", test_prepare_fails);
   g_test_add_func ("/full-size/cost-and-progress", test_cost_and_progress);

@@ -61,3 +61,4 @@ void pmt_unipc_step (PmtSolver *s, int i, const float *output, float *x);
 /* few_steps.c: for networks that were distilled from one sampling of 50 steps: steps are chosen among those, from the part of them that
  * the strength leaves. */
 PmtGrid *pmt_few_steps_grid (const PmtSchedule *schedule, int steps, double strength, GError **error);
+int pmt_few_steps_most (double strength);

@@ -5,6 +5,12 @@
 
 enum { TEACHER_STEPS = 50 };
 
+int
+pmt_few_steps_most (double strength)
+{
+  return (int) (TEACHER_STEPS * strength);
+}
+
 PmtGrid *
 pmt_few_steps_grid (const PmtSchedule *schedule, int steps, double strength, GError **error)
 {

@@ -40,6 +40,7 @@ const PmtSampler pmt_sampler_lcm = {
   .advised_steps = 4,
   .advised_guidance = 1.5,
   .grid = pmt_few_steps_grid,
+  .most_steps = pmt_few_steps_most,
   .state_size = state_size,
   .add_noise = pmt_abar_add_noise,
   .step = step,

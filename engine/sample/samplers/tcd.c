@@ -41,6 +41,7 @@ const PmtSampler pmt_sampler_tcd = {
   .advised_steps = 4,
   .advised_guidance = 1.0,
   .grid = make_grid,
+  .most_steps = pmt_few_steps_most,
   .add_noise = pmt_abar_add_noise,
   .step = step,
   .denoised = pmt_abar_denoised,

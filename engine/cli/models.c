@@ -72,6 +72,7 @@ list (gboolean json, gboolean folders_only, GError **error)
 {
   g_autoptr (GPtrArray) folders = pmt_library_folders (error);
   Scan scan = { .json = json };
+  const PmtLibraryFolder *cut;
   gboolean complete;
 
   if (!folders)
@@ -82,19 +83,25 @@ list (gboolean json, gboolean folders_only, GError **error)
     return TRUE;
   scan.cancel = pmt_cli_cancel ();
   scan.cache = pmt_library_cache_new ();
-  pmt_library_walk (folders, on_file, &scan);
+  cut = pmt_library_walk (folders, on_file, &scan);
   complete = !pmt_cancelled (scan.cancel);
   pmt_library_cache_save (scan.cache, complete);
   if (json) {
     JsonObject *done = json_object_new ();
     json_object_set_int_member (done, "files", scan.files);
     json_object_set_int_member (done, "inspected", pmt_library_cache_inspected (scan.cache));
+    if (cut) {
+      g_autofree char *path = g_utf8_make_valid (cut->path, -1);
+      json_object_set_string_member (done, "cut", path);
+    }
     print_line ("done", done);
   } else if (scan.files == 0) {
     g_autofree char *own = pmt_library_own_folder ();
     printf ("There are no models beside the bundled one; put some into %s, or add a folder with --add.\n", own);
   }
   pmt_library_cache_free (scan.cache);
+  if (cut && !json)
+    printf ("In '%s' only the first %d names were looked at; add the folder of models in it instead.\n", cut->path, PMT_LIBRARY_MOST_ENTRIES);
   if (!complete)
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_CANCELLED, "The search was stopped.");
   return complete;

@@ -9,8 +9,11 @@ typedef enum { PMT_NAMES_LORAS, PMT_NAMES_HYPERNETWORKS, PMT_NAMES_EMBEDDINGS, P
 /* "loras", "hypernetworks", "embeddings"; FALSE for anything else. */
 gboolean pmt_names_parse (const char *id, PmtNameKind *kind);
 
-/* Folders in which they are looked for: `first` (NULL: none), ours, those of the library that are used. NULL-terminated, free with
- * g_strfreev; they need not exist. */
+/* In each folder at most so many names are looked at: a home folder that was added by mistake ends somewhere. */
+#define PMT_NAMES_MOST_FILES 100000
+
+/* Folders in which they are looked for: `first` (NULL: none), ours, those of the library that are used. Each once, by whatever
+ * ways it can be reached. NULL-terminated, free with g_strfreev; they need not exist. */
 char **pmt_names_folders (PmtNameKind kind, char *const *first);
 
 typedef struct PmtName {

@@ -154,6 +154,7 @@ typedef struct Listing {
   PmtLibraryCache *cache;
   JsonArray *models;
   gsize bytes;
+  int left_off; /* files that the line has no room for */
 } Listing;
 
 static gboolean
@@ -165,10 +166,12 @@ list_file (const PmtLibraryFile *file, gpointer user)
 
   json_node_take_object (node, pmt_library_cache_report (listing->cache, file));
   text = json_to_string (node, FALSE);
-  listing->bytes += strlen (text);
-  if (listing->bytes > MOST_MODELS_BYTES)
-    return FALSE;
-  json_array_add_element (listing->models, g_steal_pointer (&node));
+  if (listing->left_off || listing->bytes + strlen (text) > MOST_MODELS_BYTES) {
+    listing->left_off++;
+  } else {
+    listing->bytes += strlen (text);
+    json_array_add_element (listing->models, g_steal_pointer (&node));
+  }
   return !pmt_connection_gone (listing->connection);
 }
 
@@ -179,7 +182,8 @@ answer_models (const Question *question, PmtModelCache *cache, GError **error)
   g_autofree char *bundled = pmt_data_path ("models/sketch", NULL), *own = pmt_library_own_folder ();
   g_autoptr (GPtrArray) folders = pmt_library_folders (error);
   PmtMessage *answer = folders ? pmt_message_new ("models", question->message->id) : NULL;
-  Listing listing = { question->connection, NULL, NULL, 0 };
+  Listing listing = { .connection = question->connection };
+  const PmtLibraryFolder *cut;
 
   if (!folders)
     return FALSE;
@@ -187,11 +191,16 @@ answer_models (const Question *question, PmtModelCache *cache, GError **error)
   listing.cache = pmt_library_cache_new ();
   if (bundled)
     add_model (listing.models, "", bundled);
-  pmt_library_walk (folders, list_file, &listing);
+  cut = pmt_library_walk (folders, list_file, &listing);
   pmt_library_cache_save (listing.cache, FALSE);
   pmt_library_cache_free (listing.cache);
   json_object_set_string_member (answer->header, "folder", own);
   json_object_set_array_member (answer->header, "models", listing.models);
+  json_object_set_int_member (answer->header, "left-off", listing.left_off);
+  if (cut) {
+    g_autofree char *path = g_utf8_make_valid (cut->path, -1);
+    json_object_set_string_member (answer->header, "cut", path);
+  }
   pmt_connection_send (question->connection, answer);
   return TRUE;
 }

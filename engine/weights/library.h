@@ -51,8 +51,15 @@ typedef struct PmtLibraryFile {
 /* FALSE ends the walk. What `file` points at lives as long as the call. */
 typedef gboolean PmtLibraryVisit (const PmtLibraryFile *file, gpointer user);
 /* Every file or folder of weights in the folders that are used, in a fixed order. Pickles too: the user wonders otherwise why they are not
- * listed. Hidden names and unfinished downloads (*.part) are none. */
-void pmt_library_walk (GPtrArray *folders, PmtLibraryVisit *visit, gpointer user);
+ * listed. Hidden names and unfinished downloads (*.part) are none. In each folder at most PMT_LIBRARY_MOST_ENTRIES names are looked at: a
+ * home folder that was added by mistake ends somewhere. Returns the first folder that holds more; NULL when nothing was left out. */
+#define PMT_LIBRARY_MOST_ENTRIES 200000
+const PmtLibraryFolder *pmt_library_walk (GPtrArray *folders, PmtLibraryVisit *visit, gpointer user);
+/* The same, with another number of names. */
+const PmtLibraryFolder *pmt_library_walk_most (GPtrArray *folders, int most, PmtLibraryVisit *visit, gpointer user);
+
+/* Whether two paths lead to one file or folder. */
+gboolean pmt_library_same_file (const char *a, const char *b);
 
 /* The file that a bare name means: its name, with or without the ending, or its path below a folder. Newly allocated; NULL +
  * PMT_ERROR_NOT_FOUND, or PMT_ERROR_INPUT when it fits several files. */

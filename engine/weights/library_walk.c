@@ -6,12 +6,12 @@
 #include "engine/weights/library.h"
 
 #define DEEPEST 8
-#define MOST_ENTRIES 200000 /* a home folder that was added by mistake ends somewhere */
 
 typedef struct Walk {
   const PmtLibraryFolder *folder;
   GHashTable *seen; /* folders, by device and inode: links may lead in circles */
-  int entries;
+  int entries, most; /* of this folder of the list */
+  const PmtLibraryFolder *cut;
   gboolean stopped;
   PmtLibraryVisit *visit;
   gpointer user;
@@ -125,7 +125,11 @@ walk_folder (Walk *walk, const char *path, int depth)
     tell (walk, path, &info, TRUE);
     return;
   }
-  for (guint i = 0; i < names->len && !walk->stopped && walk->entries++ < MOST_ENTRIES; i++) {
+  for (guint i = 0; i < names->len && !walk->stopped; i++) {
+    if (walk->entries++ >= walk->most) {
+      walk->cut = walk->cut ? walk->cut : walk->folder;
+      return;
+    }
     g_autofree char *child = g_build_filename (path, names->pdata[i], NULL);
     if (stat (child, &info) != 0)
       continue;
@@ -137,17 +141,25 @@ walk_folder (Walk *walk, const char *path, int depth)
   }
 }
 
-void
-pmt_library_walk (GPtrArray *folders, PmtLibraryVisit *visit, gpointer user)
+const PmtLibraryFolder *
+pmt_library_walk_most (GPtrArray *folders, int most, PmtLibraryVisit *visit, gpointer user)
 {
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  Walk walk = { .seen = seen, .visit = visit, .user = user };
+  Walk walk = { .seen = seen, .most = most, .visit = visit, .user = user };
 
   for (guint i = 0; i < folders->len && !walk.stopped; i++) {
     walk.folder = folders->pdata[i];
+    walk.entries = 0; /* a large one leaves the others their share */
     if (walk.folder->used)
       walk_folder (&walk, walk.folder->path, 0);
   }
+  return walk.cut;
+}
+
+const PmtLibraryFolder *
+pmt_library_walk (GPtrArray *folders, PmtLibraryVisit *visit, gpointer user)
+{
+  return pmt_library_walk_most (folders, PMT_LIBRARY_MOST_ENTRIES, visit, user);
 }
 
 /* ---- names ---- */
@@ -165,8 +177,8 @@ without_ending (const char *name)
   return dot && (has_ending (name, readable) || has_ending (name, pickles)) ? g_strndup (name, (gsize) (dot - name)) : g_strdup (name);
 }
 
-static gboolean
-same_file (const char *a, const char *b)
+gboolean
+pmt_library_same_file (const char *a, const char *b)
 {
   struct stat one, other;
 
@@ -183,7 +195,7 @@ on_file (const PmtLibraryFile *file, gpointer user)
   if (strcmp (find->name, base) != 0 && strcmp (find->name, stem) != 0 && strcmp (find->name, file->name) != 0 && strcmp (find->name, below) != 0)
     return TRUE;
   for (guint i = 0; i < list->len; i++)
-    if (same_file (list->pdata[i], file->path))
+    if (pmt_library_same_file (list->pdata[i], file->path))
       return TRUE;
   g_ptr_array_add (list, g_strdup (file->path));
   return TRUE;

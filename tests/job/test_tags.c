@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* LoRAs and hypernetworks that the prompt names: which files they mean, what is refused. */
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
 #include "engine/job/private.h"
+#include "engine/job/prompt-names.h"
+#include "engine/weights/library.h"
 
 static char *folder;
 
@@ -74,6 +77,57 @@ test_found (void)
   g_assert_cmpuint (plan.notes->len, ==, 1);
   g_assert_cmpstr (plan.notes->pdata[0], ==,
                    "LoRAs act on the whole picture: the tag <lora:one> in the negative prompt was left out.");
+  pmt_job_plan_clear (job, &plan);
+  pmt_job_free (job);
+}
+
+/* The folder of another program that was added by hand too, a link to it, a link to the file: one file. */
+static void
+test_one_file_by_many_ways (void)
+{
+  g_autofree char *one = touch ("ways/once.safetensors"), *short_name = touch ("ways/brief.sft");
+  g_autofree char *ways = g_build_filename (folder, "ways", NULL), *link = g_build_filename (folder, "link", NULL);
+  g_autofree char *inner = g_build_filename (folder, "ways/deeper/once.safetensors", NULL), *deeper = g_path_get_dirname (inner);
+  GError *error = NULL;
+  PmtJobPlan plan;
+  PmtJob *job = job_of ("a <lora:once:0.5><lora:brief>", "", NULL);
+  char **own = job->extras.lora_folders;
+
+  g_assert_cmpint (g_mkdir (deeper, 0700) | symlink (ways, link) | symlink (one, inner), ==, 0);
+  job->extras.lora_folders = (char *[]) { folder, ways, link, NULL };
+  g_auto (GStrv) folders = pmt_names_folders (PMT_NAMES_LORAS, job->extras.lora_folders);
+  g_assert_cmpuint (g_strv_length (folders), ==, 3); /* with our own, which need not exist */
+  g_assert_true (plan_of (job, &plan, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (plan.n_loras, ==, 3);
+  g_assert_true (pmt_library_same_file (plan.loras[1].path, one));
+  g_assert_true (pmt_library_same_file (plan.loras[2].path, short_name));
+  job->extras.lora_folders = own;
+  pmt_job_plan_clear (job, &plan);
+  pmt_job_free (job);
+  g_unlink (link);
+  g_unlink (inner);
+  g_rmdir (deeper);
+}
+
+static void
+test_regions (void)
+{
+  PmtJobPlan plan;
+  PmtJob *job = job_of ("a house", "", NULL);
+  GError *error = NULL;
+  PmtJobRegionPrompt region = { .prompt = "a tree <lora:oak:0.5>" };
+
+  job->extras.regions = &region;
+  job->extras.n_regions = 1;
+  g_assert_true (plan_of (job, &plan, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (plan.n_loras, ==, 1);
+  g_assert_cmpuint (plan.notes->len, ==, 1);
+  g_assert_cmpstr (plan.notes->pdata[0], ==,
+                   "LoRAs act on the whole picture: the tag <lora:oak> in a region's prompt was left out; put it into the prompt.");
+  job->extras.regions = NULL;
+  job->extras.n_regions = 0;
   pmt_job_plan_clear (job, &plan);
   pmt_job_free (job);
 }
@@ -165,6 +219,8 @@ main (int argc, char **argv)
   g_assert_nonnull (folder);
   g_setenv ("XDG_DATA_HOME", folder, TRUE); /* nobody's own files: the user's folder does not exist */
   g_test_add_func ("/tags/found", test_found);
+  g_test_add_func ("/tags/one-file-by-many-ways", test_one_file_by_many_ways);
+  g_test_add_func ("/tags/regions", test_regions);
   g_test_add_func ("/tags/plain", test_plain);
   g_test_add_func ("/tags/refused", test_refused);
   g_test_add_func ("/tags/folders", test_folders);

@@ -271,8 +271,9 @@ def test_lists_and_tokens(program):
         samplers = [s["id"] for s in client.ask({"type": "samplers", "id": 1})["samplers"]]
         assert {"ddim", "euler", "euler-a", "dpmpp-2m", "dpmpp-2m-karras"} <= set(samplers), samplers
         assert isinstance(client.ask({"type": "methods", "id": 2})["methods"], list)
-        models = client.ask({"type": "models", "id": 3})["models"]
-        assert models and models[0]["path"] == "" and models[0]["family"], models
+        answer = client.ask({"type": "models", "id": 3})
+        models = answer["models"]
+        assert models and models[0]["path"] == "" and models[0]["family"] and answer["left-off"] == 0, answer
         few = client.ask({"type": "tokens", "id": 4, "prompt": "a red circle"})
         many = client.ask({"type": "tokens", "id": 5, "prompt": "a red circle " * 60, "long-prompts": "truncate"})
         assert few["cut"] == 0 and few["count"] >= 3 and many["cut"] == many["count"] - many["limit"] > 0
@@ -282,6 +283,17 @@ def test_lists_and_tokens(program):
         assert len(chunks["ends"]) == chunks["chunks"] - 1 and chunks["ends"][0] > 0
         wrong = client.ask({"type": "tokens", "id": 7, "prompt": "a", "long-prompts": "fold"})
         assert wrong["type"] == "error" and "long-prompts" in wrong["message"], wrong
+
+
+def test_more_models_than_a_line_has_room_for(program):
+    with tempfile.TemporaryDirectory(prefix="pmt-serve-") as home:
+        folder = Path(home, "data/pentimento/models/loras")
+        folder.mkdir(parents=True)
+        for number in range(2500):
+            (folder / f"{number}-{'x' * 180}.safetensors").write_bytes(b"no model")
+        with Engine(program, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config", XDG_CACHE_HOME=home + "/cache") as engine:
+            answer = engine.client().ask({"type": "models", "id": 1})
+            assert answer["left-off"] > 0 and answer["left-off"] + len(answer["models"]) == 2501 and "cut" not in answer, answer["left-off"]
 
 
 def test_names(program):

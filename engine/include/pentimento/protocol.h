@@ -20,7 +20,8 @@
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id finishes the evaluation under way, decodes its estimate and makes no further
  *                                     variants; that result's recipe has "stop-after", which makes the same picture again
- *   models | methods | samplers | preprocessors {}    answers of the same type
+ *   models | methods | samplers | preprocessors {}    answers of the same type; models {folder, models: [...], left-off: files beyond what
+ *                                     one line has room for, cut?: a folder that holds more names than are looked at}
  *   names      {kind: "loras"|"hypernetworks"|"embeddings"}   what the folders of models have for prompts; answers names {kind,
  *                                     names: [{name, path}], sorted, at most 2000}
  *   preprocess {preprocess: "ID" or "ID:key=value,…"}   makes a control picture of the blob "image" of this id (some look at a blob "mask"

@@ -240,7 +240,7 @@ inpaint_request (PmtModel *inpainting, const float *picture)
   return q;
 }
 
-/* A mask that is the box gives what the box gives; without a picture all is painted; what is in the box is not looked at. */
+/* A mask that is the box gives what the box gives; another mask or no picture gives something else, and the estimate is exact. */
 static void
 test_inpaint (void)
 {

@@ -22,6 +22,10 @@ pmt_config_load (const char *path, GError **error)
   g_autofree char *text = NULL;
   gsize length;
 
+  if (g_file_test (path, G_FILE_TEST_EXISTS) && !g_file_test (path, G_FILE_TEST_IS_REGULAR)) { /* a pipe would keep us waiting */
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("'%s' is not a regular file; get a fresh copy of it."), path);
+    return NULL;
+  }
   if (!g_file_get_contents (path, &text, &length, &local)) {
     g_autofree char *name = g_path_get_basename (path), *folder = g_path_get_dirname (path);
     if (g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT))

@@ -85,11 +85,16 @@ pump (Copy *copy, int in, int out, const char *from, GError **error)
 static gboolean
 copy_file (Copy *copy, const char *from, const char *to, GError **error)
 {
-  int in = g_open (from, O_RDONLY | O_CLOEXEC, 0), out;
+  int in = g_open (from, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0), out; /* a pipe must not keep us waiting */
+  struct stat info;
   gboolean good;
 
   if (in < 0)
     return fail (error, from, errno);
+  if (fstat (in, &info) != 0 || !S_ISREG (info.st_mode)) {
+    close (in);
+    return fail (error, from, EINVAL);
+  }
   out = g_open (to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (out < 0) {
     fail (error, to, errno);
@@ -222,12 +227,13 @@ check_outside (const char *real, GError **error)
   return folders != NULL;
 }
 
-/* NAME, or "NAME 2" where another file has that name. NULL + error when the same file is there. */
+/* NAME, or "NAME 2" where another file has that name. NULL + error when the same file is there. `path` is as it was given: what a link leads
+ * to may have a name that says nothing, as in Hugging Face's cache. */
 static char *
-free_target (const char *folder, const char *real, gint64 bytes, GError **error)
+free_target (const char *folder, const char *path, gint64 bytes, GError **error)
 {
-  g_autofree char *base = g_path_get_basename (real);
-  const char *dot = g_file_test (real, G_FILE_TEST_IS_DIR) ? NULL : strrchr (base, '.');
+  g_autofree char *plain = g_canonicalize_filename (path, NULL), *base = g_path_get_basename (plain);
+  const char *dot = g_file_test (path, G_FILE_TEST_IS_DIR) ? NULL : strrchr (base, '.');
   g_autofree char *stem = dot ? g_strndup (base, (gsize) (dot - base)) : g_strdup (base);
   char *target = g_build_filename (folder, base, NULL);
 
@@ -289,7 +295,7 @@ pmt_library_import (const char *path, const PmtLibraryImport *how, JsonObject **
     return NULL;
   }
   bytes = size_of (real, DEEPEST);
-  target = free_target (folder, real, bytes, error);
+  target = free_target (folder, path, bytes, error);
   if (!target || (!how->link && !check_space (folder, bytes, error)) || !put (real, target, bytes, how, error))
     return NULL;
   if (told)

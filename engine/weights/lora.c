@@ -189,6 +189,7 @@ find_scale (const PmtLora *lora, const PmtLoraMeta *meta, PmtLoraModule *m, GErr
 {
   const PmtSafetensor *tensor = m->tensor[PMT_LORA_ALPHA];
   const int64_t rank = rank_of (m);
+  bool root_rank = false;
   double alpha;
   float value;
   m->scale = 1.0f;
@@ -200,11 +201,13 @@ find_scale (const PmtLora *lora, const PmtLoraMeta *meta, PmtLoraModule *m, GErr
                    tensor->name);
       return FALSE;
     }
-    alpha = value;
-  } else if (!pmt_lora_meta_alpha (meta, m->stem, &alpha)) {
+    alpha = value; /* LyCORIS's rs_lora is in it already */
+  } else if (pmt_lora_meta_alpha (meta, m->stem, &alpha)) {
+    root_rank = pmt_lora_meta_root_rank (meta, m->stem);
+  } else {
     return TRUE;
   }
-  m->scale = (float) (alpha / (pmt_lora_meta_root_rank (meta, m->stem) ? sqrt ((double) rank) : (double) rank));
+  m->scale = (float) (alpha / (root_rank ? sqrt ((double) rank) : (double) rank));
   return TRUE;
 }
 

@@ -85,10 +85,6 @@ pmt_lora_meta_new (const PmtSafetensors *file)
   PmtLoraMeta *meta = g_new0 (PmtLoraMeta, 1);
   meta->root = read_root (file);
   JsonObject *object = meta->root && JSON_NODE_HOLDS_OBJECT (meta->root) ? json_node_get_object (meta->root) : NULL;
-  /* kohya's and LyCORIS's training arguments, as JSON text. */
-  const char *arguments = pmt_safetensors_metadata (file, "ss_network_args");
-  const bool root_rank = arguments && (strstr (arguments, "\"rs_lora\": \"True\"") || strstr (arguments, "\"rs_lora\":\"True\"") ||
-                                       strstr (arguments, "\"rs_lora\": true") || strstr (arguments, "\"rs_lora\":true"));
   for (size_t i = 0; i < G_N_ELEMENTS (prefixes); i++) {
     Settings *settings = &meta->settings[i];
     g_autofree char *key = g_strconcat (prefixes[i], "lora_alpha", NULL);
@@ -96,7 +92,6 @@ pmt_lora_meta_new (const PmtSafetensors *file)
     char *end;
     if (object)
       read_settings (object, prefixes[i], settings);
-    settings->root_rank = settings->root_rank || root_rank;
     if (!settings->has_alpha && direct) {
       settings->alpha = g_ascii_strtod (direct, &end);
       settings->has_alpha = end != direct && *end == '\0';

@@ -578,7 +578,7 @@ pmt_model_files_hash (PmtModelFiles *files, GError **error)
     hash_file (sum, files->file);
   } else {
     for (int i = 0; i < PMT_N_COMPONENTS; i++) {
-      if (!files->component[i].config)
+      if (!files->component[i].config || files->component[i].replaced)
         continue;
       PmtWeights *weights = pmt_model_files_weights (files, (PmtComponent) i, error);
       if (!weights)
@@ -595,7 +595,10 @@ pmt_model_files_hash (PmtModelFiles *files, GError **error)
     if (!files->component[i].replaced)
       continue;
     const GPtrArray *own = pmt_weights_files (files->component[i].weights);
+    const char *config = pmt_config_path (files->component[i].config);
     g_checksum_update (sum, (const guchar *) components[i].folder, -1);
+    if (g_str_has_suffix (config, ".json")) /* a single file's config is derived, and its path the weights' own */
+      hash_text_file (sum, config);
     for (guint k = 0; k < own->len; k++)
       hash_file (sum, own->pdata[k]);
   }

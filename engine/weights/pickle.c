@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/weights/pickle.h"
 
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
+
+/* The first bytes of a regular file; 0 for anything else. A pipe must not keep us waiting for somebody who writes. */
+static gsize
+read_head (const char *path, void *head, gsize size)
+{
+  int fd = g_open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  struct stat info;
+  gssize n = 0;
+
+  if (fd < 0)
+    return 0;
+  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode))
+    n = read (fd, head, size);
+  close (fd);
+  return n > 0 ? (gsize) n : 0;
+}
 
 PmtContent
 pmt_content_of (const char *path)
 {
   unsigned char head[64] = { 0 };
-  FILE *file = g_fopen (path, "rb");
-
-  if (!file)
-    return PMT_CONTENT_OTHER;
-  size_t n = fread (head, 1, sizeof head - 1, file);
-  fclose (file);
+  const gsize n = read_head (path, head, sizeof head - 1);
   const char *text = (const char *) head;
   if (n >= 4 && memcmp (head, "PK\003\004", 4) == 0)
     return PMT_CONTENT_PICKLE;

@@ -240,7 +240,7 @@ gboolean
 pmt_tensor_table_map (PmtSafetensors *file, GError **error)
 {
   struct stat st;
-  int fd = open (file->path, O_RDONLY | O_CLOEXEC);
+  int fd = open (file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not keep us waiting */
 
   if (fd < 0 || fstat (fd, &st) != 0) {
     int code = errno;

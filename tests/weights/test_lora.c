@@ -7,7 +7,7 @@
 #include "engine/nets/clip_text.h"
 #include "engine/nets/unet.h"
 #include "engine/weights/config.h"
-#include "engine/weights/lora.h"
+#include "engine/weights/lora_parts.h"
 #include "tests/weights/files.h"
 
 static JsonObject *lists;
@@ -161,6 +161,45 @@ test_other_base (void)
   refused ("locon-sd1", "sd2", "Stable Diffusion 1.x");
 }
 
+/* LyCORIS has its rs_lora in alpha already; of PEFT, whose alpha stands in the metadata, the root of the rank is ours to take. */
+static void
+test_root_rank (void)
+{
+  static const struct {
+    const char *metadata;
+    bool alpha;
+    float scale;
+  } cases[] = {
+    { "\"ss_network_args\":\"{\\\"algo\\\": \\\"lora\\\", \\\"rs_lora\\\": \\\"True\\\"}\"", true, 2 },
+    { "\"ss_network_args\":\"{}\"", true, 2 },
+    { "\"lora_adapter_metadata\":\"{\\\"lora_alpha\\\": 8, \\\"use_rslora\\\": true}\"", true, 2 },
+    { "\"lora_adapter_metadata\":\"{\\\"lora_alpha\\\": 8, \\\"use_rslora\\\": true}\"", false, 4 },
+  };
+  const char *stem = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
+  const float alpha = 8;
+  g_autofree char *path = g_build_filename (folder, "root.safetensors", NULL);
+  GError *error = NULL;
+  Full full;
+  full_open (&full, "sd1");
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    gsize size;
+    g_autofree char *header = g_strdup_printf (
+      "{\"__metadata__\":{%s},\"%s.lora_down.weight\":{\"dtype\":\"F16\",\"shape\":[4,320],\"data_offsets\":[0,2560]},"
+      "\"%s.lora_up.weight\":{\"dtype\":\"F16\",\"shape\":[320,4],\"data_offsets\":[2560,5120]},"
+      "\"%s.%s\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[5120,5124]}}",
+      cases[i].metadata, stem, stem, stem, cases[i].alpha ? "alpha" : "other");
+    g_autofree guint8 *bytes = files_safetensors (header, -1, 0, 5124, &size);
+    memcpy (bytes + size - 4, &alpha, 4);
+    files_write (folder, "root.safetensors", bytes, (gssize) size);
+    PmtLora *lora = pmt_lora_open (path, &full.model, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (lora->modules->len, ==, 1);
+    g_assert_cmpfloat (((PmtLoraModule *) lora->modules->pdata[0])->scale, ==, cases[i].scale);
+    pmt_lora_free (lora);
+  }
+  full_close (&full);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -182,6 +221,7 @@ main (int argc, char **argv)
     g_test_add_data_func (name, &expected[i], test_list);
   }
   g_test_add_func ("/lora/other-base", test_other_base);
+  g_test_add_func ("/lora/root-rank", test_root_rank);
   int status = g_test_run ();
   files_remove (folder);
   g_free (folder);

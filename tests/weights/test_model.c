@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Model folders and checkpoints: what is recognised, derived, handed out and refused. */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -426,6 +428,59 @@ test_hash (void)
   box_clear (&box);
 }
 
+/* A VAE in a file of its own is known by its header, as every file: its values are read by nobody. */
+static void
+test_hash_of_replaced (void)
+{
+  Box box = box_new ("small");
+  g_autoptr (GError) error = NULL;
+  char *hashes[3] = { NULL };
+
+  write_folder (&box, "{" UNET ",\"in_channels\":9,\"cross_attention_dim\":24}");
+  FilesSparse *sparse = files_sparse_new ("F16", 2);
+  files_sparse_add (sparse, box.names[1], 0);
+  g_autofree char *path = files_sparse_write (sparse, box.folder, "mine.safetensors");
+  for (int i = 0; i < 3; i++) {
+    if (i == 1) { /* other values under the same header */
+      FILE *file = g_fopen (path, "r+b");
+      g_assert_cmpint (fseek (file, -4, SEEK_END), ==, 0);
+      g_assert_cmpint (fputc (1, file), ==, 1);
+      fclose (file);
+    }
+    PmtModelFiles *files = pmt_model_files_open (box.folder, &error);
+    g_assert_no_error (error);
+    if (i < 2)
+      pmt_model_files_replace (files, PMT_COMPONENT_VAE, path, &error);
+    g_assert_no_error (error);
+    hashes[i] = pmt_model_files_hash (files, &error);
+    g_assert_no_error (error);
+    pmt_model_files_free (files);
+  }
+  g_assert_cmpstr (hashes[0], ==, hashes[1]);
+  g_assert_cmpstr (hashes[0], !=, hashes[2]);
+  for (int i = 0; i < 3; i++)
+    g_free (hashes[i]);
+  box_clear (&box);
+}
+
+/* Opening a pipe that nobody writes to would never end. */
+static void
+test_pipe (void)
+{
+  g_autofree char *folder = files_folder (), *path = g_build_filename (folder, "pipe.safetensors", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  alarm (20);
+  g_assert_null (pmt_model_files_open (path, &error));
+  files_assert_error (error, PMT_ERROR_INPUT, path, "not a regular file");
+  g_clear_error (&error);
+  g_assert_null (pmt_config_load (path, &error));
+  files_assert_error (error, PMT_ERROR_INPUT, path, "not a regular file");
+  alarm (0);
+  files_remove (folder);
+}
+
 static void
 test_random (void)
 {
@@ -515,6 +570,8 @@ main (int argc, char **argv)
   g_test_add_func ("/model/bad-paths", test_bad_paths);
   g_test_add_func ("/model/incomplete-folder", test_incomplete_folder);
   g_test_add_func ("/model/hash", test_hash);
+  g_test_add_func ("/model/hash-of-replaced", test_hash_of_replaced);
+  g_test_add_func ("/model/pipe", test_pipe);
   g_test_add_func ("/model/random", test_random);
   g_test_add_func ("/model/config", test_config);
   return g_test_run ();

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "engine/job/private.h"
+#include "engine/weights/library.h"
 
 typedef struct Slot {
-  char *path, *unet, *vae; /* as they were asked for; "" = bundled, the model's own */
+  char *path, *unet, *vae;     /* as they were asked for; "" = bundled, the model's own */
+  char *unet_path, *vae_path;  /* where the latter lie */
   PmtModel *model;
   char *stamp; /* what the files looked like when the model was opened */
 } Slot;
@@ -28,6 +30,8 @@ forget (Slot *slot)
   g_clear_pointer (&slot->path, g_free);
   g_clear_pointer (&slot->unet, g_free);
   g_clear_pointer (&slot->vae, g_free);
+  g_clear_pointer (&slot->unet_path, g_free);
+  g_clear_pointer (&slot->vae_path, g_free);
   g_clear_pointer (&slot->stamp, g_free);
 }
 
@@ -66,7 +70,7 @@ stamp_path (GString *stamp, const char *path, int levels)
 static char *
 stamp_slot (const Slot *slot)
 {
-  const char *const paths[] = { pmt_model_path (slot->model), slot->unet, slot->vae };
+  const char *const paths[] = { pmt_model_path (slot->model), slot->unet_path, slot->vae_path };
   GString *stamp = g_string_new (NULL);
 
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
@@ -74,21 +78,33 @@ stamp_slot (const Slot *slot)
   return g_string_free (stamp, FALSE);
 }
 
+/* A name of the library becomes a path: names cannot be looked at for changes. Newly allocated; NULL + error. */
+static char *
+path_of (const char *part, GError **error)
+{
+  return pmt_library_is_name (part) ? pmt_library_find (part, error) : g_strdup (part);
+}
+
 static PmtModel *
 get (Slot *slot, const char *path, const PmtModelParts *parts, GError **error)
 {
   const char *unet = parts && parts->unet ? parts->unet : "", *vae = parts && parts->vae ? parts->vae : "";
 
-  if (slot->model && strcmp (slot->path, path) == 0 && strcmp (slot->unet, unet) == 0 && strcmp (slot->vae, vae) == 0) {
+  if (slot->model && strcmp (slot->path, path) == 0 && (!parts || (strcmp (slot->unet, unet) == 0 && strcmp (slot->vae, vae) == 0))) {
     g_autofree char *now = stamp_slot (slot);
     if (strcmp (now, slot->stamp) == 0)
       return pmt_model_ref (slot->model);
   }
   /* the old one goes first: two models may not fit */
   forget (slot);
-  slot->model = pmt_model_open_with (path, &(PmtModelParts) { unet, vae }, error);
-  if (!slot->model)
+  slot->unet_path = path_of (unet, error);
+  slot->vae_path = slot->unet_path ? path_of (vae, error) : NULL;
+  if (slot->vae_path)
+    slot->model = pmt_model_open_with (path, &(PmtModelParts) { slot->unet_path, slot->vae_path }, error);
+  if (!slot->model) {
+    forget (slot);
     return NULL;
+  }
   slot->path = g_strdup (path);
   slot->unet = g_strdup (unet);
   slot->vae = g_strdup (vae);

@@ -140,7 +140,7 @@ GPtrArray *pmt_job_picture_names (const PmtJob *job);
 typedef struct PmtModelCache PmtModelCache;
 PmtModelCache *pmt_model_cache_new (void);
 void pmt_model_cache_free (PmtModelCache *cache);
-/* `parts` may be NULL. New reference. */
+/* `parts` NULL: whichever the model has at present, for questions that its UNet and VAE have no say in. New reference. */
 PmtModel *pmt_model_cache_get (PmtModelCache *cache, const char *path, const PmtModelParts *parts, GError **error);
 /* The second model of a job, kept beside the first until a job has none (path ""): *model is then NULL. New reference. */
 gboolean pmt_model_cache_get_refiner (PmtModelCache *cache, const char *path, PmtModel **model, GError **error);

@@ -10,6 +10,7 @@
 struct PmtJobs {
   PmtWorker *worker;
   GPtrArray *pending; /* Task; the worker's queue in order, the running one first */
+  gboolean closing;   /* the worker is going, or gone */
   void (*changed) (void *user);
   void *user;
 };
@@ -225,9 +226,10 @@ pmt_jobs_free (PmtJobs *jobs)
 {
   if (!jobs)
     return;
+  jobs->closing = TRUE; /* the loop below may bring messages */
   for (guint i = 0; i < jobs->pending->len; i++)
     pmt_cancel_request (&((Task *) g_ptr_array_index (jobs->pending, i))->cancel);
-  pmt_worker_free (jobs->worker);
+  g_clear_pointer (&jobs->worker, pmt_worker_free);
   /* The ends that the worker posted have not run yet, and will find their tasks here. */
   while (jobs->pending->len > 0)
     g_main_context_iteration (NULL, TRUE);
@@ -290,7 +292,9 @@ pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *mes
   PmtPreview preview = PMT_PREVIEW_LINEAR;
   Task *task;
 
-  if (job && find (jobs, connection, message->id))
+  if (job && jobs->closing)
+    g_set_error_literal (&error, PMT_ERROR, PMT_ERROR_CANCELLED, "The engine is ending, so the job was cancelled; start it again.");
+  else if (job && find (jobs, connection, message->id))
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.",
                  message->id);
   if (error || !pmt_jobs_read_preview (message, &preview, &error) || !check_blobs (job, blobs, &error)) {

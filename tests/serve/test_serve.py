@@ -534,6 +534,25 @@ def test_terminate_in_mid_job(program):
         assert engine.process.returncode == 0 and time.monotonic() - start < 1.0 and not os.path.exists(engine.path)
 
 
+def test_jobs_that_come_while_it_ends_are_cancelled(program):
+    for _ in range(5):
+        with Engine(program) as engine:
+            client = engine.client()
+            client.send({"type": "job", "id": 1, "job": recipe(**LONG)})
+            client.until("progress")
+            engine.process.terminate()
+            try:
+                for number in range(2, 40):
+                    client.send({"type": "job", "id": number, "job": recipe()})
+                while True:
+                    answer = client.receive()
+                    assert answer["type"] in ("progress", "queued") or answer.get("code") == "cancelled", answer
+            except (Gone, OSError):
+                pass
+            engine.process.wait(5)
+            assert engine.process.returncode == 0, engine.process.returncode
+
+
 def test_stdio(program):
     process = subprocess.Popen([program, "serve", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     client = Client(pipes=(process.stdout, process.stdin))

@@ -75,7 +75,7 @@ pmt_clip_text_config_parse (JsonObject *object, const char *file, PmtClipTextCon
       || !pmt_config_double (object, "layer_norm_eps", 1e-5, &eps, error) || !read_activation (object, file, config, error)
       || !read_projection (object, config, error)
       || !pmt_config_range (file, "vocab_size", config->vocab_size, 1, 1 << 24, error)
-      || !pmt_config_range (file, "max_position_embeddings", config->max_positions, 1, 1 << 16, error)
+      || !pmt_config_range (file, "max_position_embeddings", config->max_positions, 3, 1 << 16, error) /* begin, a word, end */
       || !pmt_config_range (file, "hidden_size", config->hidden, 1, 1 << 16, error)
       || !pmt_config_range (file, "intermediate_size", config->intermediate, 1, 1 << 18, error)
       || !pmt_config_range (file, "num_hidden_layers", config->layers, 1, 256, error)

@@ -61,6 +61,7 @@ static const BadConfig bad[] = {
   { TEXT, "{\"hidden_size\": 100, \"num_attention_heads\": 7}", "heads", PMT_ERROR_FORMAT },
   { TEXT, "{\"num_hidden_layers\": 0}", "num_hidden_layers", PMT_ERROR_FORMAT },
   { TEXT, "{\"vocab_size\": 0}", "vocab_size", PMT_ERROR_FORMAT },
+  { TEXT, "{\"max_position_embeddings\": 2}", "max_position_embeddings", PMT_ERROR_FORMAT },
 };
 
 static gboolean

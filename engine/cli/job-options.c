@@ -192,6 +192,29 @@ read_region (const Given *given, JsonObject *recipe, GError **error)
          (!given->feather || read_number ("--feather", given->feather, 1000, region, "feather", FALSE, error));
 }
 
+/* Recipes are run elsewhere too, so files are named from the root; a library's names and "random:…" stay as they are. */
+static void
+set_model (JsonObject *recipe, const char *name, const char *text)
+{
+  gboolean is_path = !g_str_has_prefix (text, "random:") && (strchr (text, '/') || g_file_test (text, G_FILE_TEST_EXISTS));
+  g_autofree char *path = is_path ? g_canonicalize_filename (text, NULL) : g_strdup (text);
+
+  json_object_set_string_member (recipe, name, path);
+}
+
+/* Of those that the table of parameters has. */
+static void
+make_paths_absolute (JsonObject *recipe)
+{
+  static const char *const names[] = { "vae", "unet", "taesd", "refiner" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *text = g_strdup (json_object_get_string_member_with_default (recipe, names[i], ""));
+    if (*text)
+      set_model (recipe, names[i], text);
+  }
+}
+
 static gboolean
 fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtParam *params, char *const *texts, GError **error)
 {
@@ -221,8 +244,9 @@ fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtPara
   pmt_param_values_clear (&values);
   if (!good || !pmt_cli_check_utf8 ("--model", given->model, error) || !pmt_cli_check_utf8 ("--precision", given->precision, error))
     return FALSE;
+  make_paths_absolute (recipe);
   if (given->model)
-    json_object_set_string_member (recipe, "model", given->model);
+    set_model (recipe, "model", given->model);
   if (given->precision)
     json_object_set_string_member (recipe, "precision", given->precision);
   if (given->threads && !read_number ("--threads", given->threads, 1024, recipe, "threads", TRUE, error))

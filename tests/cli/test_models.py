@@ -176,6 +176,28 @@ def test_names(program):
         home.run("generate", "--model", "drawer", "--vae", "nobody", "--prompt", "x", "--out", out, fails="'nobody'")
 
 
+def recipe_of(picture):
+    data = picture.read_bytes()
+    start = data.index(b"pentimento-recipe")
+    return json.JSONDecoder().raw_decode(data[data.index(b"{", start):].decode("utf-8", "replace"))[0]
+
+
+def test_recipes_name_files_from_the_root(program):
+    """A recipe is run elsewhere too; names of the library and random weights are no files."""
+    with Home(program) as home:
+        shutil.copytree(SKETCH, home.path / "drawer", ignore=shutil.ignore_patterns("train", "studio", "*.png", "*.md", "logs"))
+        vae = next((SKETCH / "vae").glob("*.safetensors"))
+        shutil.copy(vae, home.path / "mine.safetensors")
+        home.own.mkdir(parents=True)
+        shutil.copy(vae, home.own / "kept.safetensors")
+        out, how = home.path / "out.png", ("--prompt", "a house", "--steps", 1, "--size", "64x64", "--seed", 1, "--out", "out.png")
+        home.run("generate", "--model", "drawer", "--vae", "./mine.safetensors", *how)
+        recipe = recipe_of(out)
+        assert (recipe["model"], recipe["vae"]) == (str(home.path / "drawer"), str(home.path / "mine.safetensors")), recipe
+        home.run("generate", "--vae", "kept", *how)
+        assert recipe_of(out)["vae"] == "kept", recipe_of(out)
+
+
 def test_lora_tags_find_the_library(program):
     with Home(program) as home:
         (home.path / "ComfyUI/models/loras").mkdir(parents=True)
@@ -199,6 +221,17 @@ def test_import(program):
         net = home.put("downloads/canny.safetensors", "controlnet-sd1")
         home.run("import", net, "--link")
         assert (home.own / "controlnet/canny.safetensors").readlink() == Path(net)
+        # the downloads of Hugging Face's cache are links to files named by their hash
+        blob = home.put("hub/blobs/0a1b2c", "lora-kohya-sd1")
+        snapshot = home.path / "hub/snapshots/1/wool.v2.safetensors"
+        snapshot.parent.mkdir(parents=True)
+        snapshot.symlink_to(blob)
+        home.run("import", snapshot, "--link")
+        assert (home.own / "loras/wool.v2.safetensors").readlink() == Path(blob)
+        (home.own / "loras/wool.v2.safetensors").unlink()
+        home.run("import", snapshot)
+        assert not (home.own / "loras/wool.v2.safetensors").is_symlink()
+        (home.own / "loras/wool.v2.safetensors").unlink()
         home.run("import", target, fails="where models are looked for already")
         assert len(home.list()[1]) == 3
         assert not list(home.own.rglob("*.part"))

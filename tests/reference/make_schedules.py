@@ -10,7 +10,7 @@ by hand for a new one; this script fills in the rest:
   levels        "abar" where it works on the timesteps' own noise levels, "sigma" where it has sigmas of its own
   step          what its step() takes of "generator" and "eta"
   predictions   those that it knows (default: all)
-  spacings      those that make a difference (default: all)
+  spacings      those that make a difference (default: all); ["leading"] where `config` has its own
   zero_snr      it can rescale to zero terminal SNR
   etas          values of eta besides the default
   own_grid      its timesteps depend on the strength

@@ -42,6 +42,14 @@ too_many:
   return FALSE;
 }
 
+PmtSchedule
+pmt_schedule_trailing (const PmtSchedule *schedule)
+{
+  PmtSchedule trailing = *schedule;
+  trailing.config.spacing = PMT_SPACING_TRAILING;
+  return trailing;
+}
+
 PmtGrid *
 pmt_grid_new (const PmtSchedule *schedule, int steps, int n, GError **error)
 {

@@ -8,6 +8,9 @@
  * descending. DPM++ spaces one point more than it keeps. `fractional`: linspace values are not rounded (Euler). */
 gboolean pmt_spacing_fill (const PmtSchedule *schedule, int points, int keep, bool fractional, double *t, GError **error);
 
+/* The same levels with trailing spacing, for a grid made of it; its tables are the other's. */
+PmtSchedule pmt_schedule_trailing (const PmtSchedule *schedule);
+
 /* A grid with room for n evaluations, sigma and timestep zeroed. PMT_ERROR_INPUT when `steps` is out of [1, training steps]. */
 PmtGrid *pmt_grid_new (const PmtSchedule *schedule, int steps, int n, GError **error);
 
@@ -40,6 +43,9 @@ void pmt_abar_denoised (const PmtSolver *s, int i, const float *output, const fl
 /* euler.c */
 PmtGrid *pmt_euler_grid (const PmtSchedule *schedule, int steps, bool karras, GError **error);
 void pmt_euler_step (PmtSolver *s, int i, const float *output, float *x);
+
+/* euler_a.c */
+void pmt_euler_a_step (PmtSolver *s, int i, const float *output, float *x);
 
 /* heun.c */
 PmtGrid *pmt_heun_grid (const PmtSchedule *schedule, int steps, bool karras, GError **error);

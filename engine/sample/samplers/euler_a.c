@@ -4,8 +4,8 @@
 
 #include "engine/sample/samplers/common.h"
 
-static void
-step (PmtSolver *s, int i, const float *output, float *x)
+void
+pmt_euler_a_step (PmtSolver *s, int i, const float *output, float *x)
 {
   const double from = s->grid->sigma[i], to = s->grid->sigma[i + 1];
   const double up = sqrt (to * to * (from * from - to * to) / (from * from)), down = sqrt (to * to - up * up);
@@ -33,6 +33,6 @@ const PmtSampler pmt_sampler_euler_a = {
   .grid = make_grid,
   .scale_input = pmt_sigma_scale_input,
   .add_noise = pmt_sigma_add_noise,
-  .step = step,
+  .step = pmt_euler_a_step,
   .denoised = pmt_sigma_denoised,
 };

@@ -7,7 +7,7 @@
 static int64_t
 dim (const PmtSafetensor *t, int axis)
 {
-  return t && axis < t->rank ? t->dim[axis] : 0;
+  return t && axis >= 0 && axis < t->rank ? t->dim[axis] : 0;
 }
 
 /* The first tensor whose name holds all the given parts (up to three). */
@@ -162,7 +162,7 @@ pmt_kind_base_of_embedding (const PmtSafetensors *file)
   const PmtSafetensor *t = pmt_safetensors_lookup (file, "emb_params");
   if (!t)
     t = pmt_safetensors_at (file, 0);
-  int64_t width = dim (t, t->rank - 1);
+  int64_t width = dim (t, t ? t->rank - 1 : 0);
   /* an embedding of 1280 columns is for SDXL's second encoder */
   return width == 1280 ? pmt_family_by_id ("sdxl") : pmt_kind_base_of_context (width);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "engine/weights/kinds.h"
+#include "engine/weights/kinds_table.h"
 #include "engine/weights/model.h"
 #include "tests/weights/lists.h"
 
@@ -319,6 +320,23 @@ test_cut_short (void)
   files_remove (folder);
 }
 
+/* Tensors without any axis have no last one. */
+static void
+test_no_axes (void)
+{
+  g_autofree char *folder = files_folder (), *path = g_build_filename (folder, "word.safetensors", NULL);
+  g_autoptr (GError) error = NULL;
+  gsize size;
+  g_autofree guint8 *bytes = files_safetensors ("{\"emb_params\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", -1, 0, 4, &size);
+
+  files_write (folder, "word.safetensors", bytes, (gssize) size);
+  PmtSafetensors *file = pmt_safetensors_open (path, &error);
+  g_assert_no_error (error);
+  g_assert_null (pmt_kind_base_of_embedding (file));
+  pmt_safetensors_free (file);
+  files_remove (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -328,5 +346,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kinds/require", test_require);
   g_test_add_func ("/kinds/folders", test_folders);
   g_test_add_func ("/kinds/cut-short", test_cut_short);
+  g_test_add_func ("/kinds/no-axes", test_no_axes);
   return g_test_run ();
 }

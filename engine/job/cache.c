@@ -92,8 +92,10 @@ get (Slot *slot, const char *path, const PmtModelParts *parts, GError **error)
 
   if (slot->model && strcmp (slot->path, path) == 0 && (!parts || (strcmp (slot->unet, unet) == 0 && strcmp (slot->vae, vae) == 0))) {
     g_autofree char *now = stamp_slot (slot);
-    if (strcmp (now, slot->stamp) == 0)
+    if (strcmp (now, slot->stamp) == 0) {
+      pmt_model_settle (slot->model);
       return pmt_model_ref (slot->model);
+    }
   }
   /* the old one goes first: two models may not fit */
   forget (slot);

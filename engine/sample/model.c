@@ -307,6 +307,13 @@ pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction)
   model->prediction_known = true;
 }
 
+void
+pmt_model_settle (PmtModel *model)
+{
+  if (model->prediction_known)
+    pmt_model_files_settle_prediction (model->files, model->schedule.prediction == PMT_PREDICT_EPSILON);
+}
+
 PmtUnetChoice
 pmt_model_unet_chosen (const PmtModel *model, PmtUnetChoice choice)
 {

@@ -59,6 +59,7 @@ const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
  * tried it out. */
 bool pmt_model_prediction_known (const PmtModel *model);
 void pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction); /* what trying it out has shown */
+void pmt_model_settle (PmtModel *model); /* between runs: with what a run has shown, the size may be another one */
 PmtUnetChoice pmt_model_unet_chosen (const PmtModel *model, PmtUnetChoice choice); /* the asked one, or the main one where it lacks that */
 const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice);
 const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);

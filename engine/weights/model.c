@@ -117,6 +117,20 @@ adopt_unet (PmtModelFiles *files, PmtComponent which, GError **error)
   return TRUE;
 }
 
+/* The configuration that was derived for a file of SD 2 has the larger of its two sizes. */
+static gboolean
+is_small (const PmtModelFiles *files)
+{
+  JsonObject *unet = files->component[PMT_COMPONENT_UNET].config;
+  const char *path = pmt_config_path (unet), *prediction = NULL;
+
+  if (files->is_random || strcmp (files->family->id, "sd2") != 0 || g_str_has_suffix (path, ".json"))
+    return FALSE;
+  if (files->scheduler && files->prediction_known)
+    prediction = json_object_get_string_member_with_default (files->scheduler, "prediction_type", NULL);
+  return pmt_prediction_is_small_sd2 (path, files->component[PMT_COMPONENT_UNET].use, prediction);
+}
+
 static gboolean
 find_native_size (PmtModelFiles *files, GError **error)
 {
@@ -131,7 +145,9 @@ find_native_size (PmtModelFiles *files, GError **error)
     return FALSE;
   if (vae && !pmt_config_ints (vae, "block_out_channels", four, 4, widths, 16, &n_widths, error))
     return FALSE;
-  if (n_sample > 0 && sample[0] > 0 && sample[0] <= 4096)
+  if (is_small (files))
+    files->native_size = 512;
+  else if (n_sample > 0 && sample[0] > 0 && sample[0] <= 4096)
     files->native_size = sample[0] << (n_widths > 0 ? n_widths - 1 : 3);
   return TRUE;
 }
@@ -166,6 +182,23 @@ open_component (PmtModelFiles *files, JsonObject *index, PmtComponent which, GEr
   return files->component[which].config != NULL;
 }
 
+/* What such models are called in a single file is in kinds_table.c. */
+static gboolean
+check_scheduler (const PmtModelFiles *files, GError **error)
+{
+  const char *class;
+
+  if (!pmt_config_string (files->scheduler, "_class_name", "", &class, error))
+    return FALSE;
+  if (!g_str_has_prefix (class, "EDM") && !g_str_has_prefix (class, "FlowMatch") && !pmt_config_has (files->scheduler, "sigma_data"))
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+               _("The model '%s' is made for the scheduler %s, which counts noise another way than this version's samplers do; use a Stable "
+                 "Diffusion 1.x, 2.x or XL model."),
+               files->path, *class ? class : "EDM");
+  return FALSE;
+}
+
 static gboolean
 open_scheduler (PmtModelFiles *files, GError **error)
 {
@@ -174,7 +207,7 @@ open_scheduler (PmtModelFiles *files, GError **error)
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return pmt_prediction_adopt (NULL, files->family, NULL, &files->scheduler, &files->prediction_known, error);
   files->scheduler = pmt_config_load (path, error);
-  return files->scheduler != NULL;
+  return files->scheduler && check_scheduler (files, error);
 }
 
 static gboolean
@@ -461,6 +494,16 @@ pmt_model_files_prediction_known (const PmtModelFiles *files)
   return files->prediction_known;
 }
 
+void
+pmt_model_files_settle_prediction (PmtModelFiles *files, gboolean epsilon)
+{
+  if (files->prediction_known)
+    return;
+  files->prediction_known = TRUE;
+  json_object_set_string_member (files->scheduler, "prediction_type", epsilon ? "epsilon" : "v_prediction");
+  find_native_size (files, NULL); /* its configurations were read before */
+}
+
 const char *
 pmt_model_files_tokenizer (const PmtModelFiles *files)
 {
@@ -484,17 +527,15 @@ pmt_model_files_force_zeros (const PmtModelFiles *files)
 
 /* TRUE when a UNet or VAE with this config can stand in for the model's. */
 static gboolean
-fits_in (const PmtModelFiles *files, PmtComponent component, const char *path, JsonObject *config, PmtUnetUse *use, GError **error)
+fits_in (const PmtModelFiles *files, PmtComponent component, const char *path, JsonObject *config, PmtUnetTraits *traits, GError **error)
 {
   JsonObject *unet = files->component[PMT_COMPONENT_UNET].config;
-  PmtUnetTraits traits;
   int latent = 4, wanted = 4;
 
   if (component == PMT_COMPONENT_UNET) {
-    if (!config_traits (config, &traits, error) || pmt_family_refuse (pmt_family_detect (&traits), &traits, path, error))
+    if (!config_traits (config, traits, error) || pmt_family_refuse (pmt_family_detect (traits), traits, path, error))
       return FALSE;
-    const PmtFamily *family = pmt_family_detect (&traits);
-    *use = pmt_unet_use (traits.in_channels, traits.latent_channels);
+    const PmtFamily *family = pmt_family_detect (traits);
     if (family == files->family)
       return TRUE;
     g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED, _("'%s' is a UNet for %s, and the model '%s' is %s; use a %s model with it."), path,
@@ -516,7 +557,7 @@ gboolean
 pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const char *path, GError **error)
 {
   g_autoptr (JsonObject) config = NULL;
-  PmtUnetUse use = PMT_UNET_PLAIN;
+  PmtUnetTraits traits = { 0 };
 
   if (component != PMT_COMPONENT_UNET && component != PMT_COMPONENT_VAE) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("A model's %s cannot be replaced; only its UNet and its VAE can."),
@@ -526,7 +567,11 @@ pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const cha
   PmtWeights *weights = pmt_weights_open_part (path, components[component].names, files->family, &config, NULL, error);
   if (!weights)
     return FALSE;
-  if (!fits_in (files, component, path, config, &use, error)) {
+  const GPtrArray *opened = pmt_weights_files (weights);
+  const PmtSafetensors *file = opened && opened->len ? opened->pdata[0] : NULL;
+  if (!fits_in (files, component, path, config, &traits, error)
+      || (component == PMT_COMPONENT_UNET
+          && !pmt_prediction_replace (file, files->family, &traits, files->scheduler, &files->prediction_known, error))) {
     pmt_weights_free (weights);
     return FALSE;
   }
@@ -534,9 +579,12 @@ pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const cha
   g_clear_pointer (&files->component[component].config, json_object_unref);
   files->component[component].weights = weights;
   files->component[component].config = g_steal_pointer (&config);
-  files->component[component].use = use;
   files->component[component].replaced = TRUE;
-  return TRUE;
+  if (component != PMT_COMPONENT_UNET)
+    return TRUE;
+  files->component[component].use = pmt_unet_use (traits.in_channels, traits.latent_channels);
+  /* of the other families all have one size */
+  return strcmp (files->family->id, "sd2") != 0 || find_native_size (files, error);
 }
 
 /* ---- identity --------------------------------------------------------------------------------------------------------- */

@@ -56,6 +56,8 @@ JsonObject *pmt_model_files_scheduler (PmtModelFiles *files);
 /* FALSE when nothing in the files says whether the UNet predicts noise or velocity (SD 2 checkpoints): the scheduler's prediction_type is
  * then the family's and only a guess; running the UNet once tells (formats.md 1.4). */
 gboolean pmt_model_files_prediction_known (const PmtModelFiles *files);
+/* What running it has told then. The size may be another one afterwards: to be called between runs. */
+void pmt_model_files_settle_prediction (PmtModelFiles *files, gboolean epsilon);
 /* Folder with the tokenizer's files; NULL = the built-in CLIP vocabulary. Pass it to pmt_tokenizer_new. */
 const char *pmt_model_files_tokenizer (const PmtModelFiles *files);
 /* The same for one of the text encoders. *pads_with_zero: with the built-in vocabulary, whether short prompts are filled up with id 0

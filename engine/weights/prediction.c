@@ -24,6 +24,12 @@ comes_as_both (const PmtFamily *family, const PmtUnetTraits *traits)
   return strcmp (family->id, "sd2") == 0 && (!traits || pmt_unet_use (traits->in_channels, traits->latent_channels) == PMT_UNET_PLAIN);
 }
 
+static gboolean
+states (const PmtSafetensors *file)
+{
+  return file && (pmt_safetensors_metadata (file, "modelspec.prediction_type") || pmt_safetensors_lookup (file, "v_pred"));
+}
+
 gboolean
 pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject **scheduler,
                       gboolean *known, GError **error)
@@ -54,4 +60,36 @@ pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const
     json_object_set_string_member (*scheduler, "timestep_spacing", "trailing");
   }
   return TRUE;
+}
+
+gboolean
+pmt_prediction_replace (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject *scheduler,
+                        gboolean *known, GError **error)
+{
+  g_autoptr (JsonObject) told = NULL;
+  gboolean now_known;
+
+  if (!states (file) && strcmp (family->id, "custom") == 0)
+    return TRUE;
+  if (!pmt_prediction_adopt (file, family, traits, &told, &now_known, error))
+    return FALSE;
+  *known = now_known;
+  json_object_set_string_member (scheduler, "prediction_type", json_object_get_string_member (told, "prediction_type"));
+  if (json_object_has_member (told, "rescale_betas_zero_snr")) {
+    json_object_set_boolean_member (scheduler, "rescale_betas_zero_snr", TRUE);
+    json_object_set_string_member (scheduler, "timestep_spacing", "trailing");
+  } else if (json_object_has_member (scheduler, "rescale_betas_zero_snr")) {
+    json_object_set_boolean_member (scheduler, "rescale_betas_zero_snr", FALSE);
+  }
+  return TRUE;
+}
+
+gboolean
+pmt_prediction_is_small_sd2 (const char *path, PmtUnetUse use, const char *prediction)
+{
+  g_autofree char *base = g_path_get_basename (path), *name = g_ascii_strdown (base, -1);
+
+  if (use == PMT_UNET_INPAINT || use == PMT_UNET_DEPTH || strstr (name, "512") || strstr (name, "turbo"))
+    return TRUE;
+  return g_strcmp0 (prediction, "epsilon") == 0 && !strstr (name, "768");
 }

@@ -11,3 +11,12 @@
  * too (a plain UNet). PMT_ERROR_UNSUPPORTED for a prediction that the metadata names and nobody here knows. */
 gboolean pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject **scheduler,
                                gboolean *known, GError **error);
+
+/* The same for a UNet that takes the place of another model's: changes what `scheduler` says of predictions and leaves its other settings.
+ * Where neither the file nor its family tells anything (architectures in sizes of their own), nothing changes. On failure too. */
+gboolean pmt_prediction_replace (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject *scheduler,
+                                 gboolean *known, GError **error);
+
+/* Whether a single file of SD 2 is of the kind that was trained at 512 pixels, not at 768: that predicts noise, not velocity, as do the
+ * inpainting and depth networks made from it; or its name says so. `prediction` NULL: not known. */
+gboolean pmt_prediction_is_small_sd2 (const char *path, PmtUnetUse use, const char *prediction);

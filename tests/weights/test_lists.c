@@ -168,6 +168,72 @@ test_model (gconstpointer user)
   files_remove (folder);
 }
 
+/* SD 2 comes in two sizes that no shape tells apart. */
+static void
+test_sd2_sizes (void)
+{
+  static const struct {
+    const char *list, *name;
+    int size, with_noise, with_velocity; /* as opened, and with what a run shows */
+  } cases[] = {
+    { "sd2-checkpoint", "model.safetensors", 768, 512, 768 },
+    { "sd2-checkpoint", "v2-1_512-ema-pruned.safetensors", 512, 512, 512 },
+    { "sd2-checkpoint", "v2-1_768-ema-pruned.safetensors", 768, 768, 768 },
+    { "sd2-checkpoint", "sd_turbo.safetensors", 512, 512, 512 },
+    { "sd2-inpaint", "model.safetensors", 512, 512, 512 },
+    { "sd2-depth", "model.safetensors", 512, 512, 512 },
+  };
+  g_autofree char *folder = files_folder ();
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    for (int epsilon = 0; epsilon < 2; epsilon++) {
+      g_autofree char *path = list_write (cases[i].list, folder, cases[i].name);
+      g_autoptr (GError) error = NULL;
+      PmtModelFiles *files = pmt_model_files_open (path, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (pmt_model_files_native_size (files), ==, cases[i].size);
+      pmt_model_files_settle_prediction (files, epsilon != 0);
+      g_assert_true (pmt_model_files_prediction_known (files));
+      g_assert_cmpint (pmt_model_files_native_size (files), ==, epsilon ? cases[i].with_noise : cases[i].with_velocity);
+      pmt_model_files_free (files);
+    }
+  files_remove (folder);
+}
+
+static const char *
+prediction_of (PmtModelFiles *files)
+{
+  return json_object_get_string_member (pmt_model_files_scheduler (files), "prediction_type");
+}
+
+/* A UNet from elsewhere brings along what it predicts, and for SD 2 its size. */
+static void
+test_replaced_prediction (void)
+{
+  g_autofree char *folder = files_folder (), *noise = list_write ("sdxl-checkpoint", folder, "noise.safetensors");
+  g_autofree char *velocity = list_write ("sdxl-v", folder, "velocity.safetensors"), *plain = list_write ("sd2-checkpoint", folder, "plain.safetensors");
+  g_autofree char *fill = list_write ("sd2-inpaint", folder, "fill.safetensors");
+  g_autoptr (GError) error = NULL;
+
+  PmtModelFiles *files = pmt_model_files_open (noise, &error);
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, velocity, &error));
+  g_assert_cmpstr (prediction_of (files), ==, "v_prediction");
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, noise, &error));
+  g_assert_cmpstr (prediction_of (files), ==, "epsilon");
+  pmt_model_files_free (files);
+
+  files = pmt_model_files_open (fill, &error);
+  g_assert_true (pmt_model_files_prediction_known (files));
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, plain, &error));
+  g_assert_false (pmt_model_files_prediction_known (files)); /* running it tells */
+  g_assert_cmpint (pmt_model_files_native_size (files), ==, 768);
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, fill, &error));
+  g_assert_true (pmt_model_files_prediction_known (files));
+  g_assert_cmpint (pmt_model_files_native_size (files), ==, 512);
+  g_assert_no_error (error);
+  pmt_model_files_free (files);
+  files_remove (folder);
+}
+
 /* ---- parts in files of their own ---------------------------------------------------------------------------------------- */
 
 typedef struct Part {
@@ -296,5 +362,7 @@ main (int argc, char **argv)
   add_all ("model", models, G_N_ELEMENTS (models), sizeof *models, test_model);
   add_all ("part", parts, G_N_ELEMENTS (parts), sizeof *parts, test_part);
   g_test_add_func ("/lists/replace", test_replace);
+  g_test_add_func ("/lists/sd2-sizes", test_sd2_sizes);
+  g_test_add_func ("/lists/replaced-prediction", test_replaced_prediction);
   return g_test_run ();
 }

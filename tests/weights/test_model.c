@@ -463,6 +463,36 @@ test_hash_of_replaced (void)
   box_clear (&box);
 }
 
+/* Folders of models that count noise another way, as CosXL and Playground 2.5. */
+static void
+test_schedulers (void)
+{
+  static const struct {
+    const char *config;
+    const char *says; /* NULL = is good */
+  } cases[] = {
+    { "{\"_class_name\":\"EDMDPMSolverMultistepScheduler\",\"sigma_max\":80}", "EDMDPMSolverMultistepScheduler" },
+    { "{\"_class_name\":\"FlowMatchEulerDiscreteScheduler\"}", "FlowMatchEulerDiscreteScheduler" },
+    { "{\"sigma_data\":0.5}", "EDM" },
+    { "{\"_class_name\":\"EulerDiscreteScheduler\",\"prediction_type\":\"epsilon\"}", NULL },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    Box box = box_new ("small");
+    g_autoptr (GError) error = NULL;
+    write_folder (&box, "{" UNET ",\"in_channels\":9,\"cross_attention_dim\":24}");
+    g_autofree char *scheduler = files_make_folder (box.folder, "scheduler");
+    files_write (scheduler, "scheduler_config.json", cases[i].config, -1);
+    PmtModelFiles *files = pmt_model_files_open (box.folder, &error);
+    g_assert_cmpint (files != NULL, ==, cases[i].says == NULL);
+    if (cases[i].says) {
+      files_assert_error (error, PMT_ERROR_UNSUPPORTED, box.folder, cases[i].says);
+      g_assert_nonnull (strstr (error->message, "counts noise another way"));
+    }
+    pmt_model_files_free (files);
+    box_clear (&box);
+  }
+}
+
 /* Opening a pipe that nobody writes to would never end. */
 static void
 test_pipe (void)
@@ -571,6 +601,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model/incomplete-folder", test_incomplete_folder);
   g_test_add_func ("/model/hash", test_hash);
   g_test_add_func ("/model/hash-of-replaced", test_hash_of_replaced);
+  g_test_add_func ("/model/schedulers", test_schedulers);
   g_test_add_func ("/model/pipe", test_pipe);
   g_test_add_func ("/model/random", test_random);
   g_test_add_func ("/model/config", test_config);

@@ -92,4 +92,5 @@ void pmt_job_note_process (void);
 /* speed.c. How long work takes on this machine, by kinds of work: from the last runs of such a model, kept in a small file of the user's
  * cache folder, else from a measurement of about a second, kept there too. A cache folder that cannot be written is no error. */
 double pmt_speed_seconds (PmtModel *model, const double work[PMT_WORKS]); /* < 0: not known */
+void pmt_speed_job (gboolean begins); /* a job runs until FALSE: nothing that is measured meanwhile is kept */
 void pmt_speed_learn (PmtModel *model, const double work[PMT_WORKS], const double seconds[PMT_WORKS]);

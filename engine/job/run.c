@@ -224,6 +224,7 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
     return FALSE;
   }
   memset (&plan, 0, sizeof plan);
+  pmt_speed_job (TRUE);
   good = pmt_job_set_precision (job, model, refiner, error) && pmt_job_plan_sizes (job, model, inputs, &plan, error) && check_noise (model, inputs, &plan, error) &&
          pmt_job_plan_pixels (job, model, inputs, &plan, error);
   if (good) {
@@ -236,6 +237,7 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
     request.preview = hooks->preview;
     good = run_variants (job, model, &plan, &request, hooks, stats, error);
   }
+  pmt_speed_job (FALSE);
   stats->seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
   pmt_job_plan_clear (job, &plan);
   pmt_model_unref (model);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdatomic.h>
 
 #include "engine/base/cpu.h"
 #include "engine/base/threads.h"
@@ -17,6 +18,9 @@ static const double usual[PMT_WORKS] = { 0.91, 0.8, 0.68, 0.02, 0.9, 0.8, 0.35, 
 
 /* Two workers ask and learn. */
 static GMutex lock;
+/* Jobs at work, and how many there ever were. */
+static atomic_int running;
+static atomic_uint begun;
 
 static char *
 speed_path (void)
@@ -95,33 +99,62 @@ numbers (const double *values, guint n)
   return array;
 }
 
-/* Operations per second of the best product here. 0 when it cannot be measured. */
+/* Operations per second of the best product here, as measured before; 0 when it was not. */
 static double
-best_product (PmtModel *model, JsonObject *speeds)
+known_best (PmtModel *model, JsonObject *speeds)
 {
   g_autofree char *key = speed_key (model, TRUE);
   JsonNode *node = json_object_get_member (speeds, key);
   double best = node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_double (node) : 0;
+
+  return isfinite (best) && best > 0 ? best : 0;
+}
+
+void
+pmt_speed_job (gboolean begins)
+{
+  atomic_fetch_add (&running, begins ? 1 : -1);
+  if (begins)
+    atomic_fetch_add (&begun, 1);
+}
+
+/* The same, measured now; 0 when it cannot be. Takes about a second, in which jobs that end must not have to wait for the lock. What is
+ * measured beside a job is too slow, and not kept. */
+static double
+measure_best (PmtModel *model)
+{
+  g_autofree char *key = speed_key (model, TRUE);
+  const unsigned before = atomic_load (&begun);
+  gboolean alone = atomic_load (&running) == 0;
   PmtCeiling ceiling = { 0 };
   PmtCpuLevel level;
+  JsonObject *speeds;
+  double best;
 
-  if (isfinite (best) && best > 0)
-    return best;
   if (!pmt_cpu_select (&level, NULL) || !pmt_ceiling_measure (&ceiling, pmt_kernels_get (level), false, NULL, NULL))
     return 0;
   best = 1e9 * pmt_ceiling_product (&ceiling, pmt_model_precision (model));
+  alone = alone && atomic_load (&begun) == before;
+  if (!alone)
+    return best;
+  g_mutex_lock (&lock);
+  speeds = speed_load ();
   json_object_set_double_member (speeds, key, best);
   speed_store (speeds);
+  json_object_unref (speeds);
+  g_mutex_unlock (&lock);
   return best;
 }
 
-/* Seconds per operation; what was never run is judged by the same kind of work in the other networks, else by the best product. */
-static void
-find_pace (PmtModel *model, JsonObject *speeds, double pace[PMT_WORKS])
+/* Seconds per operation; what was never run is judged by the same kind of work in the other networks, else by the best product. FALSE where
+ * that is needed and `best` is 0. */
+static gboolean
+find_pace (PmtModel *model, JsonObject *speeds, double best, double pace[PMT_WORKS])
 {
+  gboolean complete = TRUE;
   g_autofree char *key = speed_key (model, FALSE);
   JsonObject *entry = entry_of (speeds, key);
-  double work[PMT_WORKS], seconds[PMT_WORKS], best = 0;
+  double work[PMT_WORKS], seconds[PMT_WORKS];
   const gboolean known = read_numbers (entry, "work", work, PMT_WORKS) && read_numbers (entry, "seconds", seconds, PMT_WORKS);
 
   for (int i = 0; i < PMT_WORKS; i++) {
@@ -131,9 +164,12 @@ find_pace (PmtModel *model, JsonObject *speeds, double pace[PMT_WORKS])
       pace[i] = seconds[i] / work[i];
     else if (known && work[other] > 0)
       pace[i] = seconds[other] / work[other];
-    else if (best > 0 || (best = best_product (model, speeds)) > 0)
+    else if (best > 0)
       pace[i] = 1 / (usual[i] * best);
+    else
+      complete = FALSE;
   }
+  return complete;
 }
 
 double
@@ -144,9 +180,10 @@ pmt_speed_seconds (PmtModel *model, const double work[PMT_WORKS])
 
   g_mutex_lock (&lock);
   speeds = speed_load ();
-  find_pace (model, speeds, pace);
-  json_object_unref (speeds);
   g_mutex_unlock (&lock);
+  if (!find_pace (model, speeds, known_best (model, speeds), pace))
+    find_pace (model, speeds, measure_best (model), pace);
+  json_object_unref (speeds);
   for (int i = 0; i < PMT_WORKS; i++) {
     if (work[i] > 0 && !(pace[i] > 0))
       return -1;

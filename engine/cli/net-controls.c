@@ -55,7 +55,7 @@ run_controlnet (const PmtControlNet *net, PmtContext *ctx, const PmtSafetensors 
     input.time_ids = pmt_net_read (ctx, in, ids);
   }
   PmtTensor hint = pmt_controlnet_hint (ctx, net, pmt_net_read (ctx, in, picture));
-  pmt_controlnet_forward (ctx, net, &input, hint, scale, guess != 0, residual);
+  pmt_controlnet_forward (ctx, net, &input, hint, scale, guess != 0, pmt_controlnet_pools (net, false), residual);
   free (timesteps);
   if (pmt_context_take_error (ctx, error))
     return FALSE;

@@ -239,6 +239,7 @@ plan_control (const PmtJob *job, int number, const PmtJobInputs *inputs, PmtJobP
       .strength = control->strength,
       .start = control->start,
       .end = control->end,
+      .pool = strcmp (control->type, "shuffle") == 0,
       .guess = control->guess,
     };
   } else {

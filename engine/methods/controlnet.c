@@ -194,7 +194,7 @@ spread (PmtContext *ctx, PmtTensor t, const int *row, int n, int all)
 static int
 choose_rows (const Control *control, const PmtStep *step, int *row)
 {
-  const bool cond_only = control->asked->guess || pmt_controlnet_config (control->net)->global_pool;
+  const bool cond_only = control->asked->guess || pmt_controlnet_pools (control->net, control->asked->pool);
   int n = 0;
   for (int k = 0; k < step->n_call_rows; k++)
     if (!cond_only || strcmp (step->rows.row[step->call_row[k]].role, PMT_ROW_UNCOND) != 0)
@@ -222,7 +222,8 @@ act (State *state, const Control *control, PmtRun *run, const PmtStep *step, con
     input.text_embeds = pick (ctx, given->text_embeds, row, n);
     input.time_ids = pick (ctx, given->time_ids, row, n);
   }
-  pmt_controlnet_forward (ctx, control->net, &input, control->hint, (float) control->asked->strength, control->asked->guess, residual);
+  pmt_controlnet_forward (ctx, control->net, &input, control->hint, (float) control->asked->strength, control->asked->guess,
+                          pmt_controlnet_pools (control->net, control->asked->pool), residual);
   for (int k = 0; k < n_residuals; k++) {
     PmtFrame one = pmt_frame_open (ctx);
     PmtTensor all = spread (ctx, residual[k], row, n, step->n_call_rows);

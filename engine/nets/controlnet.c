@@ -163,11 +163,16 @@ check_hint (PmtContext *ctx, const PmtControlNet *net, const PmtUnetInput *input
 }
 
 bool
+pmt_controlnet_pools (const PmtControlNet *net, bool asked)
+{
+  return net->config.global_pool || (asked && !net->config.pool_stated);
+}
+
+bool
 pmt_controlnet_forward (PmtContext *ctx, const PmtControlNet *net, const PmtUnetInput *input, PmtTensor hint, float scale, bool guess,
-                        PmtTensor *residual)
+                        bool pool, PmtTensor *residual)
 {
   const PmtUnetConfig *config = &net->config.unet;
-  const bool pool = net->config.global_pool;
   PmtUnetPass pass = { .ctx = ctx, .config = config, .pool = net->pool, .context = input->context };
   memset (residual, 0, (size_t) net->n_out * sizeof *residual);
   if (!pmt_unet_check_input (ctx, "ControlNet", config, input) || !check_hint (ctx, net, input, hint))

@@ -16,7 +16,8 @@ typedef struct PmtControlNetConfig {
   int n_hint_widths;    /* conditioning_embedding_out_channels: the picture is made 2^(n - 1) times smaller */
   int hint_widths[PMT_CONTROLNET_MAX_HINTS];
   bool bgr;             /* the network wants the channels the other way round */
-  bool global_pool;
+  bool global_pool;     /* the network is a "shuffle" one */
+  bool pool_stated;     /* config.json says whether it is; no shape shows it */
 } PmtControlNetConfig;
 
 /* Reads config.json's object with diffusers' constructor defaults; errors as pmt_unet_config_parse. */
@@ -44,10 +45,13 @@ PmtTensor pmt_controlnet_hint (PmtContext *ctx, const PmtControlNet *net, PmtTen
 int pmt_controlnet_n_residuals (const PmtControlNet *net);
 
 /* The residuals for `input` (sample: the latent that the UNet is shown, without further channels) into residual[n_residuals], times
- * `scale`; with `guess` also times 10^(-1 + k / (n - 1)), weakest at the first (without effect when pooled). hint: of one row (shared)
- * or of every row. False, with the residuals cleared, when ctx has failed. */
+ * `scale`; with `guess` also times 10^(-1 + k / (n - 1)), weakest at the first (without effect when pooled). `pool`: as
+ * pmt_controlnet_pools says. hint: of one row (shared) or of every row. False, with the residuals cleared, when ctx has failed. */
 bool pmt_controlnet_forward (PmtContext *ctx, const PmtControlNet *net, const PmtUnetInput *input, PmtTensor hint, float scale,
-                             bool guess, PmtTensor *residual);
+                             bool guess, bool pool, PmtTensor *residual);
+
+/* Whether residuals are means over the grid: as its configuration says; where it has none, as its name or else `asked` does. */
+bool pmt_controlnet_pools (const PmtControlNet *net, bool asked);
 
 /* x [N, H, W, C] of the UNet with a residual [N, H, W, C] or [N, 1, 1, C] added. */
 PmtTensor pmt_controlnet_add (PmtContext *ctx, PmtTensor x, PmtTensor residual);

@@ -70,6 +70,7 @@ pmt_controlnet_config_parse (JsonObject *object, const char *file, PmtControlNet
   config->unet.mid_plain = plain;
   config->bgr = strcmp (channels, "bgr") == 0;
   config->global_pool = pool;
+  config->pool_stated = true;
   return TRUE;
 }
 

@@ -12,6 +12,7 @@ typedef struct PmtControl {
   const float *image; /* [height, width, 3] of the run's size, RGB 0..1 (-1 in all channels under the mask of an inpaint ControlNet) */
   double strength;    /* conditioning scale, 0..10 */
   double start, end;  /* part of the run, 0..1, in which it acts */
+  bool pool;          /* ControlNet only: it is a "shuffle" one, unless its configuration says otherwise */
   bool guess;         /* ControlNet only: on the prompt's half only, weaker towards the outer blocks */
 } PmtControl;
 

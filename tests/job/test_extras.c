@@ -334,8 +334,10 @@ test_other_size_is_scaled_and_said (void)
   for (int y = 0; y < 20; y++)
     for (int x = 15; x < 30; x++)
       sheet.data[4 * (y * 30 + x)] = 1;
-  plan (&p, "'size': [64, 48], 'controls': [{'type': 'canny', 'model': '/c', 'image': 's'}, {'type': 'seg', 'model': '/s', 'image': 's'}]",
+  plan (&p, "'size': [64, 48], 'controls': [{'type': 'canny', 'model': '/c', 'image': 's'}, {'type': 'seg', 'model': '/s', 'image': 's'},"
+            "{'type': 'shuffle', 'model': '/u', 'image': 's'}]",
         "generate", &inputs);
+  g_assert_true (p.request.controls[2].pool && !p.request.controls[0].pool && !p.request.controls[1].pool);
   g_assert_true (has_note (&p, "The control picture \"s\" is 30×20 pixels and was scaled to fit the run's 64×48."));
   assert_pixel (p.request.controls[0].image + 3 * (24 * 64 + 4), 0, 0, 0);
   assert_pixel (p.request.controls[0].image + 3 * (24 * 64 + 60), 1, 0, 0);

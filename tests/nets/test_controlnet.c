@@ -3,7 +3,9 @@
  * and bad input. */
 #include <string.h>
 
-#include "engine/nets/controlnet.h"
+#include <glib/gstdio.h>
+
+#include "engine/nets/control_files.h"
 #include "tests/nets/nets_case.h"
 
 enum { MOST = 64 };
@@ -52,12 +54,12 @@ read_input (PmtContext *ctx, const NetsCase *nets)
 }
 
 static void
-run (const Case *c, const PmtControlNet *net, bool guess, PmtTensor *residual)
+run (const Case *c, const PmtControlNet *net, bool guess, bool shuffle, PmtTensor *residual)
 {
   PmtUnetInput input = read_input (c->ctx, c->nets);
   PmtTensor hint = pmt_controlnet_hint (c->ctx, net, nets_read (c->ctx, c->nets, "controlnet_cond"));
   const float scale = nets_read (c->ctx, c->nets, "conditioning_scale").data[0];
-  g_assert_true (pmt_controlnet_forward (c->ctx, net, &input, hint, scale, guess, residual));
+  g_assert_true (pmt_controlnet_forward (c->ctx, net, &input, hint, scale, guess, pmt_controlnet_pools (net, shuffle), residual));
   nets_context_check (c->ctx);
 }
 
@@ -68,7 +70,7 @@ test_parity (gconstpointer name)
   PmtTensor residual[MOST];
   g_assert_cmpint (pmt_controlnet_n_residuals (c.net), <=, MOST);
   for (int guess = 0; guess < 2; guess++) {
-    run (&c, c.net, guess, residual);
+    run (&c, c.net, guess, false, residual);
     for (int k = 0; k < pmt_controlnet_n_residuals (c.net); k++) {
       g_autofree char *stored = g_strdup_printf ("%s%d", guess ? "guess." : "", k);
       nets_compare (c.ctx, c.nets, stored, residual[k]);
@@ -88,18 +90,66 @@ test_derive (gconstpointer name)
   PmtControlNetConfig derived;
   pmt_controlnet_config_derive (c.nets->weights, &c.config.unet, &derived, &error);
   g_assert_no_error (error);
-  derived.bgr = c.config.bgr; /* these two no shape shows */
-  derived.global_pool = c.config.global_pool;
+  derived.bgr = c.config.bgr; /* no shape shows it, and no file in one piece has it */
+  g_assert_false (derived.global_pool || derived.pool_stated);
   PmtControlNet *again = pmt_controlnet_new (&derived, c.nets->weights, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpint (pmt_controlnet_n_residuals (again), ==, pmt_controlnet_n_residuals (c.net));
   g_assert_cmpuint (pmt_weight_pool_bytes (pmt_controlnet_weights (again)), ==, pmt_weight_pool_bytes (pmt_controlnet_weights (c.net)));
   PmtTensor one[MOST], two[MOST];
-  run (&c, c.net, false, one);
-  run (&c, again, false, two);
+  run (&c, c.net, false, false, one);
+  run (&c, again, false, c.config.global_pool, two); /* the control's type says that */
   for (int k = 0; k < pmt_controlnet_n_residuals (c.net); k++)
     g_assert_true (nets_same_bytes (one[k], two[k]));
   pmt_controlnet_free (again);
+  close_case (&c);
+}
+
+/* `source` as a file of its own, opened without and with what lies beside it. */
+static PmtControlNetConfig
+open_copy (const char *folder, const char *name, const Case *c)
+{
+  g_autofree char *source = g_build_filename (g_getenv ("PMT_TEST_DATA"), "nets", c->nets->name, "diffusion_pytorch_model.safetensors", NULL);
+  g_autofree char *path = g_build_filename (folder, name, NULL), *data = NULL;
+  GError *error = NULL;
+  PmtControlNetConfig config;
+  gsize size;
+  g_assert_true (g_file_get_contents (source, &data, &size, NULL) && g_file_set_contents (path, data, (gssize) size, NULL));
+  PmtWeights *weights = pmt_controlnet_open (path, &c->config.unet, &config, &error);
+  g_assert_no_error (error);
+  pmt_weights_free (weights);
+  return config;
+}
+
+/* A file's name says that it pools; a config.json beside it is taken for its own where it cannot be another one's. */
+static void
+test_single_file (void)
+{
+  Case c = open_case ("controlnet-pool");
+  g_autofree char *folder = g_dir_make_tmp ("pmt-controlnet-XXXXXX", NULL), *json = g_build_filename (folder, "config.json", NULL);
+  g_autofree char *own = g_build_filename (folder, "b.json", NULL), *text = NULL;
+  static const char *const names_there[] = { "a.safetensors", "b.safetensors", "Control_Shuffle.safetensors", "diffusion_pytorch_model.safetensors",
+                                             "config.json", "b.json" };
+
+  PmtControlNetConfig plain = open_copy (folder, "a.safetensors", &c);
+  g_assert_false (plain.global_pool || plain.pool_stated);
+  g_assert_true (g_file_get_contents (c.nets->file, &text, NULL, NULL) && g_file_set_contents (json, text, -1, NULL));
+  g_assert_true (open_copy (folder, "a.safetensors", &c).pool_stated); /* the only one there */
+  g_assert_false (open_copy (folder, "b.safetensors", &c).pool_stated);
+  g_assert_false (open_copy (folder, "a.safetensors", &c).pool_stated);
+  PmtControlNetConfig shuffle = open_copy (folder, "Control_Shuffle.safetensors", &c);
+  g_assert_true (shuffle.global_pool && !shuffle.pool_stated);
+  g_assert_true (open_copy (folder, "diffusion_pytorch_model.safetensors", &c).pool_stated);
+  g_assert_true (g_file_set_contents (own, "{\"activation text\": \"lines\"}", -1, NULL)); /* notes of another program */
+  g_assert_false (open_copy (folder, "b.safetensors", &c).pool_stated);
+  g_assert_true (g_file_set_contents (own, text, -1, NULL));
+  PmtControlNetConfig stated = open_copy (folder, "b.safetensors", &c);
+  g_assert_true (stated.pool_stated && stated.global_pool);
+  for (size_t i = 0; i < G_N_ELEMENTS (names_there); i++) {
+    g_autofree char *path = g_build_filename (folder, names_there[i], NULL);
+    g_unlink (path);
+  }
+  g_rmdir (folder);
   close_case (&c);
 }
 
@@ -125,7 +175,8 @@ test_rows (gconstpointer name)
         input.text_embeds = pmt_tensor_rows (pooled, first, rows);
         input.time_ids = pmt_tensor_rows (ids, first, rows);
       }
-      g_assert_true (pmt_controlnet_forward (c.ctx, c.net, &input, hint, 0.7f, false, rows == 1 ? alone[first] : together));
+      g_assert_true (pmt_controlnet_forward (c.ctx, c.net, &input, hint, 0.7f, false, pmt_controlnet_pools (c.net, false),
+                                             rows == 1 ? alone[first] : together));
       for (int k = 0; rows > 1 && k < n; k++)
         for (int row = 0; row < rows; row++)
           g_assert_true (nets_same_bytes (pmt_tensor_rows (together[k], row, 1), alone[row][k]));
@@ -147,8 +198,8 @@ test_dry (gconstpointer name)
   PmtTensor picture = nets_read (c.ctx, c.nets, "controlnet_cond"), nothing = nets_read (dry, c.nets, "controlnet_cond");
   const size_t before = pmt_arena_used (c.ctx->step), before_dry = pmt_arena_used (dry->step);
   PmtTensor hint = pmt_controlnet_hint (c.ctx, c.net, picture), hint_dry = pmt_controlnet_hint (dry, hollow, nothing);
-  g_assert_true (pmt_controlnet_forward (c.ctx, c.net, &input, hint, 1.0f, true, residual));
-  g_assert_true (pmt_controlnet_forward (dry, hollow, &empty, hint_dry, 1.0f, true, planned));
+  g_assert_true (pmt_controlnet_forward (c.ctx, c.net, &input, hint, 1.0f, true, pmt_controlnet_pools (c.net, false), residual));
+  g_assert_true (pmt_controlnet_forward (dry, hollow, &empty, hint_dry, 1.0f, true, pmt_controlnet_pools (hollow, false), planned));
   g_assert_cmpfloat (dry->flops, ==, c.ctx->flops);
   g_assert_cmpuint (pmt_arena_peak (dry->step) - before_dry, ==, pmt_arena_peak (c.ctx->step) - before);
   size_t kept = (size_t) pmt_tensor_size (hint) * sizeof (float) + 64;
@@ -182,13 +233,13 @@ test_wrong_input (void)
   PmtUnetInput good = read_input (c.ctx, c.nets), bad = good;
   PmtTensor hint = pmt_controlnet_hint (c.ctx, c.net, nets_read (c.ctx, c.nets, "controlnet_cond"));
   bad.context = nets_random (c.ctx, PMT_SHAPE3 (2, 5, 13), 1);
-  g_assert_false (pmt_controlnet_forward (c.ctx, c.net, &bad, hint, 1.0f, false, residual));
+  g_assert_false (pmt_controlnet_forward (c.ctx, c.net, &bad, hint, 1.0f, false, pmt_controlnet_pools (c.net, false), residual));
   g_assert_null (residual[0].data);
   expect (c.ctx, "The ControlNet takes a latent");
   PmtTensor small = pmt_controlnet_hint (c.ctx, c.net, nets_random (c.ctx, PMT_SHAPE4 (1, 40, 32, 3), 2));
-  g_assert_false (pmt_controlnet_forward (c.ctx, c.net, &good, small, 1.0f, false, residual));
+  g_assert_false (pmt_controlnet_forward (c.ctx, c.net, &good, small, 1.0f, false, pmt_controlnet_pools (c.net, false), residual));
   expect (c.ctx, "8 times the latent's");
-  g_assert_true (pmt_controlnet_forward (c.ctx, c.net, &good, hint, 1.0f, false, residual));
+  g_assert_true (pmt_controlnet_forward (c.ctx, c.net, &good, hint, 1.0f, false, pmt_controlnet_pools (c.net, false), residual));
   close_case (&c);
 }
 
@@ -276,6 +327,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/nets/controlnet/rows/pool", "controlnet-pool", test_rows);
   g_test_add_data_func ("/nets/controlnet/dry/odd", "controlnet-sd2-bgr", test_dry);
   g_test_add_data_func ("/nets/controlnet/dry/pool", "controlnet-pool", test_dry);
+  g_test_add_func ("/nets/controlnet/single-file", test_single_file);
   g_test_add_func ("/nets/controlnet/wrong-input", test_wrong_input);
   g_test_add_func ("/nets/controlnet/wrong-config", test_wrong_config);
   g_test_add_func ("/nets/controlnet/wrong-weights", test_wrong_weights);

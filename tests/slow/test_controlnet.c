@@ -55,7 +55,7 @@ test_controlnet (void)
   g_test_message ("the picture took %.1f s", (double) (g_get_monotonic_time () - start) / 1e6);
   start = g_get_monotonic_time ();
   pmt_arena_reset_peak (ctx->step);
-  g_assert_true (pmt_controlnet_forward (ctx, net, &input, hint, 0.9f, false, residual));
+  g_assert_true (pmt_controlnet_forward (ctx, net, &input, hint, 0.9f, false, pmt_controlnet_pools (net, false), residual));
   nets_context_check (ctx);
   g_test_message ("one evaluation took %.1f s on %d threads, activations %zu MiB", (double) (g_get_monotonic_time () - start) / 1e6,
                   pmt_threads (), pmt_arena_peak (ctx->step) >> 20);

@@ -71,6 +71,24 @@ test_strength (void)
   tear_down (s);
 }
 
+/* A control of type "shuffle" makes a network pool that has no configuration; one that has knows better. */
+static void
+test_pool (void)
+{
+  Setup *file = set_up (sd, "cn-ldm"), *folder = set_up (sd, "cn-bgr");
+  PmtResult plain = runs_do (&file->request), stated = runs_do (&folder->request);
+  file->control.pool = folder->control.pool = true;
+  PmtResult pooled = runs_do (&file->request), same = runs_do (&folder->request);
+  runs_assert_differ (&pooled, &plain);
+  runs_assert_equal (&same, &stated);
+  pmt_result_clear (&plain);
+  pmt_result_clear (&stated);
+  pmt_result_clear (&pooled);
+  pmt_result_clear (&same);
+  tear_down (file);
+  tear_down (folder);
+}
+
 /* Evaluation i of 4 is in [start, end] when all of i/4 .. (i+1)/4 is. */
 static void
 test_range (void)
@@ -265,6 +283,7 @@ main (int argc, char **argv)
   xl = control_runs_model ("xl");
   control_runs_add_cases (false);
   g_test_add_func ("/controlnet/strength", test_strength);
+  g_test_add_func ("/controlnet/pool", test_pool);
   g_test_add_func ("/controlnet/range", test_range);
   g_test_add_func ("/controlnet/twice", test_twice);
   g_test_add_func ("/controlnet/guess", test_guess);

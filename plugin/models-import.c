@@ -11,9 +11,13 @@ struct PmtModelsImport {
   gpointer user;
   GQueue waiting; /* char *, first "c" or "l" for copy and link */
   char *name;     /* of the file at work */
-  char *placed;
+  char *placed;   /* the last one */
+  GPtrArray *problems; /* sentences on files that could not be imported since the first that waited */
   PmtEngineCommand *command;
 };
+
+/* So many sentences can be read at once. */
+#define MOST_PROBLEMS 6
 
 PmtModelsImport *
 pmt_models_import_new (GtkWindow *parent, const PmtModelsImportHandlers *handlers, gpointer user)
@@ -24,6 +28,7 @@ pmt_models_import_new (GtkWindow *parent, const PmtModelsImportHandlers *handler
   self->handlers = *handlers;
   self->user = user;
   g_queue_init (&self->waiting);
+  self->problems = g_ptr_array_new_with_free_func (g_free);
   return self;
 }
 
@@ -36,6 +41,7 @@ pmt_models_import_free (PmtModelsImport *self)
   g_queue_clear_full (&self->waiting, g_free);
   g_free (self->name);
   g_free (self->placed);
+  g_ptr_array_unref (self->problems);
   g_free (self);
 }
 
@@ -58,22 +64,58 @@ on_line (gpointer user, JsonObject *line)
   }
 }
 
+static char *
+join_problems (const PmtModelsImport *self)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < self->problems->len && i < MOST_PROBLEMS; i++)
+    g_string_append_printf (text, "%s%s", i ? "\n" : "", (char *) self->problems->pdata[i]);
+  if (self->problems->len > MOST_PROBLEMS)
+    g_string_append (text, "\n…");
+  return g_string_free (text, FALSE);
+}
+
+/* In a window of its own: the one that lists the models says how many there are now. */
+static void
+show_problems (const PmtModelsImport *self, const char *sentences)
+{
+  const guint n = self->problems->len;
+  GtkWidget *window = gtk_message_dialog_new (self->parent, GTK_DIALOG_DESTROY_WITH_PARENT, GTK_MESSAGE_WARNING, GTK_BUTTONS_CLOSE,
+                                              ngettext ("%u file was not imported, all others were.", "%u files were not imported, all others were.", n), n);
+
+  gtk_message_dialog_format_secondary_text (GTK_MESSAGE_DIALOG (window), "%s", sentences);
+  gtk_window_set_title (GTK_WINDOW (window), _("Import Models"));
+  g_signal_connect (window, "response", G_CALLBACK (gtk_widget_destroy), NULL);
+  gtk_window_present (GTK_WINDOW (window));
+}
+
+/* All that waited is done. */
+static void
+conclude (PmtModelsImport *self)
+{
+  g_autofree char *placed = g_steal_pointer (&self->placed), *sentences = join_problems (self);
+
+  if (self->problems->len && !placed)
+    self->handlers.said (self->user, -1, sentences, TRUE);
+  else if (self->problems->len)
+    show_problems (self, sentences);
+  g_ptr_array_set_size (self->problems, 0);
+  if (placed)
+    self->handlers.imported (self->user, placed);
+}
+
 static void
 on_finished (gpointer user, const GError *error)
 {
   PmtModelsImport *self = user;
-  g_autofree char *placed = g_steal_pointer (&self->placed);
 
+  if (error) /* it goes with the command */
+    g_ptr_array_add (self->problems, g_strdup (error->message));
   g_clear_pointer (&self->command, pmt_engine_command_free);
-  if (error) {
-    g_autofree char *text = g_strdup (error->message);
-    g_queue_clear_full (&self->waiting, g_free); /* one sentence at a time */
-    self->handlers.said (self->user, -1, text, TRUE);
-  } else {
-    next (self);
-    if (!self->command && placed)
-      self->handlers.imported (self->user, placed);
-  }
+  next (self);
+  if (!self->command)
+    conclude (self);
 }
 
 static void

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""drag-source.py FILE: a window out of which that file can be dragged, as out of a file manager. Prints a line when it is there."""
+"""drag-source.py FILE…: a window out of which those files can be dragged, as out of a file manager. Prints a line when it is there."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ def main():
     button = Gtk.Button(label="Drag me")
     button.drag_source_set(Gdk.ModifierType.BUTTON1_MASK, [], Gdk.DragAction.COPY)
     button.drag_source_add_uri_targets()
-    button.connect("drag-data-get", lambda _, __, data, *___: data.set_uris([Path(sys.argv[1]).as_uri()]))
+    button.connect("drag-data-get", lambda _, __, data, *___: data.set_uris([Path(name).as_uri() for name in sys.argv[1:]]))
     window.add(button)
     window.show_all()
     print("ready", flush=True)

@@ -267,6 +267,40 @@ def case_drop(s, tap):
     s.close(dialog)
 
 
+def case_drop_several(s, tap):
+    """Of several files one is no model: the others are imported all the same, and a window says which was not."""
+    source, text = HOME / "downloads/brush.safetensors", HOME / "downloads/recipe.txt"
+    lists.write(source, ROWS["lora-kohya-sd1"])
+    text.write_text("no model")
+    dialog = s.open()
+    with subprocess.Popen([sys.executable, HERE / "drag-source.py", text, source], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            other.stdout.readline()
+            window = s.gimp.window("^Drag source$")
+            time.sleep(0.7)
+            run("xdotool", "windowmove", "--sync", window, "20", "20")
+            run("xdotool", "windowmove", "--sync", dialog, "300", "200")
+            time.sleep(0.5)
+            run("xdotool", "mousemove", "60", "80", "mousedown", "1")
+            for x, y in ((70, 90), (120, 120), (300, 300), (500, 400), (600, 420), (610, 430)):
+                run("xdotool", "mousemove", str(x), str(y))
+                time.sleep(0.15)
+            run("xdotool", "mouseup", "1")
+            question = s.gimp.window("^Import Models$")
+            time.sleep(0.5)
+            s.gimp.keys(question, "alt+o")
+        finally:
+            other.kill()
+    wait_for("copy", (OWN / "loras/brush.safetensors").exists, 20)
+    time.sleep(1.5)
+    told = s.gimp.window("^Import Models$")
+    s.gimp.shot("models-import-problems", told)
+    tap.check("the others are imported", (OWN / "loras/brush.safetensors").stat().st_size == source.stat().st_size)
+    tap.check("the one that is no model is not", not list(OWN.rglob("recipe*")))
+    s.gimp.keys(told, "Escape")
+    s.close(dialog)
+
+
 def main():
     tap = Tap()
     folder = Path(os.environ["PMT_GIMP_TMP"])
@@ -281,7 +315,7 @@ def main():
         for case in (case_list, case_default, case_folders):
             tap.run(case, session)
         tap.run(lambda s, t: case_download(s, t, data), session)
-        for case in (case_consent, case_import, case_drop):
+        for case in (case_consent, case_import, case_drop, case_drop_several):
             tap.run(case, session)
     site.close()
     tap.end()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/history.h"
 
+#include <errno.h>
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -232,13 +233,29 @@ write_entry (const char *folder, GimpImage *image, const PmtResult *result)
   return write_file (folder, ENTRY, text, strlen (text));
 }
 
-static void
-add_one (const char *session, GimpImage *image, PmtResult *result, guint number)
+/* Named after the time; two of the same moment get numbers. NULL: it cannot be made. */
+static char *
+make_entry_folder (const char *session)
 {
-  g_autofree char *name = g_strdup_printf ("%016" G_GINT64_MODIFIER "x-%02u", g_get_real_time (), number);
-  g_autofree char *folder = g_build_filename (session, name, NULL);
+  const gint64 now = g_get_real_time ();
 
-  if (g_mkdir (folder, 0700) != 0)
+  for (guint number = 0; number < 100; number++) {
+    g_autofree char *name = g_strdup_printf ("%016" G_GINT64_MODIFIER "x-%02u", now, number);
+    g_autofree char *folder = g_build_filename (session, name, NULL);
+    if (g_mkdir (folder, 0700) == 0)
+      return g_steal_pointer (&folder);
+    if (errno != EEXIST)
+      break;
+  }
+  return NULL;
+}
+
+static void
+add_one (const char *session, GimpImage *image, PmtResult *result)
+{
+  g_autofree char *folder = make_entry_folder (session);
+
+  if (!folder)
     return;
   if (!write_bytes (folder, PICTURE, result->picture) || (result->blend && !write_bytes (folder, BLEND, result->blend)) ||
       !write_look (folder, image, result) || !write_entry (folder, image, result)) {
@@ -250,11 +267,13 @@ add_one (const char *session, GimpImage *image, PmtResult *result, guint number)
 }
 
 void
-pmt_history_add (GimpImage *image, GPtrArray *results)
+pmt_history_add (GimpImage *image, PmtResult *result)
 {
   g_autofree char *root = open_root (), *name = pmt_session_name (), *session = root ? g_build_filename (root, name, NULL) : NULL;
 
-  if (!root || !gimp_image_is_valid (image))
+  const guint64 size = g_bytes_get_size (result->picture) + (result->blend ? g_bytes_get_size (result->blend) : 0);
+
+  if (!root || result->only_maps || size > limit () / 4)
     return;
   clean_sessions (root);
   if (!g_file_test (session, G_FILE_TEST_IS_DIR)) {
@@ -262,14 +281,41 @@ pmt_history_add (GimpImage *image, GPtrArray *results)
       return;
     pmt_session_watch (name);
   }
-  for (guint i = 0; i < results->len; i++) {
-    PmtResult *result = g_ptr_array_index (results, i);
-    const guint64 size = g_bytes_get_size (result->picture) + (result->blend ? g_bytes_get_size (result->blend) : 0);
-    if (result->only_maps || size > limit () / 4)
-      continue;
-    make_room (root, size);
-    add_one (session, image, result, i);
-  }
+  make_room (root, size);
+  add_one (session, image, result);
+}
+
+static gboolean
+has (const PmtResult *result)
+{
+  g_autofree char *path = result->kept ? g_build_filename (result->kept, ENTRY, NULL) : NULL;
+
+  return path && g_file_test (path, G_FILE_TEST_EXISTS); /* later ones may have needed its room */
+}
+
+guint
+pmt_history_lacks (GPtrArray *results)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < results->len; i++)
+    n += !has (g_ptr_array_index (results, i));
+  return n;
+}
+
+char *
+pmt_history_explain (GimpImage *image, GPtrArray *results, const GError *error)
+{
+  const gboolean closed = !gimp_image_is_valid (image);
+
+  if (results->len == 0 || pmt_history_lacks (results) > 0)
+    return closed && results->len > 0 ? g_strdup (_("The image was closed while the job ran, and the history does not keep what was painted: "
+                                                    "open the image and start the job again."))
+                                      : g_strdup (error->message);
+  if (closed)
+    return g_strdup (_("The image was closed while the job ran. What was painted is in the history: open the image, then Filters > Pentimento "
+                       "> History."));
+  return g_strdup_printf (_("%s What was painted is in the history, too."), error->message);
 }
 
 void

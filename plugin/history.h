@@ -21,8 +21,13 @@ typedef struct PmtHistoryEntry {
   char *look;        /* a small PNG of how it looks in the picture; the file may be missing */
 } PmtHistoryEntry;
 
-/* Keeps the results, and notes in each where. What cannot be written is not kept: the picture is what counts. */
-void pmt_history_add (GimpImage *image, GPtrArray *results);
+/* Keeps a result, of an image that may be closed by now, and notes in it where. What cannot be written is not kept: the picture is what
+ * counts. Maps alone are not kept. */
+void pmt_history_add (GimpImage *image, PmtResult *result);
+/* How many of the results it does not have, or no longer. */
+guint pmt_history_lacks (GPtrArray *results);
+/* What to say of results that could not be delivered into the image: why, and that they are kept, where they are. Newly allocated. */
+char *pmt_history_explain (GimpImage *image, GPtrArray *results, const GError *error);
 /* Results that were kept: they went into a picture; they are not wanted any more. */
 void pmt_history_applied (GPtrArray *results);
 void pmt_history_forget (GPtrArray *results);

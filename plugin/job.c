@@ -643,6 +643,8 @@ on_result (PmtJob *job, JsonObject *message, GBytes *payload)
   g_ptr_array_add (job->results, result);
   g_clear_pointer (&job->blend, g_bytes_unref);
   collect_notes (job, message);
+  if (job->handlers.result)
+    job->handlers.result (job->user, result, pmt_job_variants (job));
 }
 
 static void
@@ -942,6 +944,12 @@ GPtrArray *
 pmt_job_results (PmtJob *job)
 {
   return job->results;
+}
+
+int
+pmt_job_variants (PmtJob *job)
+{
+  return job->keeping ? (int) job->results->len : job->variants;
 }
 
 GPtrArray *

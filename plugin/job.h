@@ -29,6 +29,8 @@ typedef struct PmtJobHandlers {
   void (*finished) (gpointer user, const GError *error);
   /* After each step; NULL: nobody looks, and the engine draws nothing. */
   void (*preview) (gpointer user, const PmtJobPreview *preview);
+  /* A picture is done, lent, of so many that are to come in all. NULL: pmt_job_results at the end will do. */
+  void (*result) (gpointer user, PmtResult *result, int of);
 } PmtJobHandlers;
 
 /* config is the procedure's; drawables as given to the procedure. Starts at once; no handler is called before this returns.
@@ -67,8 +69,10 @@ void pmt_job_keep (PmtJob *job);
 /* Ends it, running or not: the engine drops the job as its client goes away. NULL is fine. No handler is called any more. */
 void pmt_job_free (PmtJob *job);
 
-/* PmtResult; valid after finished without error, as long as the job. */
+/* PmtResult: what is done so far, also of a job that failed; as long as the job. */
 GPtrArray *pmt_job_results (PmtJob *job);
+/* How many pictures it makes: as many as were asked for, or fewer when one was kept before its end. */
+int pmt_job_variants (PmtJob *job);
 /* Sentences of the engine for the user (prompt cut, size rounded), each once; strings. */
 GPtrArray *pmt_job_notes (PmtJob *job);
 /* The layer above which results go, as it was at the start; NULL when there was none. May have been removed since. */

@@ -5,6 +5,7 @@
 #include <libgimp/gimpui.h>
 
 #include "plugin/capture.h"
+#include "plugin/close-guard.h"
 #include "plugin/deliver.h"
 #include "plugin/diagnostics.h"
 #include "plugin/during.h"
@@ -24,6 +25,7 @@
 #include "plugin/recipe.h"
 #include "plugin/region-fields.h"
 #include "plugin/results-pane.h"
+#include "plugin/thrown-away.h"
 #include "ui/diagnostics-row.h"
 #include "ui/fields.h"
 #include "ui/form.h"
@@ -42,6 +44,7 @@ struct PmtPaintDialog {
   PmtDuring *during;
   PmtPreflight *preflight; /* NULL: a recipe says what is done */
   GtkWidget *pane; /* results */
+  PmtThrownAway *thrown;
   PmtEngineList *samplers, *preprocessors;
   PmtModelSearch *models;
   PmtPromptHelp *help;
@@ -49,7 +52,6 @@ struct PmtPaintDialog {
   GimpProcedureConfig *config;
   GimpImage *image;
   GimpDrawable **drawables;
-  gboolean stay;      /* the delete event under way has stopped a job already */
   PmtJob *job;        /* running */
   GimpLayer *above;   /* results go above it; NULL: on top */
   GimpLayer **layers; /* done */
@@ -67,13 +69,6 @@ set_running (PmtPaintDialog *self, gboolean running)
     pmt_during_begin (self->during);
   else
     pmt_during_end (self->during);
-}
-
-static void
-end_job (PmtPaintDialog *self)
-{
-  g_clear_pointer (&self->job, pmt_job_free);
-  set_running (self, FALSE);
 }
 
 static void
@@ -127,44 +122,107 @@ forgets_prompts (PmtPaintDialog *self)
   return forgets;
 }
 
-/* For the lock: the first picture's seed, which is the recipe's. */
+/* For the lock: the seed of the picture that was taken, else the first one's, which is the recipe's. */
 static void
-keep_seed (PmtPaintDialog *self)
+keep_seed (PmtPaintDialog *self, GPtrArray *results)
 {
-  GPtrArray *results = pmt_job_results (self->job);
-
   if (results->len > 0 && has_argument (self, "last-seed"))
     g_object_set (self->config, "last-seed", (int) ((const PmtResult *) g_ptr_array_index (results, 0))->seed, NULL);
 }
 
-/* Into the picture; then the dialog is done. */
+/* ---- results ---- */
+
+static gboolean
+has_only_maps (GPtrArray *results)
+{
+  return results->len > 0 && ((const PmtResult *) g_ptr_array_index (results, 0))->only_maps;
+}
+
+/* To choose from; the first of them is shown. Maps are no pictures. */
+static void
+show_results (PmtPaintDialog *self, GPtrArray *results)
+{
+  if (results->len == 0 || has_only_maps (results))
+    return;
+  pmt_results_pane_add (self->pane, results);
+  pmt_results_pane_show (self->pane, g_ptr_array_index (results, 0));
+}
+
+/* Into the picture; then the dialog is done. What GIMP does not take stays to choose from. */
 static void
 deliver (gpointer user, GPtrArray *results)
 {
   PmtPaintDialog *self = user;
   g_autoptr (GError) error = NULL;
+  g_autofree char *sentence = NULL;
 
   self->layers = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
-  if (self->layers)
+  if (self->layers) {
     pmt_history_applied (results);
-  if (self->layers)
+    keep_seed (self, results);
     gtk_dialog_response (self->dialog, GTK_RESPONSE_OK);
-  else
-    pmt_job_bar_say (self->bar, error->message, TRUE);
+    return;
+  }
+  show_results (self, results);
+  sentence = pmt_history_explain (self->image, results, error);
+  pmt_job_bar_say (self->bar, sentence, TRUE);
 }
 
-/* Maps are no pictures to choose from. One result has no rival, so it goes into the picture unless the user wants to look first; of several the user chooses. */
+/* Of a job with so many pictures. Maps are no pictures to choose from. One result has no rival, so it goes into the picture unless the user wants to look first; of several the user chooses. */
 static gboolean
-delivers_at_once (PmtPaintDialog *self, GPtrArray *results)
+delivers_at_once (PmtPaintDialog *self, gboolean only_maps, int n)
 {
   g_autofree char *when_done = NULL;
 
-  if (results->len > 0 && ((const PmtResult *) g_ptr_array_index (results, 0))->only_maps)
+  if (only_maps)
     return TRUE;
   g_object_get (self->config, "when-done", &when_done, NULL);
   if (gtk_widget_get_visible (self->pane) || g_strcmp0 (when_done, "choose") == 0)
     return FALSE;
-  return results->len == 1 || g_strcmp0 (when_done, "apply") == 0;
+  return n == 1 || g_strcmp0 (when_done, "apply") == 0;
+}
+
+/* Each as it comes: what is done is not lost, whatever happens to the job. */
+static void
+on_result (gpointer user, PmtResult *result, int of)
+{
+  PmtPaintDialog *self = user;
+  g_autoptr (GPtrArray) one = pmt_results_new ();
+
+  g_ptr_array_add (one, pmt_result_ref (result));
+  if (!forgets_prompts (self))
+    pmt_history_add (self->image, result);
+  if (!delivers_at_once (self, result->only_maps, of))
+    pmt_results_pane_add (self->pane, one);
+}
+
+/* The job is over, one way or the other: what it has painted. */
+static GPtrArray *
+end_job (PmtPaintDialog *self)
+{
+  GPtrArray *results = g_ptr_array_ref (pmt_job_results (self->job));
+
+  g_set_object (&self->above, pmt_job_layer (self->job));
+  keep_seed (self, results);
+  g_clear_pointer (&self->job, pmt_job_free);
+  set_running (self, FALSE);
+  return results;
+}
+
+static void
+say_failure (PmtPaintDialog *self, const GError *error, GPtrArray *results)
+{
+  g_autofree char *sentence = NULL;
+
+  /* the line above says that already */
+  if (self->preflight && g_error_matches (error, PMT_ERROR, PMT_ERROR_MEMORY) && pmt_preflight_refuses (self->preflight))
+    sentence = g_strdup ("");
+  else if (results->len > 0 && !has_only_maps (results))
+    sentence = g_strdup_printf (ngettext ("%s %u picture was done before that.", "%s %u pictures were done before that.", results->len),
+                                error->message, results->len);
+  else
+    sentence = g_strdup (error->message);
+  pmt_job_bar_say (self->bar, sentence, sentence[0] != '\0');
 }
 
 static void
@@ -173,29 +231,20 @@ on_finished (gpointer user, const GError *failure)
   PmtPaintDialog *self = user;
   g_autoptr (GError) error = failure ? g_error_copy (failure) : NULL;
   g_autoptr (GPtrArray) notes = g_ptr_array_ref (pmt_job_notes (self->job));
-  g_autoptr (GPtrArray) results = g_ptr_array_ref (pmt_job_results (self->job));
+  g_autoptr (GPtrArray) results = end_job (self);
 
-  g_set_object (&self->above, pmt_job_layer (self->job));
-  if (!error)
-    keep_seed (self);
-  end_job (self);
   if (error) {
-    /* the line above says that already */
-    if (self->preflight && g_error_matches (error, PMT_ERROR, PMT_ERROR_MEMORY) && pmt_preflight_refuses (self->preflight))
-      pmt_job_bar_say (self->bar, "", FALSE);
-    else
-      pmt_job_bar_say (self->bar, error->message, TRUE);
+    show_results (self, results);
+    say_failure (self, error, results);
     return;
   }
   for (guint i = 0; i < notes->len; i++)
     gimp_message (g_ptr_array_index (notes, i));
-  if (!forgets_prompts (self))
-    pmt_history_add (self->image, results);
-  if (delivers_at_once (self, results)) {
+  if (delivers_at_once (self, has_only_maps (results), (int) results->len)) {
     deliver (self, results);
     return;
   }
-  pmt_results_pane_add (self->pane, results);
+  show_results (self, results);
   pmt_job_bar_say (self->bar, _("Space ticks a result, Return adds what is ticked or shown to the picture."), FALSE);
 }
 
@@ -217,7 +266,7 @@ make_report (gpointer user, gboolean everything)
   return pmt_diagnostics_new (pmt_job_bar_sentence (self->bar), recipe, everything);
 }
 
-static const PmtJobHandlers job_handlers = { on_progress, on_finished, on_preview };
+static const PmtJobHandlers job_handlers = { on_progress, on_finished, on_preview, on_result };
 
 /* job NULL: error says why. */
 static void
@@ -228,6 +277,7 @@ job_started (PmtPaintDialog *self, PmtJob *job, const GError *error)
     pmt_job_bar_say (self->bar, error->message, TRUE);
     return;
   }
+  pmt_thrown_away_forget (self->thrown);
   set_running (self, TRUE);
 }
 
@@ -267,42 +317,66 @@ on_discard (gpointer user, GPtrArray *all)
   PmtPaintDialog *self = user;
   GtkRequisition natural;
 
-  pmt_history_forget (all);
+  pmt_thrown_away_take (self->thrown, all);
   pmt_job_bar_say (self->bar, _("The results are gone. The picture is as it was."), FALSE);
   gtk_widget_get_preferred_size (GTK_WIDGET (self->dialog), NULL, &natural);
   gtk_window_resize (GTK_WINDOW (self->dialog), natural.width, natural.height);
 }
 
 static void
+on_bring_back (gpointer user, GPtrArray *results)
+{
+  PmtPaintDialog *self = user;
+
+  show_results (self, results);
+  pmt_job_bar_say (self->bar, "", FALSE);
+}
+
+static void
 stop_job (PmtPaintDialog *self)
 {
-  end_job (self);
-  pmt_job_bar_say (self->bar, _("Stopped. The picture is as it was."), FALSE);
+  const int of = pmt_job_variants (self->job);
+  g_autoptr (GPtrArray) results = end_job (self);
+  g_autofree char *sentence = NULL;
+
+  show_results (self, results);
+  if (results->len == 0 || has_only_maps (results))
+    sentence = g_strdup (_("Stopped. The picture is as it was."));
+  else
+    sentence = g_strdup_printf (ngettext ("Stopped after %u of %d picture: Return adds it to the picture.",
+                                          "Stopped after %u of %d pictures: Space ticks a result, Return adds what is ticked or shown.", (gulong) of),
+                                results->len, of);
+  pmt_job_bar_say (self->bar, sentence, FALSE);
 }
 
 static void
 on_response (GtkDialog *dialog, int response, PmtPaintDialog *self)
 {
-  if (response == GTK_RESPONSE_OK && !self->layers) {
-    g_signal_stop_emission_by_name (dialog, "response");
-    if (!self->job)
-      start_job (self);
-  } else if ((response == GTK_RESPONSE_CANCEL || response == GTK_RESPONSE_DELETE_EVENT) && self->job) {
-    g_signal_stop_emission_by_name (dialog, "response");
-    self->stay = response == GTK_RESPONSE_DELETE_EVENT;
-    stop_job (self);
-  }
+  if (response != GTK_RESPONSE_OK || self->layers)
+    return;
+  g_signal_stop_emission_by_name (dialog, "response");
+  if (!self->job)
+    start_job (self);
 }
 
-/* Escape and the window's close button stop a running job, and then the dialog stays. GTK's own handler of the event comes first: it
- * has emitted the response already. */
+/* Cancel and the like stop a running job first, and then the dialog stays. Nothing that can only be had here goes without a word. */
 static gboolean
-on_delete (GtkWidget *widget, GdkEvent *event, PmtPaintDialog *self)
+may_close (gpointer user)
 {
-  gboolean stay = self->stay;
+  PmtPaintDialog *self = user;
+  guint n;
+  g_autofree char *question = NULL;
 
-  self->stay = FALSE;
-  return stay ? GDK_EVENT_STOP : GDK_EVENT_PROPAGATE;
+  if (self->job) {
+    stop_job (self);
+    return FALSE;
+  }
+  n = pmt_history_lacks (pmt_results_pane_results (self->pane));
+  if (n == 0)
+    return TRUE;
+  question = g_strdup_printf (ngettext ("Throw away %u picture?", "Throw away %u pictures?", n), n);
+  return pmt_close_guard_ask (GTK_WINDOW (self->dialog), question, _("What is not applied is gone with the dialog: the history does not have it."),
+                              _("_Go Back"), _("_Throw Away"));
 }
 
 GObject *
@@ -460,6 +534,8 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
     self.preflight = pmt_preflight_new (image, drawables, config);
   self.models = pmt_model_search_start ();
   self.pane = pmt_results_pane_new (image, &results, &self);
+  self.thrown = pmt_thrown_away_new (on_bring_back, &self);
+  pmt_job_bar_add_action (self.bar, pmt_thrown_away_button (self.thrown));
   row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
   gtk_box_pack_start (GTK_BOX (row), pmt_during_stage (self.during), TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (row), self.pane, FALSE, FALSE, 0);
@@ -475,7 +551,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   if (prompt)
     gtk_widget_grab_focus (pmt_prompt_text (prompt));
   g_signal_connect (dialog, "response", G_CALLBACK (on_response), &self);
-  g_signal_connect (dialog, "delete-event", G_CALLBACK (on_delete), &self);
+  pmt_close_guard_add (self.dialog, may_close, &self);
 
   gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
   g_clear_pointer (&self.job, pmt_job_free);
@@ -487,6 +563,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   g_clear_pointer (&self.preprocessors, pmt_engine_list_free);
   g_clear_pointer (&self.preflight, pmt_preflight_free);
   g_clear_pointer (&self.during, pmt_during_free);
+  g_clear_pointer (&self.thrown, pmt_thrown_away_free);
   g_clear_object (&self.above);
   gtk_widget_destroy (dialog);
   return self.layers;

@@ -86,7 +86,7 @@ pmt_results_pane_new (GimpImage *image, const PmtResultsHandlers *handlers, gpoi
   pane->buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   add_button (pane->buttons, _("Appl_y"), _("Adds what is ticked, or else what is shown, as layers"), on_apply, pane);
   add_button (pane->buttons, _("_More"), _("Paints further variants, with the seeds that follow"), on_more, pane);
-  add_button (pane->buttons, _("T_hrow Away"), _("Forgets these results, in the history too"), on_discard, pane);
+  add_button (pane->buttons, _("T_hrow Away"), _("Takes these results away, out of the history too; they can be brought back until the dialog closes"), on_discard, pane);
   gtk_box_pack_start (GTK_BOX (box), pane->variants, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), pane->buttons, FALSE, FALSE, 0);
   gtk_widget_show_all (pane->buttons);
@@ -109,15 +109,31 @@ void
 pmt_results_pane_add (GtkWidget *widget, GPtrArray *results)
 {
   Pane *pane = g_object_get_data (G_OBJECT (widget), "pmt-pane");
-  const int before = pmt_variants_count (pane->variants);
 
   for (guint i = 0; i < results->len; i++) {
-    PmtResult *result = pmt_result_ref (g_ptr_array_index (results, i));
-    g_ptr_array_add (pane->results, result);
+    PmtResult *result = g_ptr_array_index (results, i);
+    if (g_ptr_array_find (pane->results, result, NULL))
+      continue;
+    g_ptr_array_add (pane->results, pmt_result_ref (result));
     add_one (pane, result);
   }
-  gtk_widget_show (widget);
-  pmt_variants_show (pane->variants, before);
+  gtk_widget_set_visible (widget, pane->results->len > 0);
+}
+
+void
+pmt_results_pane_show (GtkWidget *widget, const PmtResult *result)
+{
+  Pane *pane = g_object_get_data (G_OBJECT (widget), "pmt-pane");
+  guint n;
+
+  if (g_ptr_array_find (pane->results, result, &n))
+    pmt_variants_show (pane->variants, (int) n);
+}
+
+GPtrArray *
+pmt_results_pane_results (GtkWidget *widget)
+{
+  return ((Pane *) g_object_get_data (G_OBJECT (widget), "pmt-pane"))->results;
 }
 
 void

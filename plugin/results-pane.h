@@ -17,7 +17,11 @@ typedef struct PmtResultsHandlers {
 } PmtResultsHandlers;
 
 GtkWidget *pmt_results_pane_new (GimpImage *image, const PmtResultsHandlers *handlers, gpointer user);
-/* Keeps the results; shows the pane with the first of them. */
+/* Keeps the results that it does not have yet, and shows itself. */
 void pmt_results_pane_add (GtkWidget *pane, GPtrArray *results);
+/* That result large, with the focus; one that it does not have: nothing. */
+void pmt_results_pane_show (GtkWidget *pane, const PmtResult *result);
+/* All of them, PmtResult, lent. */
+GPtrArray *pmt_results_pane_results (GtkWidget *pane);
 /* While a job runs there is nothing to choose. */
 void pmt_results_pane_set_running (GtkWidget *pane, gboolean running);

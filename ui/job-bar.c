@@ -91,3 +91,9 @@ pmt_job_bar_add (GtkWidget *bar, GtkWidget *below_errors)
   gtk_widget_hide (below_errors);
   gtk_box_pack_start (GTK_BOX (bar), below_errors, FALSE, FALSE, 0);
 }
+
+void
+pmt_job_bar_add_action (GtkWidget *bar, GtkWidget *button)
+{
+  gtk_box_pack_end (GTK_BOX (parts_of (bar)->row), button, FALSE, FALSE, 0);
+}

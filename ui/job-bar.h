@@ -11,5 +11,7 @@ void pmt_job_bar_progress (GtkWidget *bar, double fraction, const char *text);
 void pmt_job_bar_say (GtkWidget *bar, const char *sentence, gboolean error);
 /* The last sentence; lent. */
 const char *pmt_job_bar_sentence (GtkWidget *bar);
+/* Beside the sentence; when it is shown is the caller's. */
+void pmt_job_bar_add_action (GtkWidget *bar, GtkWidget *button);
 /* Shown below a sentence that is an error, and only there. */
 void pmt_job_bar_add (GtkWidget *bar, GtkWidget *below_errors);

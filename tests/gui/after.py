@@ -241,9 +241,12 @@ def case_canvases(s, tap):
 
 
 def case_limit(s, tap):
-    """The history stays below its limit (2 MB here); the oldest go."""
+    """The history stays below its limit (2 MB here); the oldest go, but not without a word while they can be had in the dialog."""
     dialog = s.fill_in("many owls", 500, 12)
     s.gimp.keys(dialog, "Escape")
+    question = s.gimp.window("^Throw away [0-9] pictures", 10)
+    tap.check("closing asks about those that the history has lost", bool(s.gimp.windows(FILL)))
+    s.gimp.keys(question, "alt+t")
     s.gimp.gone(FILL)
     kept = [json.loads(path.read_text())["seed"] for path in entries()]
     size = sum(path.stat().st_size for path in KEPT.glob("*/*/*"))
@@ -256,10 +259,46 @@ def case_discard(s, tap):
     dialog = s.fill_in("no owl", 900, 2)
     kept = [path.parent.name for path in entries()]
     s.gimp.keys(dialog, "alt+h")
-    wait_for("the end of what is not wanted", lambda: not any(json.loads(path.read_text())["seed"] >= 900 for path in entries()), 10)
     s.gimp.keys(dialog, "Escape")
     s.gimp.gone(FILL)
+    wait_for("the end of what is not wanted", lambda: not any(json.loads(path.read_text())["seed"] >= 900 for path in entries()), 10)
     tap.check("what is thrown away is not in the history", len(kept) >= min(n, 2), kept)
+
+
+def case_unkept(s, tap):
+    """Results that the history does not have are not closed away without a word."""
+    before, n = s.layers(), len(entries())
+    leave("fill", "(forget-prompts yes)")
+    dialog = s.fill_in("a secret owl", 950, 2)
+    tap.check("what is to be forgotten is not in the history", len(entries()) == n, entries())
+    s.gimp.keys(dialog, "Escape")
+    question = s.gimp.window("^Throw away 2 pictures", 10)
+    s.gimp.shot("unkept", question)
+    s.gimp.keys(question, "Return")
+    s.gimp.gone("^Throw away")
+    tap.check("Return goes back to them", s.gimp.windows(FILL) and s.width(dialog) > 700)
+    s.gimp.keys(dialog, "alt+c")
+    s.gimp.keys(s.gimp.window("^Throw away 2 pictures", 10), "alt+t")
+    s.gimp.gone(FILL)
+    tap.check("a yes closes the dialog", s.layers() == before, s.layers())
+    leave("fill", "(forget-prompts no)")
+
+
+def case_stopped(s, tap):
+    """The pictures of a job that was stopped are in the history."""
+    (s.fake / "go").unlink(missing_ok=True)
+    s.mode("hold-last")
+    dialog = s.open()
+    s.prompt(dialog, "half an owl")
+    s.gimp.keys(dialog, "alt+d", "ctrl+a", *"960", "Tab", "alt+v", "ctrl+a", "3", "Tab", "alt+g")
+    wait_for("the first results", lambda: s.width(dialog) > 700, 30)
+    s.gimp.keys(dialog, "Escape")
+    time.sleep(1)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(FILL)
+    s.mode("paint")
+    seeds = [json.loads(path.read_text())["seed"] for path in entries()][-2:]
+    tap.check("a job that was stopped leaves what it had done to the history", seeds == [960, 961], seeds)
 
 
 def complaints(s):
@@ -343,7 +382,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_limit, case_discard, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_limit, case_discard, case_unkept, case_stopped, case_recipe):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

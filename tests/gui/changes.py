@@ -20,6 +20,8 @@ from fill import IMAGE, TITLE, Session, picture  # noqa: E402
 from gui import Gimp, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
+KEPT = Path(os.environ["XDG_CACHE_HOME"]) / "pentimento" / "history"
+
 
 def hold(s):
     """The dialog with a job that goes on until release()."""
@@ -77,15 +79,36 @@ def case_engine(s, tap):
     s.undo()
 
 
+def case_indexed(s, tap):
+    """A picture that is not taken in the end waits beside the settings until it can be."""
+    base = "(car (gimp-image-get-base-type " + IMAGE + "))"
+    colours = s.gimp.scheme(base)
+    dialog = hold(s)
+    s.gimp.scheme("(gimp-image-convert-indexed " + IMAGE + ' CONVERT-DITHER-NONE CONVERT-PALETTE-GENERATE 16 FALSE FALSE "")')
+    before = s.layers()
+    release(s)
+    wait_for("the result beside the settings", lambda: s.width(dialog) > 700, 20)
+    time.sleep(1)
+    s.gimp.shot("changes-indexed", dialog)
+    tap.check("a colour table made in mid-job: nothing is applied, and the result waits", s.layers() == before, s.layers())
+    s.gimp.act("edit-undo")
+    wait_for("colours as before", lambda: s.gimp.scheme(base) == colours, 10)
+    s.gimp.keys(dialog, "alt+y")
+    s.gimp.gone(TITLE)
+    tap.check("and can be applied later", "Fill (" in s.layers(), s.layers())
+    s.undo()
+
+
 def case_closed(s, tap):
     s.gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
-    dialog = hold(s)
+    dialog, kept = hold(s), len(list(KEPT.glob("*/*/entry.json")))
     s.gimp.act("file-close-all")
     wait_for("end of the image", lambda: s.gimp.scheme("(vector-length (car (gimp-get-images)))") == "0", 20)
     release(s)
     time.sleep(2)
     s.gimp.shot("changes-closed", dialog)
     tap.check("the image closed in mid-job: the dialog stays and says so", bool(s.gimp.windows(TITLE)))
+    tap.check("and the picture is in the history", len(list(KEPT.glob("*/*/entry.json"))) == kept + 1, list(KEPT.glob("*/*/*")))
     s.gimp.keys(dialog, "Escape")  # which would only stop a job that still runs
     s.gimp.gone(TITLE)
     log = s.gimp.log.read_text(errors="replace")
@@ -106,7 +129,7 @@ def main():
     fake = folder / "fake"
     fake.mkdir()
     engine = HERE.parent / "plugin" / "fake-engine.py"
-    for cases in ((case_selection, case_layer, case_engine, case_closed), (case_quit,)):
+    for cases in ((case_selection, case_layer, case_engine, case_indexed, case_closed), (case_quit,)):
         with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
             gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
             gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")

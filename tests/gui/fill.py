@@ -7,6 +7,7 @@ Runs inside tests/plugin/gimp-env.sh --gui.
 
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -191,9 +192,74 @@ def case_discard(s, tap):
     wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
     s.gimp.keys(dialog, "alt+h")
     wait_for("the dialog without results", lambda: s.width(dialog) == width, 10)
+    s.gimp.shot("fill-thrown-away", dialog)
+    s.gimp.keys(dialog, "alt+h")
+    wait_for("the results again", lambda: s.width(dialog) > 700, 10)
+    s.gimp.shot("fill-brought-back", dialog)
+    tap.check("what is thrown away can be brought back", s.layers() == before, s.layers())
+    s.gimp.keys(dialog, "alt+h")
+    wait_for("the dialog without results", lambda: s.width(dialog) == width, 10)
     s.gimp.keys(dialog, "Escape")
     s.gimp.gone(TITLE)
     tap.check("what is thrown away leaves nothing", s.layers() == before, s.layers())
+
+
+def hold_last(s, variants):
+    """The dialog with a job that has painted all its pictures but the last."""
+    (s.fake / "go").unlink(missing_ok=True)
+    s.mode("hold-last")
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+d", "ctrl+a", *"100", "Tab", "alt+v", "ctrl+a", *str(variants), "Tab", "alt+g")
+    wait_for("the first results, in mid-job", lambda: s.width(dialog) > 700, 30)
+    time.sleep(1)
+    return dialog
+
+
+def kept_seed():
+    text = (Path(os.environ["GIMP3_DIRECTORY"]) / "pentimento/plug-in-pentimento-fill.last").read_text()
+    return re.search(r"\(last-seed (-?\d+)\)", text)[1]
+
+
+def case_stop_late(s, tap):
+    """What was painted before Escape stays, to choose from."""
+    before, layers = s.layers(), None
+    dialog = hold_last(s, 3)
+    s.gimp.shot("fill-arriving", dialog)
+    s.gimp.keys(dialog, "Escape")
+    time.sleep(1)
+    s.gimp.shot("fill-stopped-late", dialog)
+    tap.check("Escape in mid-job keeps what is done, and the dialog", s.gimp.windows(TITLE) and s.width(dialog) > 700 and s.layers() == before)
+    s.gimp.keys(dialog, "Right", "Return")
+    s.gimp.gone(TITLE)
+    layers = s.layers()
+    tap.check("and it can be applied", "(101)" in layers and layers.count("Fill:") == 1, layers)
+    tap.check("the seed to lock is the applied one's", kept_seed() == "101", kept_seed())
+    s.undo()
+
+
+def case_failure_late(s, tap):
+    """What was painted before an error, or before the engine's end, stays too."""
+    before = s.layers()
+    s.mode("error-last")
+    dialog = s.open()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("results", lambda: s.width(dialog) > 700, 30)
+    time.sleep(1)
+    s.gimp.shot("fill-failed-late", dialog)
+    s.gimp.keys(dialog, "Return")
+    s.gimp.gone(TITLE)
+    tap.check("an error leaves what was done before it", "(100)" in s.layers(), s.layers())
+    s.undo()
+    dialog = hold_last(s, 3)
+    os.kill(int((s.fake / "pid").read_text()), signal.SIGKILL)
+    time.sleep(2)
+    s.gimp.shot("fill-died-late", dialog)
+    s.gimp.keys(dialog, "Return")
+    s.gimp.gone(TITLE)
+    tap.check("so does an engine that dies", "(100)" in s.layers(), s.layers())
+    s.undo()
+    tap.check("one undo takes it back", s.layers() == before, s.layers())
+    s.mode("paint")
 
 
 def case_failure(s, tap):
@@ -239,7 +305,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = Session(gimp, fake)
-        for case in (case_opens, case_stop, case_generate, case_variants, case_more, case_discard, case_failure, case_indexed):
+        for case in (case_opens, case_stop, case_generate, case_variants, case_more, case_discard, case_stop_late, case_failure_late, case_failure, case_indexed):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     tap.end()

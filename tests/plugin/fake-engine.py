@@ -9,6 +9,8 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
                    generate: the pattern in the size of the run
   slow             the same, after sixty steps of a tenth of a second
   hold             the same, once the file "go" is there
+  hold-last        the same; only the last picture waits for it
+  error-last       an error sentence in place of the last picture
   tight            estimates say that half of the sides fit into memory
   die              kills itself (SIGKILL) in the middle of the job
   truncated        announces a result and ends after half of its payload
@@ -190,10 +192,21 @@ class Client:
             self.send({"type": "done", "id": number, "seconds": 0})
         else:
             for variant in range(recipe.get("variants", 1)):
+                if how.endswith("-last") and variant == recipe.get("variants", 1) - 1 and not self.last(number, how):
+                    return
                 self.paint(number, recipe, variant, how)
             self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
             with open(FOLDER / "done", "a", encoding="utf-8") as done:
                 done.write(".")
+
+    def last(self, number, how):
+        """Before the last picture; False: there is none."""
+        if how == "error-last":
+            self.send({"type": "error", "id": number, "code": "io", "message": "The model's file went away: look for it."})
+            return False
+        while not (FOLDER / "go").exists() and not self.cancelled.is_set():
+            time.sleep(0.05)
+        return not self.cancelled.is_set()
 
     def answer_rightly(self, message):
         number, recipe = message["id"], message["job"]

@@ -448,6 +448,15 @@ move_to_image (JsonObject *inputs)
   }
 }
 
+/* Numbers of images begin anew with each GIMP. */
+static gboolean
+is_of_image (const char *folder, JsonObject *entry, GimpImage *image)
+{
+  g_autofree char *parent = g_path_get_dirname (folder), *of = g_path_get_basename (parent), *session = pmt_session_name ();
+
+  return strcmp (of, session) == 0 && json_object_get_int_member_with_default (entry, "image", -1) == gimp_image_get_id (image);
+}
+
 PmtResult *
 pmt_history_load (const PmtHistoryEntry *entry, GimpImage *image, GError **error)
 {
@@ -459,7 +468,7 @@ pmt_history_load (const PmtHistoryEntry *entry, GimpImage *image, GError **error
   PmtResult *result = NULL;
   PmtRect box;
 
-  if (kept && json_object_get_int_member_with_default (object, "image", -1) != gimp_image_get_id (image))
+  if (kept && !is_of_image (entry->folder, object, image))
     move_to_image (kept);
   if (kept && pmt_recipe_get_rect (object, "box", &box) && box.width > 0 && box.height > 0) {
     picture = read_bytes (entry->folder, PICTURE, &box, 4);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/look.h"
 
+#include <gegl.h>
 #include <math.h>
 
 #include "plugin/capture.h"
@@ -43,6 +44,38 @@ lay_over (float *pixels, const PmtRect *view, const PmtResult *result)
       if (column >= 0 && row >= 0 && column < box->width && row < box->height)
         over (pixels + ((gsize) y * (gsize) view->width + (gsize) x) * 4, picture + at * 4, blend ? blend[at] : 1);
     }
+}
+
+/* As a layer of an image without colours takes them. */
+static void
+take_colours_away (float *pixels, gsize n)
+{
+  const Babl *colours = babl_format ("R'G'B'A float"), *greys = babl_format ("Y'A float");
+  g_autofree float *grey = g_try_new (float, n * 2);
+
+  if (!grey)
+    return;
+  babl_process (babl_fish (colours, greys), pixels, grey, (long) n);
+  babl_process (babl_fish (greys, colours), grey, pixels, (long) n);
+}
+
+gboolean
+pmt_look_is_grey (GimpImage *image)
+{
+  return gimp_image_is_valid (image) && gimp_image_get_base_type (image) == GIMP_GRAY;
+}
+
+GBytes *
+pmt_look_without_colours (GBytes *rgb)
+{
+  const Babl *colours = babl_format ("R'G'B' u8"), *greys = babl_format ("Y' u8");
+  const gsize n = g_bytes_get_size (rgb) / 3;
+  g_autofree guchar *grey = g_malloc (n);
+  guchar *pixels = g_malloc (n * 3);
+
+  babl_process (babl_fish (colours, greys), g_bytes_get_data (rgb, NULL), grey, (long) n);
+  babl_process (babl_fish (greys, colours), grey, pixels, (long) n);
+  return g_bytes_new_take (pixels, n * 3);
 }
 
 static GdkPixbuf *
@@ -91,6 +124,8 @@ pmt_look_new (GimpImage *image, const PmtResult *result, int side)
   }
   if (pixels) {
     lay_over (pixels, &view, result);
+    if (pmt_look_is_grey (image))
+      take_colours_away (pixels, (gsize) view.width * (gsize) view.height);
     look.picture = to_pixbuf (pixels, view.width, view.height, side);
   }
   if (!look.picture) /* no memory for a small picture of it: a grey one, so that it can still be chosen */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How a result looks in the picture, before it is there. */
+/* How a result looks in the picture, before it is there: in one without colours, grey. */
 #pragma once
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
@@ -15,3 +15,8 @@ typedef struct PmtLook {
 /* Neither picture has more than `side` pixels in its longer direction. */
 PmtLook pmt_look_new (GimpImage *image, const PmtResult *result, int side);
 void pmt_look_clear (PmtLook *look);
+
+/* Whether what is painted loses its colours there. */
+gboolean pmt_look_is_grey (GimpImage *image);
+/* 8 bits, three values a pixel, before and after. */
+GBytes *pmt_look_without_colours (GBytes *rgb);

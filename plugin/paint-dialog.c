@@ -16,6 +16,7 @@
 #include "plugin/history.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
+#include "plugin/look.h"
 #include "plugin/method-fields.h"
 #include "plugin/model-search.h"
 #include "plugin/precision.h"
@@ -83,8 +84,12 @@ static void
 on_preview (gpointer user, const PmtJobPreview *preview)
 {
   PmtPaintDialog *self = user;
+  PmtJobPreview shown = *preview;
+  g_autoptr (GBytes) grey = preview->rgb && pmt_look_is_grey (self->image) ? pmt_look_without_colours (preview->rgb) : NULL;
 
-  pmt_during_preview (self->during, preview);
+  if (grey)
+    shown.rgb = grey;
+  pmt_during_preview (self->during, &shown);
 }
 
 static void

@@ -15,12 +15,19 @@
 #include "plugin/recipe.h"
 #include "ui/mask-picture.h"
 
+/* Settings that change while somebody types are asked about once. */
+#define SETTLE_MS 400
+/* Of what is shown while it is not true any more. */
+#define DOUBTFUL 0.4
+
 typedef struct View {
   GimpProcedureConfig *config;
   GimpImage *image;
   GimpDrawable **drawables;
   GtkWidget *box, *picture, *said; /* picture NULL: nothing was asked for yet */
   PmtEngineClient *client;
+  guint settle;
+  gboolean by_itself; /* asked because settings have changed: the focus stays where it is */
   PmtPlace place;
   JsonObject *recipe;
   PmtRect canvas, bounds, context, box_rect;
@@ -39,8 +46,11 @@ stop (View *view)
 static void
 view_free (gpointer data)
 {
-  stop (data);
-  g_free (data);
+  View *view = data;
+
+  g_clear_handle_id (&view->settle, g_source_remove);
+  stop (view);
+  g_free (view);
 }
 
 static void
@@ -234,7 +244,9 @@ on_masks (View *view, JsonObject *message)
   pmt_mask_picture_set_context (view->picture, &context, sentence);
   stop (view);
   say (view, "");
-  g_timeout_add_full (G_PRIORITY_LOW, 100, on_placed, g_object_ref (view->picture), g_object_unref);
+  gtk_widget_set_opacity (view->picture, 1);
+  if (!view->by_itself)
+    g_timeout_add_full (G_PRIORITY_LOW, 100, on_placed, g_object_ref (view->picture), g_object_unref);
 }
 
 static void
@@ -290,19 +302,55 @@ begin (View *view, GError **error)
 }
 
 static void
-on_clicked (GtkButton *button, View *view)
+ask_anew (View *view, gboolean by_itself)
 {
   const PmtEngineHandlers handlers = { on_ready, on_message, on_failed };
   g_autoptr (GError) error = NULL;
 
+  g_clear_handle_id (&view->settle, g_source_remove);
   stop (view);
+  view->by_itself = by_itself;
   if (!begin (view, &error)) {
     fail (view, error);
     return;
   }
-  say (view, _("Asking the engine…"));
+  if (!by_itself || !view->picture)
+    say (view, _("Asking the engine…"));
   view->client = pmt_engine_client_new (&handlers, view);
   pmt_engine_client_set_max_payload (view->client, PMT_MASK_PICTURE_SIDE * PMT_MASK_PICTURE_SIDE * sizeof (float));
+}
+
+static void
+on_clicked (GtkButton *button, View *view)
+{
+  ask_anew (view, FALSE);
+}
+
+static gboolean
+on_settled (gpointer user)
+{
+  View *view = user;
+
+  view->settle = 0;
+  ask_anew (view, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
+/* What is shown, picture or sentence, was true of the settings as they were. Words and what only the run itself needs change nothing. */
+static void
+on_changed (GObject *config, GParamSpec *spec, GtkWidget *box)
+{
+  static const char *const others[] = { "prompt",  "negative-prompt", "instruction", "make-sure", "embeddings", "seed",           "last-seed", "variants",
+                                        "preview", "when-done",       "steps",       "sampler",   "strength",   "forget-prompts", NULL };
+  View *view = g_object_get_data (G_OBJECT (box), "pmt-view");
+  const gboolean shows = (view->picture && gtk_widget_get_visible (view->picture)) || gtk_widget_get_visible (view->said);
+
+  if (!shows || g_strv_contains (others, spec->name))
+    return;
+  if (view->picture)
+    gtk_widget_set_opacity (view->picture, DOUBTFUL);
+  g_clear_handle_id (&view->settle, g_source_remove);
+  view->settle = g_timeout_add (SETTLE_MS, on_settled, view);
 }
 
 GtkWidget *
@@ -323,6 +371,7 @@ pmt_mask_view_new (GObject *config, GimpImage *image, GimpDrawable **drawables)
   gtk_widget_set_tooltip_text (button, _("Draws over a small picture what would be painted and what the model would see"));
   g_object_set_data_full (G_OBJECT (view->box), "pmt-view", view, view_free);
   g_signal_connect (button, "clicked", G_CALLBACK (on_clicked), view);
+  g_signal_connect_object (config, "notify", G_CALLBACK (on_changed), view->box, 0);
   gtk_box_pack_start (GTK_BOX (view->box), button, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (view->box), view->said, FALSE, FALSE, 0);
   gtk_widget_show (button);

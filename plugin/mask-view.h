@@ -5,5 +5,5 @@
 #include <gtk/gtk.h>
 #include <libgimp/gimp.h>
 
-/* A button, and below it what it shows, asked anew with each press. config: of a procedure that fills or edits. */
+/* A button, and below it what it shows, asked anew with each press and when settings change that it depends on. config: of a procedure that fills or edits. */
 GtkWidget *pmt_mask_view_new (GObject *config, GimpImage *image, GimpDrawable **drawables);

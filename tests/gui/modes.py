@@ -40,6 +40,16 @@ def has(found, wanted, near=6):
     return any(all(abs(a - b) <= near for a, b in zip(colour, wanted)) for colour in found)
 
 
+def frame(path):
+    """Size of what the context's colour encloses in a screenshot; None: there is none."""
+    image = Image.open(path).convert("RGB")
+    places = [(i % image.width, i // image.width) for i, pixel in enumerate(image.getdata()) if has((pixel,), (89, 230, 115))]
+    if not places:
+        return None
+    columns, rows = zip(*places)
+    return max(columns) - min(columns), max(rows) - min(rows)
+
+
 def show_masks(gimp, tap, action, title, name):
     gimp.act(action)
     dialog = gimp.ready(gimp.window(title))
@@ -61,6 +71,11 @@ def case_fill(gimp, tap):
     gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 120 90 70 60)")
     layers = gimp.scheme(LAYERS)
     dialog = show_masks(gimp, tap, "plug-in-pentimento-fill", "^Fill Selection$", "modes-fill")
+    gimp.shot("modes-fill-context", dialog)
+    before = frame(gimp.shot("modes-fill-before", dialog))
+    gimp.keys(dialog, "alt+x", "Down", "Down")  # the whole picture
+    wait_for("frame of another context", lambda: frame(gimp.shot("modes-fill-whole", dialog)) not in (None, before), 30)
+    tap.check("they follow the settings", True)
     tap.check("nothing was painted for it", gimp.scheme(LAYERS) == layers)
     gimp.keys(dialog, "Escape")
     gimp.gone("^Fill Selection$")

@@ -330,3 +330,9 @@ pmt_catalogue_page_refresh (GtkWidget *widget)
   }
   refresh (page);
 }
+
+gboolean
+pmt_catalogue_page_loads (GtkWidget *widget)
+{
+  return page_of (widget)->download != NULL;
+}

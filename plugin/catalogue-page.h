@@ -7,3 +7,5 @@
 GtkWidget *pmt_catalogue_page_new (PmtModelsDialog *dialog);
 /* A search has ended: which of them are there already. */
 void pmt_catalogue_page_refresh (GtkWidget *page);
+/* A download is under way. */
+gboolean pmt_catalogue_page_loads (GtkWidget *page);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "plugin/catalogue-page.h"
+#include "plugin/close-guard.h"
 #include "plugin/engine-command.h"
 #include "plugin/folders-page.h"
 #include "plugin/help.h"
@@ -224,6 +225,21 @@ pmt_models_dialog_open_folder (PmtModelsDialog *self, const char *path)
 
 /* ---- the window ---- */
 
+static gboolean
+may_close (gpointer user)
+{
+  PmtModelsDialog *self = user;
+
+  if (pmt_catalogue_page_loads (self->catalogue))
+    return pmt_close_guard_ask (GTK_WINDOW (self->window), _("Stop the download?"),
+                                _("It ends with this window. What has come is kept: the next Download goes on with it."), _("_Keep Open"),
+                                _("_Stop"));
+  if (pmt_models_import_runs (self->import))
+    return pmt_close_guard_ask (GTK_WINDOW (self->window), _("Stop the import?"),
+                                _("It ends with this window. Nothing is left of a file that is not complete."), _("_Keep Open"), _("_Stop"));
+  return TRUE;
+}
+
 static void
 add_page (GtkWidget *book, GtkWidget *page, const char *label)
 {
@@ -261,6 +277,7 @@ pmt_models_dialog_run (void)
   gtk_drag_dest_set (self.window, GTK_DEST_DEFAULT_ALL, NULL, 0, GDK_ACTION_COPY);
   gtk_drag_dest_add_uri_targets (self.window);
   g_signal_connect (self.window, "drag-data-received", G_CALLBACK (on_dropped), &self);
+  pmt_close_guard_add (GTK_DIALOG (self.window), may_close, &self);
   pmt_models_dialog_search (&self, NULL);
 
   gimp_dialog_run (GIMP_DIALOG (self.window));

@@ -171,3 +171,9 @@ pmt_models_import_add (PmtModelsImport *self, char **paths)
   if (!self->command)
     next (self);
 }
+
+gboolean
+pmt_models_import_runs (const PmtModelsImport *self)
+{
+  return self && self->command;
+}

@@ -17,3 +17,5 @@ PmtModelsImport *pmt_models_import_new (GtkWindow *parent, const PmtModelsImport
 void pmt_models_import_add (PmtModelsImport *import, char **paths);
 /* Stops; a copy that was begun is removed. NULL is fine. */
 void pmt_models_import_free (PmtModelsImport *import);
+/* A file is being copied or linked; NULL: none. */
+gboolean pmt_models_import_runs (const PmtModelsImport *import);

@@ -165,6 +165,12 @@ def case_download(s, tap, data):
     s.gimp.shot("models-loading", dialog)
     part = OWN / "loras/test0.safetensors.part"
     tap.check("Download asks for it once, and it comes", len(s.site.seen) == 1 and part.exists() and part.stat().st_size > 0, s.site.seen)
+    s.gimp.keys(dialog, "Escape")
+    question = s.gimp.window("^Stop the download", 10)
+    s.gimp.shot("models-close", question)
+    s.gimp.keys(question, "Return")
+    time.sleep(0.7)
+    tap.check("closing asks first, and Return stays", bool(s.gimp.windows(TITLE)) and not s.gimp.windows("^Stop the download"))
     s.gimp.keys(dialog, "alt+t")
     time.sleep(0.7)
     s.gimp.shot("models-stopped", dialog)

@@ -122,10 +122,13 @@ span_new (GObject *config, int n)
 {
   g_autofree char *start = pmt_controls_argument ("start", n), *end = pmt_controls_argument ("end", n);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *between = gtk_label_new (_("to"));
+  GtkWidget *first = pmt_number_new (config, start, 0, 1, 0.05, 2, NULL), *last = pmt_number_new (config, end, 0, 1, 0.05, 2, NULL);
 
-  gtk_box_pack_start (GTK_BOX (box), pmt_number_new (config, start, 0, 1, 0.05, 2, NULL), TRUE, TRUE, 0);
+  atk_object_set_name (gtk_widget_get_accessible (first), _("Acts from"));
+  atk_object_set_name (gtk_widget_get_accessible (last), _("Acts to"));
+  gtk_box_pack_start (GTK_BOX (box), first, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box), between, FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_number_new (config, end, 0, 1, 0.05, 2, NULL), TRUE, TRUE, 0);
+  gtk_box_pack_start (GTK_BOX (box), last, TRUE, TRUE, 0);
   gtk_widget_show_all (box);
   return box;
 }

@@ -60,6 +60,17 @@ pmt_job_bar_progress (GtkWidget *bar, double fraction, const char *text)
     gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (parts->progress), fraction);
 }
 
+/* To who does not see it. */
+static void
+announce (const Parts *parts, const char *sentence, gboolean error)
+{
+  atk_object_set_role (gtk_widget_get_accessible (parts->row), error ? ATK_ROLE_ALERT : ATK_ROLE_NOTIFICATION);
+#if ATK_CHECK_VERSION(2, 50, 0)
+  if (sentence[0])
+    g_signal_emit_by_name (gtk_widget_get_accessible (parts->label), "notification", sentence, error ? ATK_LIVE_ASSERTIVE : ATK_LIVE_POLITE);
+#endif
+}
+
 void
 pmt_job_bar_say (GtkWidget *bar, const char *sentence, gboolean error)
 {
@@ -67,7 +78,9 @@ pmt_job_bar_say (GtkWidget *bar, const char *sentence, gboolean error)
 
   gtk_widget_hide (parts->progress);
   gtk_label_set_text (GTK_LABEL (parts->label), sentence);
+  gtk_widget_set_can_focus (parts->label, error); /* an error can be reached, read again and copied by keyboard */
   gtk_widget_set_visible (parts->icon, error);
+  announce (parts, sentence, error);
   gtk_widget_show (parts->row);
   if (parts->extra)
     gtk_widget_set_visible (parts->extra, error);

@@ -73,20 +73,46 @@ def within(node):
     return " in ".join(names)
 
 
+def is_folded(node):
+    states = node.get_state_set()
+    return node.get_role() == Atspi.Role.TOGGLE_BUTTON and states.contains(Atspi.StateType.EXPANDABLE) and not states.contains(Atspi.StateType.EXPANDED)
+
+
+def unfold(root):
+    """What is folded away is looked at too, and what is folded away in it."""
+    for _ in range(3):
+        for node in [node for node in walk(root) if is_folded(node)]:
+            node.get_action_iface().do_action(0)
+            time.sleep(0.3)
+
+
 def case_dialog(gimp, name, tap):
     window = open_dialog(gimp, name)
     root = wait_for("dialog on the accessibility bus", dialog_node, 30)
     gimp.shot(f"{name}-light", window, frame=True)
-    # what is folded away is looked at too
-    for node in list(walk(root)):
-        if node.get_role() == Atspi.Role.TOGGLE_BUTTON and node.get_state_set().contains(Atspi.StateType.EXPANDABLE):
-            node.get_action_iface().do_action(0)
-            time.sleep(0.3)
+    unfold(root)
     found = list(walk(root))
     focusable = [node for node in found if node.get_state_set().contains(Atspi.StateType.FOCUSABLE) and node.get_role_name() not in QUIET]
     nameless = [within(node) for node in focusable if not label_of(node)]
     tap.check(f"{name} has widgets that take the focus", len(focusable) >= 3, f"{len(focusable)} of {len(found)}")
     tap.check(f"each of them in {name} has a name that can be read out", not nameless, "\n".join(nameless))
+    close_dialog(gimp, window)
+
+
+def named(root, role):
+    return [node for node in walk(root) if node.get_role() == role]
+
+
+def case_error(gimp, tap):
+    """The sentence in which a job fails: an alert, which the keyboard reaches."""
+    (Path(os.environ["PMT_GIMP_TMP"]) / "fake/mode").write_text("error")
+    window = open_dialog(gimp, "fill")
+    gimp.keys(window, "alt+g")
+    root = wait_for("dialog on the accessibility bus", dialog_node, 30)
+    alert = wait_for("alert", lambda: named(root, Atspi.Role.ALERT), 20)[0]
+    says = named(alert, Atspi.Role.LABEL)
+    tap.check("an error is an alert", "9 GB" in says[0].get_name(), [node.get_name() for node in says])
+    tap.check("its sentence takes the focus", says[0].get_state_set().contains(Atspi.StateType.FOCUSABLE))
     close_dialog(gimp, window)
 
 
@@ -105,6 +131,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         for name in DIALOGS:
             tap.run(case_dialog, gimp, name)
+        tap.run(case_error, gimp)
         tap.check("no mnemonic is missing or doubled", not complaints(gimp), "\n".join(complaints(gimp)))
     tap.end()
 

@@ -210,6 +210,6 @@ pmt_change_word_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_add_string_argument (procedure, "blend", _("_Only where"),
                                       _("Words, with “;” between them: only where they are seen the picture may change"), "", G_PARAM_READWRITE);
   pmt_procedure_add_when_done (procedure);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
   return procedure;
 }

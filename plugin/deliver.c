@@ -136,12 +136,10 @@ insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **
   return TRUE;
 }
 
-/* FALSE: those that were made are gone again. */
+/* Into made. FALSE: those that were made are gone again. */
 static gboolean
-insert_maps (GimpImage *image, GPtrArray *results)
+insert_maps (GimpImage *image, GPtrArray *results, GPtrArray *made)
 {
-  g_autoptr (GPtrArray) made = g_ptr_array_new ();
-
   for (guint i = 0; i < results->len; i++) {
     const PmtResult *result = g_ptr_array_index (results, i);
     for (guint k = 0; result->maps && k < result->maps->len; k++) {
@@ -217,12 +215,47 @@ lie_elsewhere (GPtrArray *results, GimpImage *image)
   return FALSE;
 }
 
-GimpLayer **
+/* Takes the layers. */
+static PmtDelivered *
+delivered_new (GimpLayer **layers, GPtrArray *channels)
+{
+  PmtDelivered *delivered = g_new (PmtDelivered, 1);
+
+  g_ptr_array_add (channels, NULL);
+  delivered->layers = layers;
+  delivered->channels = g_memdup2 (channels->pdata, channels->len * sizeof (gpointer));
+  return delivered;
+}
+
+void
+pmt_delivered_free (PmtDelivered *delivered)
+{
+  if (!delivered)
+    return;
+  g_free (delivered->layers);
+  g_free (delivered->channels);
+  g_free (delivered);
+}
+
+void
+pmt_delivered_tell (const PmtDelivered *delivered)
+{
+  const gsize n = gimp_core_object_array_get_length ((GObject **) delivered->channels);
+  g_autofree char *text = NULL;
+
+  if (n == 0)
+    return;
+  text = g_strdup_printf (ngettext ("%u channel was added: see the Channels dialog.", "%u channels were added: see the Channels dialog.", n), (guint) n);
+  gimp_message (text);
+}
+
+PmtDelivered *
 pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error)
 {
   const PmtInputs *inputs = ((const PmtResult *) g_ptr_array_index (results, 0))->inputs;
   Selected selected = { 0 };
   const gboolean only_maps = ((const PmtResult *) g_ptr_array_index (results, 0))->only_maps;
+  g_autoptr (GPtrArray) channels = g_ptr_array_new ();
   GimpLayer **layers;
   gboolean good, grown, elsewhere;
 
@@ -248,7 +281,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
     gimp_image_convert_rgb (image);
   grown = pmt_inputs_grow (inputs, image);
   good = (!grown || gimp_image_resize (image, inputs->canvas.width, inputs->canvas.height, inputs->before.x, inputs->before.y)) &&
-         (only_maps || insert_all (image, above, results, layers)) && insert_maps (image, results);
+         (only_maps || insert_all (image, above, results, layers)) && insert_maps (image, results, channels);
   if (!good)
     remove_all (image, layers, results->len);
   if (!good && grown)
@@ -259,9 +292,10 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
   gimp_displays_flush ();
   if (!good) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP refused the new layer: undo once, check that the layer's group is not locked, and try again."));
-    g_clear_pointer (&layers, g_free);
-  } else if (elsewhere) {
-    gimp_message (_("The canvas has changed since this was painted: move the new layer to its place."));
+    g_free (layers);
+    return NULL;
   }
-  return layers;
+  if (elsewhere)
+    gimp_message (_("The canvas has changed since this was painted: move the new layer to its place."));
+  return delivered_new (layers, channels);
 }

@@ -13,11 +13,19 @@
 
 #include "plugin/result.h"
 
+/* What is new in the image: NULL-terminated arrays; GIMP owns the items. */
+typedef struct PmtDelivered {
+  GimpLayer **layers;     /* one per result, without the group that they are in */
+  GimpChannel **channels; /* maps */
+} PmtDelivered;
+
 /* results: PmtResult, at least one. above: the user's layer, NULL or removed since: on top. An indexed image is converted to RGB when
  * convert_indexed is TRUE, else refused; channels alone fit any image. Results for canvases that grow differently are refused; where the canvas
- * is not the one that they were painted for, the user is told. Returns a NULL-terminated array of the new layers (free with g_free; GIMP owns
- * the layers), or NULL + error with the image as it was. */
-GimpLayer **pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error);
+ * is not the one that they were painted for, the user is told. NULL + error: the image is as it was. */
+PmtDelivered *pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error);
+/* Says where channels are, which are not seen in the picture. */
+void pmt_delivered_tell (const PmtDelivered *delivered);
+void pmt_delivered_free (PmtDelivered *delivered); /* NULL is fine */
 
 /* FALSE + PMT_ERROR_INPUT when the image's type would make pmt_deliver refuse. */
 gboolean pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error);

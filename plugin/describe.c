@@ -279,6 +279,6 @@ pmt_describe_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_add_boolean_argument (procedure, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("A picture with a colour table is converted first; otherwise it is refused"), FALSE, G_PARAM_READWRITE);
   pmt_procedure_add_when_done (procedure);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
   return procedure;
 }

@@ -29,18 +29,18 @@ typedef struct History {
   GtkDialog *dialog;
   GtkWidget *list, *bar;
   GPtrArray *entries;
-  GimpLayer **layers;      /* delivered */
+  PmtDelivered *delivered;
   JsonObject *recipe;      /* whose settings were chosen */
 } History;
 
 /* ---- what can be done ---- */
 
 /* Entries into the image, in one undo step. */
-static GimpLayer **
+static PmtDelivered *
 apply (GimpImage *image, GimpDrawable **drawables, GPtrArray *entries, GError **error)
 {
   g_autoptr (GPtrArray) results = pmt_results_new ();
-  GimpLayer **layers;
+  PmtDelivered *delivered;
 
   if (!pmt_capture_check (image, drawables, FALSE, error))
     return NULL;
@@ -50,10 +50,10 @@ apply (GimpImage *image, GimpDrawable **drawables, GPtrArray *entries, GError **
       return NULL;
     g_ptr_array_add (results, result);
   }
-  layers = pmt_deliver (image, pmt_capture_active_layer (image, drawables), results, FALSE, error);
-  if (layers)
+  delivered = pmt_deliver (image, pmt_capture_active_layer (image, drawables), results, FALSE, error);
+  if (delivered)
     pmt_history_applied (results);
-  return layers;
+  return delivered;
 }
 
 static GimpProcedure *
@@ -66,7 +66,7 @@ procedure_new (const char *name)
 
 /* The dialog of the procedure that made the entry, with its settings; they are kept as that procedure's last ones. (Not by way of GIMP:
  * within one program libgimp takes the procedure made here and the one that GIMP would run for the same.) */
-static GimpLayer **
+static PmtDelivered *
 use_settings (JsonObject *recipe, GimpImage *image, GimpDrawable **drawables, GError **error)
 {
   g_autoptr (GimpProcedure) procedure = procedure_new (pmt_recipe_procedure (recipe));
@@ -101,7 +101,7 @@ on_response (GtkDialog *dialog, int response, History *history)
       pmt_history_remove (g_ptr_array_index (selected, i));
     pmt_history_list_remove_selected (history->list);
   } else if (response == RESPONSE_APPLY) {
-    history->layers = apply (history->image, history->drawables, selected, &error);
+    history->delivered = apply (history->image, history->drawables, selected, &error);
   } else {
     const PmtHistoryEntry *entry = g_ptr_array_index (selected, 0);
     history->recipe = json_object_ref (entry->recipe);
@@ -163,8 +163,8 @@ fill_list (History *history)
     const char *prompt = pmt_recipe_shown_prompt (entry->recipe);
     pmt_history_list_add (history->list, entry->look, prompt[0] ? prompt : _("(no prompt)"), small, entry);
   }
-  pmt_history_list_set_empty (history->list, _("Nothing was painted yet in this session of GIMP. What the dialogs paint is listed here, also what "
-                                               "was not applied."));
+  pmt_history_list_set_empty (history->list, _("Nothing was painted yet in this session of GIMP. What is painted is listed here, also what was "
+                                               "not applied."));
 }
 
 static void
@@ -259,7 +259,7 @@ run_script (History *history, GimpProcedureConfig *config, GPtrArray *entries, G
   removed = applied ? find (entries, remove_ids ? remove_ids : "", error) : NULL;
   if (!removed)
     return FALSE;
-  if (applied->len && !(history->layers = apply (history->image, history->drawables, applied, error)))
+  if (applied->len && !(history->delivered = apply (history->image, history->drawables, applied, error)))
     return FALSE;
   for (guint i = 0; i < removed->len; i++)
     pmt_history_remove (g_ptr_array_index (removed, i));
@@ -278,7 +278,7 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
   if (run_mode == GIMP_RUN_INTERACTIVE) {
     show (&history);
     if (history.recipe)
-      history.layers = use_settings (history.recipe, image, drawables, &error);
+      history.delivered = use_settings (history.recipe, image, drawables, &error);
     g_clear_pointer (&history.recipe, json_object_unref);
     if (error)
       return gimp_procedure_new_return_values (procedure, GIMP_PDB_EXECUTION_ERROR, error);
@@ -289,10 +289,10 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
   }
   entries = pmt_history_list ();
   values = gimp_procedure_new_return_values (procedure, GIMP_PDB_SUCCESS, NULL);
-  if (history.layers)
-    GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 1, history.layers);
+  if (history.delivered)
+    GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 1, history.delivered->layers);
   GIMP_VALUES_TAKE_STRING (values, 2, entries_to_json (entries));
-  g_free (history.layers);
+  pmt_delivered_free (history.delivered);
   return values;
 }
 
@@ -302,7 +302,7 @@ pmt_history_procedure_new (GimpPlugIn *plug_in, const char *name)
   GimpProcedure *procedure = pmt_procedure_new_with (plug_in, name, _("_History…"), run);
 
   gimp_procedure_set_documentation (procedure, _("Shows what was painted in this session of GIMP"),
-                                    _("Results of the dialogs, also those that were not applied or were taken back, with prompt, seed and time. They "
+                                    _("Results, also those that were not applied or were taken back, with prompt, seed and time. They "
                                       "can be applied to the image now, or their settings be used again. Unless the user asks for it nothing of it "
                                       "outlives GIMP."),
                                     name);

@@ -55,7 +55,7 @@ struct PmtPaintDialog {
   GimpDrawable **drawables;
   PmtJob *job;        /* running */
   GimpLayer *above;   /* results go above it; NULL: on top */
-  GimpLayer **layers; /* done */
+  PmtDelivered *delivered;
 };
 
 static void
@@ -161,10 +161,11 @@ deliver (gpointer user, GPtrArray *results)
   g_autoptr (GError) error = NULL;
   g_autofree char *sentence = NULL;
 
-  self->layers = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
-  if (self->layers) {
+  self->delivered = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
+  if (self->delivered) {
     pmt_history_applied (results);
     keep_seed (self, results);
+    pmt_delivered_tell (self->delivered);
     gtk_dialog_response (self->dialog, GTK_RESPONSE_OK);
     return;
   }
@@ -357,7 +358,7 @@ stop_job (PmtPaintDialog *self)
 static void
 on_response (GtkDialog *dialog, int response, PmtPaintDialog *self)
 {
-  if (response != GTK_RESPONSE_OK || self->layers)
+  if (response != GTK_RESPONSE_OK || self->delivered)
     return;
   g_signal_stop_emission_by_name (dialog, "response");
   if (!self->job)
@@ -512,7 +513,7 @@ fill_in_strings (GimpProcedureConfig *config)
   }
 }
 
-GimpLayer **
+PmtDelivered *
 pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables,
                       GError **error)
 {
@@ -571,5 +572,5 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   g_clear_pointer (&self.thrown, pmt_thrown_away_free);
   g_clear_object (&self.above);
   gtk_widget_destroy (dialog);
-  return self.layers;
+  return self.delivered;
 }

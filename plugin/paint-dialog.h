@@ -6,6 +6,7 @@
 #include <gtk/gtk.h>
 #include <libgimp/gimp.h>
 
+#include "plugin/deliver.h"
 #include "plugin/job.h"
 
 typedef struct PmtPaintDialog PmtPaintDialog;
@@ -25,9 +26,9 @@ typedef struct PmtPaintForm {
   GtkWidget *(*settings) (PmtPaintDialog *dialog, GtkWidget **prompt);
 } PmtPaintForm;
 
-/* Runs until it is closed: the new layers (NULL-terminated, free with g_free), or NULL when it was cancelled, or NULL + error. */
-GimpLayer **pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image,
-                                  GimpDrawable **drawables, GError **error);
+/* Runs until it is closed: what is new in the image, or NULL when it was cancelled, or NULL + error. */
+PmtDelivered *pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image,
+                                    GimpDrawable **drawables, GError **error);
 
 /* For a form's `settings`: the config, rows that procedures share, and the box that all is put in. */
 GObject *pmt_paint_dialog_config (PmtPaintDialog *dialog);

@@ -9,6 +9,7 @@
 #include "plugin/embeddings.h"
 #include "plugin/error.h"
 #include "plugin/full-size.h"
+#include "plugin/history.h"
 #include "plugin/precision.h"
 #include "plugin/job.h"
 #include "plugin/last-settings.h"
@@ -18,6 +19,8 @@
 typedef struct Run {
   GMainLoop *loop;
   GError *error;
+  GimpImage *image;
+  gboolean keep;
 } Run;
 
 static void
@@ -36,6 +39,15 @@ on_finished (gpointer user, const GError *error)
   g_main_loop_quit (run->loop);
 }
 
+static void
+on_result (gpointer user, PmtResult *result, int of)
+{
+  const Run *run = user;
+
+  if (run->keep)
+    pmt_history_add (run->image, result);
+}
+
 /* The engine's remarks (a prompt that was cut) reach the user as GIMP's messages. */
 static void
 tell_notes (PmtJob *job)
@@ -46,47 +58,61 @@ tell_notes (PmtJob *job)
     gimp_message (g_ptr_array_index (notes, i));
 }
 
-GimpLayer **
-pmt_procedure_run_job (GimpImage *image, gboolean convert, PmtJobStarter *start, gpointer what, GError **error)
+/* Takes the problem; says where the pictures are that it came too late for. */
+static void
+set_error (GError **error, GError *problem, const Run *run, GPtrArray *results)
 {
-  const PmtJobHandlers handlers = { on_progress, on_finished };
-  Run run = { NULL, NULL };
-  GimpLayer **layers = NULL;
+  g_autofree char *sentence = run->keep ? pmt_history_explain (run->image, results, problem) : g_strdup (problem->message);
+
+  g_set_error_literal (error, problem->domain, problem->code, sentence);
+  g_error_free (problem);
+}
+
+PmtDelivered *
+pmt_procedure_run_job (GimpImage *image, const PmtWindowless *how, GError **error)
+{
+  const PmtJobHandlers handlers = { on_progress, on_finished, .result = on_result };
+  Run run = { .image = image, .keep = how->keep };
+  PmtDelivered *delivered = NULL;
   PmtJob *job;
 
-  if (!pmt_deliver_check (image, convert, error))
+  if (!pmt_deliver_check (image, how->convert, error))
     return NULL;
-  job = start (what, &handlers, &run, error);
+  job = how->start (how->what, &handlers, &run, error);
   if (!job)
     return NULL;
   gimp_progress_init (_("Starting the engine"));
   run.loop = g_main_loop_new (NULL, FALSE);
   g_main_loop_run (run.loop);
   g_main_loop_unref (run.loop);
-  if (run.error) {
-    g_propagate_error (error, run.error);
+  if (!run.error)
+    delivered = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), how->convert, &run.error);
+  if (delivered) {
+    pmt_history_applied (pmt_job_results (job));
+    tell_notes (job);
+    if (how->by_hand)
+      pmt_delivered_tell (delivered);
   } else {
-    layers = pmt_deliver (image, pmt_job_layer (job), pmt_job_results (job), convert, error);
-    if (layers)
-      tell_notes (job);
+    set_error (error, run.error, &run, pmt_job_results (job));
   }
   gimp_progress_end ();
   pmt_job_free (job);
-  return layers;
+  return delivered;
 }
 
 GimpValueArray *
-pmt_procedure_return (GimpProcedure *procedure, GimpLayer **layers, GError *error)
+pmt_procedure_return (GimpProcedure *procedure, PmtDelivered *delivered, GError *error)
 {
   GimpValueArray *values;
 
-  if (!layers && (!error || g_error_matches (error, PMT_ERROR, PMT_ERROR_CANCELLED)))
+  if (!delivered && (!error || g_error_matches (error, PMT_ERROR, PMT_ERROR_CANCELLED)))
     return gimp_procedure_new_return_values (procedure, GIMP_PDB_CANCEL, error);
-  if (!layers)
+  if (!delivered)
     return gimp_procedure_new_return_values (procedure, GIMP_PDB_EXECUTION_ERROR, error);
   values = gimp_procedure_new_return_values (procedure, GIMP_PDB_SUCCESS, NULL);
-  GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 1, layers);
-  g_free (layers);
+  GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 1, delivered->layers);
+  GIMP_VALUES_SET_CORE_OBJECT_ARRAY (values, 2, delivered->channels);
+  pmt_delivered_free (delivered);
   return values;
 }
 
@@ -105,28 +131,37 @@ start_call (gpointer what, const PmtJobHandlers *handlers, gpointer user, GError
   return (call->form->start ? call->form->start : pmt_job_start) (call->image, call->drawables, call->config, handlers, user, error);
 }
 
+/* FALSE for arguments that the procedure does not have. */
+static gboolean
+is_set (GimpProcedureConfig *config, const char *argument)
+{
+  gboolean set = FALSE;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), argument))
+    g_object_get (config, argument, &set, NULL);
+  return set;
+}
+
 static GimpValueArray *
 run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
      gpointer form)
 {
   Call call = { form, image, drawables, config };
-  gboolean convert = call.form->channels;
-  GimpLayer **layers;
+  const gboolean by_hand = run_mode != GIMP_RUN_NONINTERACTIVE;
+  const PmtWindowless how = { start_call, &call, call.form->channels || is_set (config, "convert-indexed"), by_hand,
+                              by_hand && !is_set (config, "forget-prompts") };
+  PmtDelivered *delivered = NULL;
   GError *error = NULL;
 
   gegl_init (NULL, NULL);
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "convert-indexed"))
-    g_object_get (config, "convert-indexed", &convert, NULL);
   if (run_mode == GIMP_RUN_INTERACTIVE) {
     gimp_ui_init ("pentimento");
-    layers = pmt_paint_dialog_run (form, procedure, config, image, drawables, &error);
-  } else if (run_mode == GIMP_RUN_NONINTERACTIVE && !pmt_preset_settle (config, &error)) {
-    layers = NULL;
-  } else {
+    delivered = pmt_paint_dialog_run (form, procedure, config, image, drawables, &error);
+  } else if (by_hand || pmt_preset_settle (config, &error)) {
     /* with last values, and from scripts: no window */
-    layers = pmt_procedure_run_job (image, convert, start_call, &call, &error);
+    delivered = pmt_procedure_run_job (image, &how, &error);
   }
-  return pmt_procedure_return (procedure, layers, error);
+  return pmt_procedure_return (procedure, delivered, error);
 }
 
 void
@@ -168,6 +203,14 @@ pmt_procedure_add_layers (GimpProcedure *procedure)
 }
 
 void
+pmt_procedure_add_delivered (GimpProcedure *procedure)
+{
+  pmt_procedure_add_layers (procedure);
+  gimp_procedure_add_core_object_array_return_value (procedure, "channels", _("Channels"), _("New channels with what methods have found"),
+                                                     GIMP_TYPE_CHANNEL, G_PARAM_READWRITE);
+}
+
+void
 pmt_procedure_add_when_done (GimpProcedure *procedure)
 {
   gimp_procedure_add_choice_aux_argument (
@@ -189,7 +232,7 @@ pmt_procedure_add_result (GimpProcedure *procedure)
   pmt_preflight_add_arguments (procedure);
   pmt_preset_add_argument (procedure);
   pmt_procedure_add_when_done (procedure);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
 }
 
 static void
@@ -233,7 +276,7 @@ pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const char *menu_label
   return procedure;
 }
 
-GimpLayer **
+PmtDelivered *
 pmt_procedure_run_dialog (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables, GError **error)
 {
   return pmt_paint_dialog_run (g_object_get_data (G_OBJECT (procedure), "pmt-form"), procedure, config, image, drawables, error);

@@ -160,7 +160,7 @@ pmt_vary_procedure_new (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 2,
                                    G_PARAM_READWRITE);
   pmt_procedure_add_when_done (procedure);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
   return procedure;
 }
 
@@ -190,7 +190,9 @@ static GimpValueArray *
 run_here (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, gpointer unused)
 {
   Here here = { image, drawables, { -1, 1, TRUE, NULL } };
-  GimpLayer **layers = NULL;
+  const gboolean by_hand = run_mode != GIMP_RUN_NONINTERACTIVE;
+  const PmtWindowless windowless = { start_here, &here, FALSE, by_hand, by_hand };
+  PmtDelivered *delivered = NULL;
   GError *error = NULL;
   int seed = -1;
 
@@ -200,8 +202,8 @@ run_here (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, Gimp
   if (gimp_selection_is_empty (image))
     g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, _("Nothing is selected: select the place in which the recipe shall run."));
   else
-    layers = pmt_procedure_run_job (image, FALSE, start_here, &here, &error);
-  return pmt_procedure_return (procedure, layers, error);
+    delivered = pmt_procedure_run_job (image, &windowless, &error);
+  return pmt_procedure_return (procedure, delivered, error);
 }
 
 GimpProcedure *
@@ -218,6 +220,6 @@ pmt_here_procedure_new (GimpPlugIn *plug_in, const char *name)
                                    G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,
                                    G_PARAM_READWRITE);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
   return procedure;
 }

@@ -27,7 +27,9 @@ static GimpValueArray *
 run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, gpointer unused)
 {
   Again again = { NULL, { -1, 1, FALSE, NULL } };
-  GimpLayer **layers = NULL;
+  const gboolean by_hand = run_mode != GIMP_RUN_NONINTERACTIVE;
+  const PmtWindowless windowless = { start_again, &again, FALSE, by_hand, by_hand };
+  PmtDelivered *delivered = NULL;
   int seed = -1;
   GError *error = NULL;
 
@@ -36,9 +38,9 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
     again.layer = pmt_capture_active_layer (image, drawables);
     g_object_get (config, "seed", &seed, "variants", &again.how.variants, NULL);
     again.how.seed = seed;
-    layers = pmt_procedure_run_job (image, FALSE, start_again, &again, &error);
+    delivered = pmt_procedure_run_job (image, &windowless, &error);
   }
-  return pmt_procedure_return (procedure, layers, error);
+  return pmt_procedure_return (procedure, delivered, error);
 }
 
 GimpProcedure *
@@ -55,6 +57,6 @@ pmt_rerun_procedure_new (GimpPlugIn *plug_in, const char *name)
                                    G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 1,
                                    G_PARAM_READWRITE);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
   return procedure;
 }

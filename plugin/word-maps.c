@@ -94,6 +94,6 @@ pmt_word_maps_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       _("Words or phrases of the prompt, with “;” between them; empty: each word for itself"), "", G_PARAM_READWRITE);
   gimp_procedure_add_string_aux_argument (procedure, "prompt", _("_Prompt"), _("What the layer shows"), "", G_PARAM_READWRITE);
   pmt_procedure_add_when_done (procedure);
-  pmt_procedure_add_layers (procedure);
+  pmt_procedure_add_delivered (procedure);
   return procedure;
 }

@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from PIL import Image
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
@@ -54,6 +56,7 @@ class After(Session):
         wait_for("results", lambda: self.done() > done, 30)
         if variants > 1:
             wait_for("results in the dialog", lambda: self.width(dialog) > 700, 30)
+            self.gimp.ready(dialog)  # the first of them came before the last
         return dialog
 
     def new_layer(self, before):
@@ -284,6 +287,71 @@ def case_unkept(s, tap):
     leave("fill", "(forget-prompts no)")
 
 
+def case_repeat(s, tap):
+    """Filters > Repeat is a person's wish, a script's call is not."""
+    before = s.layers()
+    call = f"(plug-in-pentimento-fill #:run-mode {{}} #:image {IMAGE} #:drawables {LAYERS} #:prompt \"a script's owl\" #:seed 970)"
+    kept = entries()[-1]
+    s.gimp.scheme(call.format(1))
+    tap.check("what a script paints is not in the history", entries()[-1] == kept and s.layers() != before, s.layers())
+    s.undo()
+    s.gimp.scheme(call.format(2))
+    tap.check("what is repeated is", entries()[-1] != kept and (entries()[-1].parent / "applied").exists(), entries()[-1].read_text())
+    s.undo()
+
+
+def case_session(s, tap):
+    """Numbers of images and layers are a session's own: what another one kept is not taken for this image's."""
+    entry = entries()[-1]
+    session, other = entry.parent.parent, KEPT / "1-1"
+    kept = json.loads(entry.read_text())
+    kept["inputs"]["origin"] = 424242
+    entry.write_text(json.dumps(kept))
+    call = f'(plug-in-pentimento-history #:run-mode 1 #:image {IMAGE} #:drawables {LAYERS} #:apply "{entry.parent.name}")'
+    parasite = f'(gimp-item-get-parasite (vector-ref {LAYERS} 0) "pentimento-inputs")'
+    s.gimp.scheme(call)
+    tap.check("a result of this session knows what came of the same picture", "424242" in s.gimp.scheme(parasite), s.gimp.scheme(parasite))
+    s.undo()
+    (KEPT / "keep").touch()
+    session.rename(other)
+    s.gimp.scheme(call)
+    found = s.gimp.scheme(parasite)
+    tap.check("one of another session does not, though the image's number is the same", "origin" in found and "424242" not in found, found)
+    s.undo()
+    for folder in session.glob("*"):  # what this call may have kept
+        folder.rename(other / folder.name)
+    if session.exists():
+        session.rmdir()
+    other.rename(session)
+    (KEPT / "keep").unlink()
+
+
+def case_grey(s, tap):
+    """In an image without colours, results are shown as they will be."""
+    s.gimp.scheme(f"(gimp-image-convert-grayscale {IMAGE})")
+    (s.fake / "go").unlink(missing_ok=True)
+    s.mode("hold-last")
+    dialog = s.open()
+    s.prompt(dialog, "a grey owl")
+    s.gimp.keys(dialog, "alt+d", "ctrl+a", *"980", "Tab", "alt+v", "ctrl+a", "2", "Tab", "alt+g")
+    wait_for("the first result", lambda: s.width(dialog) > 700, 30)
+    time.sleep(1)
+    shot = Image.open(s.gimp.shot("grey", dialog)).convert("RGB")
+    green = sum(all(abs(a - b) <= 6 for a, b in zip(pixel, (96, 200, 64))) for pixel in shot.getdata())
+    colourful = sum(max(pixel) - min(pixel) > 100 for pixel in shot.getdata()) / (shot.width * shot.height)
+    tap.check("the picture in the making has no colours", green < 20, green)
+    tap.check("nor have results", colourful < 0.005, colourful)
+    look = Image.open(entries()[-1].parent / "look.png").convert("RGB")
+    tap.check("nor has the history", all(max(pixel) - min(pixel) <= 1 for pixel in look.getdata()), look.size)
+    s.gimp.keys(dialog, "Escape")
+    time.sleep(1)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(FILL)
+    s.mode("paint")
+    s.gimp.act("edit-undo")
+    s.settle()
+
+
 def case_stopped(s, tap):
     """The pictures of a job that was stopped are in the history."""
     (s.fake / "go").unlink(missing_ok=True)
@@ -329,6 +397,14 @@ def case_recipe(s, tap):
     s.gimp.act("plug-in-pentimento-rerun")
     after = s.new_layer(reloaded)
     tap.check("it runs again", after.count("Fill: a red fox in the snow (7)") == 2, after)
+    newest = json.loads(entries()[-1].read_text())
+    tap.check("which is in the history, too, as applied", newest["seed"] == 7 and (entries()[-1].parent / "applied").exists(), newest)
+    s.undo()
+    n = len(entries())
+    s.gimp.scheme(f"(gimp-image-select-rectangle {s.image} CHANNEL-OP-REPLACE 20 20 60 50)")
+    s.gimp.act("plug-in-pentimento-recipe-here")
+    s.new_layer(reloaded)
+    tap.check("so is what runs in the present selection", len(entries()) > n or json.loads(entries()[-1].read_text())["box"][0] < 40, entries())
     s.undo()
     window = s.dialog("recipe-vary", "^Vary$")
     s.gimp.shot("recipe-vary", window)
@@ -382,7 +458,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_limit, case_discard, case_unkept, case_stopped, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

@@ -148,6 +148,7 @@ def case_variants(s, tap):
     done = s.done()
     s.gimp.keys(dialog, "alt+g")
     wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
+    s.gimp.ready(dialog)  # the first of them came before the last
     time.sleep(1)
     s.gimp.shot("fill-results", dialog)
     tap.check("several results are shown, and the picture is as it was", s.layers() == before, s.layers())
@@ -173,6 +174,7 @@ def case_more(s, tap):
     done = s.done()
     s.gimp.keys(dialog, "alt+g")
     wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
+    s.gimp.ready(dialog)  # the first of them came before the last
     s.gimp.keys(dialog, "alt+m")
     wait_for("more results", lambda: s.done() > done + 1, 30)
     time.sleep(1)
@@ -190,6 +192,7 @@ def case_discard(s, tap):
     width, done = s.width(dialog), s.done()
     s.gimp.keys(dialog, "alt+g")
     wait_for("results", lambda: s.done() > done and s.width(dialog) > 700, 30)
+    s.gimp.ready(dialog)  # the first of them came before the last
     s.gimp.keys(dialog, "alt+h")
     wait_for("the dialog without results", lambda: s.width(dialog) == width, 10)
     s.gimp.shot("fill-thrown-away", dialog)

@@ -118,6 +118,16 @@ def case_other_methods(tap):
     image.delete()
 
 
+def returned(image, layer):
+    """Names of the layers and of the channels that word maps give back to a script."""
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-recipe-word-maps")
+    config = procedure.create_config()
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", [layer])
+    result = procedure.run(config)
+    return [[item.get_name() for item in Gimp.ValueArray.get_core_object_array(result, i)] for i in (1, 2)]
+
+
 def case_word_maps(tap):
     image, user = picture()
     status, said = by_recipe("word-maps", image, user)
@@ -132,7 +142,8 @@ def case_word_maps(tap):
     tap.check("white where it is looked for most", values[:, 2].min() == 1 and values[:, -2].max() < 0.2 and (np.diff(values[30]) <= 0).all(),
               values[30, ::8])
     tap.check("the recipe is the layer's, and watched", sent()["methods"] == [{"id": "word-maps", "words": "fox; red fox"}] and sent()["seed"] == 7, sent())
-    by_recipe("word-maps", image, made)
+    given = returned(image, made)
+    tap.check("the channels are returned, and no layer", [len(items) for items in given] == [0, 3] and set(given[1]) <= {c.get_name() for c in image.get_channels()}, given)
     tap.check("without words it is each of them", len(image.get_channels()) == 5, [c.get_name() for c in image.get_channels()])
     image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, "")
     status, said = by_recipe("word-maps", image, made, words="fox")

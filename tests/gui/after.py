@@ -262,6 +262,8 @@ def case_discard(s, tap):
     dialog = s.fill_in("no owl", 900, 2)
     kept = [path.parent.name for path in entries()]
     s.gimp.keys(dialog, "alt+h")
+    wait_for("the dialog without results", lambda: s.width(dialog) < 700, 10)
+    s.gimp.shot("discarded", dialog)
     s.gimp.keys(dialog, "Escape")
     s.gimp.gone(FILL)
     wait_for("the end of what is not wanted", lambda: not any(json.loads(path.read_text())["seed"] >= 900 for path in entries()), 10)

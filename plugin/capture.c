@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "plugin/error.h"
+#include "plugin/filters.h"
 
 /* Pixels of a canvas from which on it matters that only a part of it is needed. */
 #define LARGE 4e6
@@ -32,6 +33,12 @@ pmt_capture_active_layer (GimpImage *image, GimpDrawable **drawables)
   return layer;
 }
 
+void
+pmt_capture_set_closed (GError **error)
+{
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed: open it again and start there."));
+}
+
 gboolean
 pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_only, GError **error)
 {
@@ -39,7 +46,7 @@ pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_on
   gboolean any;
 
   if (!gimp_image_is_valid (image)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
+    pmt_capture_set_closed (error);
     return FALSE;
   }
   layers = gimp_image_get_layers (image);
@@ -149,7 +156,7 @@ apply_mask (GimpLayer *layer, int off_x, int off_y, const PmtRect *box, float *p
 }
 
 static gboolean
-read_layer (GimpLayer *layer, const PmtRect *box, float *pixels, GError **error)
+read_pixels (GimpLayer *layer, const PmtRect *box, float *pixels, GError **error)
 {
   int off_x = 0, off_y = 0;
 
@@ -158,15 +165,16 @@ read_layer (GimpLayer *layer, const PmtRect *box, float *pixels, GError **error)
   return apply_mask (layer, off_x, off_y, box, pixels, error);
 }
 
+/* A copy of an image has the same layers in the same order, under other tattoos. */
 static void
-hide_all (GimpItem **items, gboolean (*hidden) (GimpItem *item, gpointer user), gpointer user)
+hide_all (GimpItem **items, GimpItem **copies, gboolean (*hidden) (GimpItem *item, gpointer user), gpointer user)
 {
-  for (gsize i = 0; items && items[i]; i++) {
+  for (gsize i = 0; items && copies && items[i] && copies[i]; i++) {
     if (hidden (items[i], user)) {
-      gimp_item_set_visible (items[i], FALSE);
-    } else if (gimp_item_is_group (items[i])) {
-      g_autofree GimpItem **children = gimp_item_get_children (items[i]);
-      hide_all (children, hidden, user);
+      gimp_item_set_visible (copies[i], FALSE);
+    } else if (gimp_item_is_group (items[i]) && gimp_item_is_group (copies[i])) {
+      g_autofree GimpItem **children = gimp_item_get_children (items[i]), **copied = gimp_item_get_children (copies[i]);
+      hide_all (children, copied, hidden, user);
     }
   }
 }
@@ -226,18 +234,34 @@ read_visible (GimpImage *image, const PmtRect *box, float *pixels, GError **erro
   return read_part (copy, box, pixels, error);
 }
 
+static gboolean
+read_layer (GimpLayer *layer, const PmtRect *box, float *pixels, GError **error)
+{
+  GimpImage *apart;
+
+  if (!pmt_filters_any (layer))
+    return read_pixels (layer, box, pixels, error);
+  apart = pmt_filters_apart (layer);
+  if (!apart) {
+    g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
+    g_set_error (error, PMT_ERROR, PMT_ERROR_GIMP, _("GIMP did not give the layer “%s” with its effects: merge its effects and start again."), name);
+    return FALSE;
+  }
+  return read_part (apart, box, pixels, error);
+}
+
 GBytes *
 pmt_capture_without (GimpImage *image, gboolean (*hidden) (GimpItem *item, gpointer user), gpointer user, const PmtRect *box, GError **error)
 {
   GimpImage *copy = gimp_image_duplicate (image); /* what is hidden there the user never sees */
-  g_autofree GimpLayer **layers = copy ? gimp_image_get_layers (copy) : NULL;
+  g_autofree GimpLayer **layers = gimp_image_get_layers (image), **copies = copy ? gimp_image_get_layers (copy) : NULL;
   GBytes *picture;
 
   if (!copy) {
     fail_visible (error);
     return NULL;
   }
-  hide_all ((GimpItem **) layers, hidden, user);
+  hide_all ((GimpItem **) layers, (GimpItem **) copies, hidden, user);
   picture = pmt_capture_picture (copy, NULL, box, error);
   gimp_image_delete (copy);
   return picture;

@@ -10,15 +10,18 @@
  * image has none (a channel is selected, or there is no layer). */
 GimpLayer *pmt_capture_active_layer (GimpImage *image, GimpDrawable **drawables);
 
-/* What can be said before anything is read: FALSE + PMT_ERROR_INPUT for a floating selection, a picture without layers, and, when
+/* What can be said before anything is read: FALSE + PMT_ERROR_INPUT for a closed image, a floating selection, a picture without layers, and, when
  * `layer_only`, anything but one active layer. */
 gboolean pmt_capture_check (GimpImage *image, GimpDrawable **drawables, gboolean layer_only, GError **error);
+
+/* The error of an image that is gone, whatever was to be done with it. */
+void pmt_capture_set_closed (GError **error);
 
 /* The canvas, and the bounds of the selection in it; nothing selected means everything. */
 void pmt_capture_bounds (GimpImage *image, PmtRect *canvas, PmtRect *selection);
 
-/* The pixels of box as RGBA f32, sRGB-encoded, straight alpha, clipped to 0..1: of one layer (with its mask, at its offset; transparent
- * beyond its edges), or, with layer NULL, of the picture as it is seen, or would be if the canvas reached as far as box. Of a large picture
+/* The pixels of box as RGBA f32, sRGB-encoded, straight alpha, clipped to 0..1: of one layer (with its mask and its effects, at its offset;
+ * transparent beyond its edges), or, with layer NULL, of the picture as it is seen, or would be if the canvas reached as far as box. Of a large picture
  * only the box is put together. PMT_ERROR_MEMORY names the size. */
 GBytes *pmt_capture_picture (GimpImage *image, GimpLayer *layer, const PmtRect *box, GError **error);
 

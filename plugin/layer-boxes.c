@@ -4,7 +4,9 @@
 #include <gegl.h>
 #include <glib/gi18n.h>
 
+#include "plugin/capture.h"
 #include "plugin/error.h"
+#include "plugin/filters.h"
 #include "plugin/layout-box.h"
 
 enum { STRIP = 64, OPAQUE = 128 }; /* rows read at a time; alpha of 255 that counts */
@@ -38,6 +40,26 @@ see_through (GimpLayerMask *mask, guint8 *pixels, guint8 *values, int width, int
   gegl_buffer_get (buffer, GEGL_RECTANGLE (0, top, width, n), 1.0, babl_format ("Y u8"), values, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
   for (gsize i = 0; i < (gsize) width * (gsize) n; i++)
     pixels[4 * i + 3] = (guint8) (pixels[4 * i + 3] * values[i] / 255);
+}
+
+/* The same of a layer whose effects decide what is seen of it. FALSE + error. */
+static gboolean
+filtered_bounds (GimpLayer *layer, const PmtRect *area, PmtBounds *bounds, GError **error)
+{
+  g_autoptr (GBytes) picture = pmt_capture_picture (gimp_item_get_image (GIMP_ITEM (layer)), layer, area, error);
+  const float *pixels = picture ? g_bytes_get_data (picture, NULL) : NULL;
+
+  *bounds = (PmtBounds) { area->width, area->height, 0, 0 };
+  for (int y = 0; picture && y < area->height; y++)
+    for (int x = 0; x < area->width; x++)
+      if (pixels[4 * ((gsize) y * (gsize) area->width + (gsize) x) + 3] * 255 >= OPAQUE) {
+        bounds->x0 = MIN (bounds->x0, x);
+        bounds->x1 = MAX (bounds->x1, x + 1);
+        bounds->y0 = MIN (bounds->y0, y);
+        bounds->y1 = MAX (bounds->y1, y + 1);
+      }
+  *bounds = (PmtBounds) { bounds->x0 + area->x, bounds->y0 + area->y, bounds->x1 + area->x, bounds->y1 + area->y };
+  return picture != NULL;
 }
 
 /* Of what can be seen of the layer, on the canvas; empty where nothing can. */
@@ -85,7 +107,12 @@ pmt_layer_boxes (GimpLayer *group, const PmtRect *area, GError **error)
   layers = gimp_item_get_children (GIMP_ITEM (group));
   for (gsize i = 0; layers && layers[i]; i++) {
     g_autofree char *phrase = gimp_item_get_name (layers[i]);
-    pmt_layout_box_add (boxes, opaque_bounds (GIMP_LAYER (layers[i])), phrase, area);
+    PmtBounds bounds;
+    if (!pmt_filters_any (GIMP_LAYER (layers[i])))
+      bounds = opaque_bounds (GIMP_LAYER (layers[i]));
+    else if (!filtered_bounds (GIMP_LAYER (layers[i]), area, &bounds, error))
+      return NULL;
+    pmt_layout_box_add (boxes, bounds, phrase, area);
   }
   n = json_array_get_length (boxes);
   if (n > 0 && n <= PMT_LAYOUT_BOXES_MOST)

@@ -142,6 +142,47 @@ def case_values(tap):
     image.delete()
 
 
+def case_effects(tap):
+    """A layer is read as it is shown, with the effects that GIMP computes each time."""
+    for kind in ("u8", "gray u16", "float", "display-p3 u8"):
+        image, user = picture(kind, alpha=False)
+        Gimp.Selection.none(image)
+        fill(image, [user], prompt="x", source="layer")
+        plain = blob("image", 4)[0].copy()
+        image.remove_layer(new_layers(image)[0])
+        effect = add_effect(user, "gegl:invert-linear")
+        image.clean_all()
+        before, shown = state(image), seen(image)
+        tap.check(f"{kind}: GIMP shows the effect", np.abs(shown - plain).max() > 0.3)
+        status, said = fill(image, [user], prompt="x", source="layer")
+        close = 3e-3 if kind == "u8" or "p3" in kind else 1e-4
+        tap.check(f"{kind}: as a source the layer has it", status == DONE and np.abs(blob("image", 4)[0] - np.clip(shown, 0, 1)).max() < close,
+                  said or np.abs(blob("image", 4)[0] - shown).max())
+        tap.check(f"{kind}: and keeps it, to be changed by the user", state(image) == before and len(user.get_filters()) == 1)
+        image.remove_layer(new_layers(image)[0])
+        fill(image, [user], prompt="x")
+        tap.check(f"{kind}: so has the visible picture", np.abs(blob("image", 4)[0] - np.clip(shown, 0, 1)).max() < 1e-4)
+        effect.set_visible(False)
+        image.remove_layer(new_layers(image)[0])
+        fill(image, [user], prompt="x", source="layer")
+        tap.check(f"{kind}: an effect that is switched off does not count", np.abs(blob("image", 4)[0] - plain).max() < 1e-6)
+        image.delete()
+    image, user = picture()
+    group = Gimp.GroupLayer.new(image, "group")
+    image.insert_layer(group, None, 0)
+    new_layer(image, "child", 40, 30, x=20, y=10, alpha=False, parent=group, seed=4)
+    Gimp.Selection.none(image)
+    fill(image, [group], prompt="x", source="layer")
+    plain = blob("image", 4)[0].copy()
+    image.remove_layer(new_layers(image)[0])
+    add_effect(group, "gegl:invert-linear")
+    status, said = fill(image, [group], prompt="x", source="layer")
+    now = blob("image", 4)[0]
+    tap.check("a group with its effect, at its place", status == DONE and (now[:, :, 3] == plain[:, :, 3]).all() and now[20, 30, 3] == 1 and
+              np.abs(now[10:40, 20:60, :3] - plain[10:40, 20:60, :3]).max() > 0.3, said)
+    image.delete()
+
+
 def case_active(tap):
     image, user = picture()
     second = new_layer(image, "second", 97, 71, seed=3)

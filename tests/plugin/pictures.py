@@ -124,6 +124,16 @@ def new_layer(image, name, width, height, x=0, y=0, alpha=True, parent=None, pos
     return layer
 
 
+def add_effect(layer, operation, **settings):
+    """An effect that GIMP computes each time the layer is shown; the layer's own pixels stay."""
+    effect = Gimp.DrawableFilter.new(layer, operation, "effect")
+    layer.append_filter(effect)
+    for name, value in settings.items():
+        effect.get_config().set_property(name, value)
+    effect.update()
+    return effect
+
+
 def new_image(kind, width=97, height=71):
     base, precision = KINDS[kind]
     image = Gimp.Image.new_with_precision(width, height, base, precision)

@@ -5,8 +5,10 @@
 #include <glib/gi18n.h>
 
 #include "plugin/blend-space.h"
+#include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/recipe.h"
+#include "plugin/stack.h"
 
 /* Which layers or channels the user has selected; a new layer takes their place. (Paths keep their own selection.) */
 typedef struct Selected {
@@ -110,9 +112,10 @@ insert_group (GimpImage *image, GimpLayer *parent, int position, GimpLayerColorS
 static gboolean
 insert_all (GimpImage *image, GimpLayer *above, GPtrArray *results, GimpLayer **layers)
 {
-  GimpLayer *parent = above ? GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (above))) : NULL;
-  int position = above ? gimp_image_get_item_position (image, GIMP_ITEM (above)) : 0;
-  GimpLayerColorSpace space = pmt_blend_space_choose (image, parent, above);
+  GimpLayer *below = above ? pmt_stack_top (image, above) : NULL;
+  GimpLayer *parent = below ? GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (below))) : NULL;
+  int position = below ? gimp_image_get_item_position (image, GIMP_ITEM (below)) : 0;
+  GimpLayerColorSpace space = pmt_blend_space_choose (image, parent, below);
 
   if (results->len > 1) {
     parent = insert_group (image, parent, position, space);
@@ -159,6 +162,10 @@ insert_maps (GimpImage *image, GPtrArray *results, GPtrArray *made)
 gboolean
 pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error)
 {
+  if (!gimp_image_is_valid (image)) {
+    pmt_capture_set_closed (error);
+    return FALSE;
+  }
   if (gimp_image_get_base_type (image) != GIMP_INDEXED || convert_indexed)
     return TRUE;
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
@@ -260,7 +267,7 @@ pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean co
   gboolean good, grown, elsewhere;
 
   if (!gimp_image_is_valid (image)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The image was closed while the job ran: open it and start the job again."));
+    pmt_capture_set_closed (error);
     return NULL;
   }
   if (!only_maps && !pmt_deliver_check (image, convert_indexed, error))

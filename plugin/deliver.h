@@ -3,8 +3,8 @@
  *
  * A canvas that is to grow (inputs.h: before) grows first; what lies on it moves with it.
  *
- * Each result becomes a layer directly above the user's, under the same parent, with its blend mask as layer mask (none where the
- * result has none) and with recipe and inputs as parasites; several go into one group, named after the day, with only the first visible.
+ * Each result becomes a layer above the user's and what was painted directly above that before (stack.h), under the same parent, with its
+ * blend mask as layer mask (none where the result has none) and with recipe and inputs as parasites; several go into one group, named after the day, with only the first visible.
  * Maps (maps.h) become channels that are not shown; a result of which only they are wanted makes no layer.
  * Where the mask is 0 the flattened picture stays the same to the bit. Selection, paths and selected items are as they were. */
 #pragma once
@@ -27,5 +27,5 @@ PmtDelivered *pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *result
 void pmt_delivered_tell (const PmtDelivered *delivered);
 void pmt_delivered_free (PmtDelivered *delivered); /* NULL is fine */
 
-/* FALSE + PMT_ERROR_INPUT when the image's type would make pmt_deliver refuse. */
+/* FALSE + PMT_ERROR_INPUT when the image was closed, or its type would make pmt_deliver refuse. */
 gboolean pmt_deliver_check (GimpImage *image, gboolean convert_indexed, GError **error);

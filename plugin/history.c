@@ -438,6 +438,7 @@ move_to_image (JsonObject *inputs)
   JsonArray *controls = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
 
   json_object_set_int_member (inputs, "origin", 0);
+  json_object_remove_member (inputs, "continued");
   if (layer)
     json_object_remove_member (layer, "tattoo");
   for (guint i = 0; controls && i < json_array_get_length (controls); i++) {

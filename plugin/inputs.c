@@ -155,6 +155,8 @@ pmt_inputs_to_json (PmtInputs *inputs)
   if (inputs->signed_picture)
     json_object_set_double_member (object, "sign", inputs->sign);
   json_object_set_int_member (object, "origin", inputs->origin);
+  if (inputs->continued)
+    json_object_set_int_member (object, "continued", inputs->continued);
   json_object_set_array_member (object, "controls", controls_to_json (inputs->controls));
   return object;
 }
@@ -235,19 +237,31 @@ parse (GimpItem *item)
 }
 
 static guint
-read_origin (JsonObject *object)
+read_tattoo (JsonObject *object, const char *member)
 {
-  gint64 origin = json_object_get_int_member_with_default (object, "origin", 0);
+  gint64 tattoo = json_object_get_int_member_with_default (object, member, 0);
 
-  return origin > 0 && origin <= G_MAXUINT32 ? (guint) origin : 0;
+  return tattoo > 0 && tattoo <= G_MAXUINT32 ? (guint) tattoo : 0;
+}
+
+static guint
+tattoo_of (GimpItem *item, const char *member)
+{
+  g_autoptr (JsonNode) node = parse (item);
+
+  return node ? read_tattoo (json_node_get_object (node), member) : 0;
 }
 
 guint
 pmt_inputs_origin (GimpItem *item)
 {
-  g_autoptr (JsonNode) node = parse (item);
+  return tattoo_of (item, "origin");
+}
 
-  return node ? read_origin (json_node_get_object (node)) : 0;
+guint
+pmt_inputs_continued (GimpItem *item)
+{
+  return tattoo_of (item, "continued");
 }
 
 /* The canvas's origin is 0, 0. */
@@ -289,7 +303,8 @@ pmt_inputs_from_json (JsonObject *object, GimpImage *image, const char *name, GE
     inputs->layer = find_layer (object, image, &inputs->layer_name);
   inputs->signed_picture = json_object_has_member (object, "sign");
   inputs->sign = json_object_get_double_member_with_default (object, "sign", 0);
-  inputs->origin = read_origin (object);
+  inputs->origin = read_tattoo (object, "origin");
+  inputs->continued = read_tattoo (object, "continued");
   read_controls (inputs, object, image);
   mask = json_object_get_string_member_with_default (object, "mask", NULL);
   inputs->mask = mask ? unpack (mask, &inputs->area) : NULL;

@@ -4,7 +4,7 @@
  *
  * Parasite "pentimento-inputs", a JSON object: {source: "none"|"visible"|"layer", layer: {tattoo, name}, canvas: [w, h], area: [x, y, w, h],
  * before: [x, y, w, h] (absent: the canvas did not grow), mask: base64 of the deflated f32 (absent: everything), sign: number, origin: tattoo of the first layer made of these inputs,
- * controls: [{image, source: "layer"|"visible"|"strokes", layer}]}. */
+ * continued: tattoo (absent: none), controls: [{image, source: "layer"|"visible"|"strokes", layer}]}. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -27,6 +27,7 @@ typedef struct PmtInputs {
   gboolean signed_picture; /* a picture was sent, with this sign (capture.h) */
   double sign;
   guint origin; /* 0: the layer that these inputs are attached to first */
+  guint continued; /* tattoo of the layer of the same origin whose picture was gone on with; 0: none */
   int references;
 } PmtInputs;
 
@@ -54,3 +55,5 @@ PmtInputs *pmt_inputs_from_json (JsonObject *object, GimpImage *image, const cha
 PmtInputs *pmt_inputs_read (GimpLayer *layer, GError **error);
 /* The origin of a layer's inputs; 0 = it has none. */
 guint pmt_inputs_origin (GimpItem *item);
+/* The tattoo of the layer that they continue; 0 = none. */
+guint pmt_inputs_continued (GimpItem *item);

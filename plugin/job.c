@@ -42,7 +42,8 @@ struct PmtJob {
   gboolean wide;     /* longer than the model's own pictures */
   gboolean slim;     /* hardly any soft edge */
   guint hidden;      /* what came of these inputs (their origin) is not seen; 0: everything is */
-  guint seen;        /* but for the layer with this tattoo; 0: none */
+  GHashTable *seen;  /* but for layers with these tattoos; NULL: none */
+  gboolean continues; /* for the first time: the picture is another one than the recipe's */
   gboolean only_ask; /* what it takes */
   gboolean shrink;   /* to what fits into memory */
   gboolean shrunk;
@@ -170,11 +171,11 @@ send_blob (PmtJob *job, const char *name, int channels, GBytes *pixels)
 }
 
 static gboolean
-comes_of_the_same (GimpItem *item, gpointer user) /* item: of a copy of the image, with the same tattoos */
+comes_of_the_same (GimpItem *item, gpointer user)
 {
   const PmtJob *job = user;
 
-  return pmt_inputs_origin (item) == job->hidden && gimp_item_get_tattoo (item) != job->seen;
+  return pmt_inputs_origin (item) == job->hidden && !(job->seen && g_hash_table_contains (job->seen, GUINT_TO_POINTER (gimp_item_get_tattoo (item))));
 }
 
 /* A recipe that runs again sees the picture without what it made before. */
@@ -199,7 +200,7 @@ capture_picture (PmtJob *job, GError **error)
   if (inputs->source == PMT_SOURCE_NONE)
     return NULL;
   picture = inputs->source == PMT_SOURCE_LAYER ? pmt_capture_picture (job->image, inputs->layer, &area, error) : capture_visible (job, error);
-  if (picture && job->again && !job->seen && inputs->signed_picture && !pmt_capture_same_sign (picture, inputs->sign))
+  if (picture && job->again && !job->continues && inputs->signed_picture && !pmt_capture_same_sign (picture, inputs->sign))
     g_ptr_array_add (job->notes, g_strdup (_("The picture has changed since this recipe ran, so the result may differ.")));
   inputs->signed_picture = picture != NULL;
   inputs->sign = picture ? pmt_capture_sign (picture) : 0;
@@ -868,10 +869,19 @@ pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, Pm
     job->place.left = inputs->before.x;
     job->place.top = inputs->before.y;
   }
+/* As wide as was right for the size of the other place. */
+static void
+forget_edge (JsonObject *region)
+{
+  json_object_set_double_member (region, "grow", -1);
+  json_object_set_double_member (region, "feather", -1);
+}
+
   job->hidden = inputs->origin;
-  job->seen = how->seen ? gimp_item_get_tattoo (GIMP_ITEM (how->seen)) : 0;
+  job->continues = how->seen != NULL;
   if (how->seen)
-    inputs->origin = 0; /* what is made now does not come of the same picture */
+    inputs->continued = gimp_item_get_tattoo (GIMP_ITEM (how->seen));
+  job->seen = seen_layers (image, inputs->continued);
   return job;
 }
 
@@ -881,6 +891,31 @@ pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers
   JsonObject *recipe = pmt_recipe_of_layer (layer, error);
   PmtInputs *inputs = recipe ? pmt_inputs_read (layer, error) : NULL;
 
+  else
+    forget_edge (json_node_get_object (region));
+}
+
+/* The layer that a picture continues, and those that this one continued in its turn. */
+static GHashTable *
+seen_layers (GimpImage *image, guint tattoo)
+{
+  GHashTable *seen = tattoo ? g_hash_table_new (NULL, NULL) : NULL;
+
+  while (tattoo && g_hash_table_add (seen, GUINT_TO_POINTER (tattoo))) {
+    GimpLayer *layer = gimp_image_get_layer_by_tattoo (image, tattoo);
+    tattoo = layer ? pmt_inputs_continued (GIMP_ITEM (layer)) : 0;
+  }
+  return seen;
+}
+
+/* The mode says what of the mask is painted, and how. */
+static void
+follow_mode (PmtJob *job)
+{
+  const PmtMode *mode = pmt_mode_find (json_object_get_string_member_with_default (job->recipe, "mode", NULL));
+
+  job->place.invert = mode && mode->invert;
+  job->slim = mode && mode->slim;
   if (inputs)
     return pmt_job_start_recipe (gimp_item_get_image (GIMP_ITEM (layer)), layer, recipe, inputs, how, handlers, user, error);
   g_clear_pointer (&recipe, json_object_unref);
@@ -903,6 +938,8 @@ pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps)
 {
   job->whole = whole;
   job->only_maps = only_maps;
+  if (how->here)
+    follow_mode (job);
 }
 
 const PmtEstimate *
@@ -963,3 +1000,4 @@ pmt_job_layer (PmtJob *job)
 {
   return job->layer;
 }
+  g_clear_pointer (&job->seen, g_hash_table_unref);

@@ -6,6 +6,7 @@
 
 #include "plugin/capture.h"
 #include "plugin/error.h"
+#include "plugin/history.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe.h"
 #include "ui/fields.h"
@@ -30,10 +31,64 @@ read_layer (GimpImage *image, GimpDrawable **drawables, GimpLayer **layer, JsonO
 }
 
 static gint64
-following_seed (JsonObject *recipe)
+seed_of (JsonObject *recipe)
 {
-  const gint64 seed = json_object_get_int_member_with_default (recipe, "seed", 0);
+  return json_object_get_int_member_with_default (recipe, "seed", 0);
+}
 
+/* The highest seed among the layers that came of the same inputs, at least `seed`. */
+static gint64
+highest_in_image (GimpItem **items, guint origin, gint64 seed)
+{
+  for (gsize i = 0; items && items[i]; i++) {
+    if (origin && pmt_inputs_origin (items[i]) == origin) {
+      g_autoptr (JsonObject) recipe = pmt_recipe_of (items[i]);
+      seed = recipe ? MAX (seed, seed_of (recipe)) : seed;
+    }
+    if (gimp_item_is_group (items[i])) {
+      g_autofree GimpItem **children = gimp_item_get_children (items[i]);
+      seed = highest_in_image (children, origin, seed);
+    }
+  }
+  return seed;
+}
+
+/* What one recipe says apart from seed and strength. */
+static JsonObject *
+without_seed (JsonObject *recipe)
+{
+  static const char *const members[] = { "seed", "variants", "strength", "image-hash" };
+  JsonObject *copy = pmt_recipe_copy (recipe);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
+    json_object_remove_member (copy, members[i]);
+  return copy;
+}
+
+/* The same among what was painted and not taken. */
+static gint64
+highest_in_history (JsonObject *recipe, gint64 seed)
+{
+  g_autoptr (GPtrArray) entries = pmt_history_list ();
+  g_autoptr (JsonObject) same = without_seed (recipe);
+
+  for (guint i = 0; i < entries->len; i++) {
+    const PmtHistoryEntry *entry = g_ptr_array_index (entries, i);
+    g_autoptr (JsonObject) other = without_seed (entry->recipe);
+    if (json_object_equal (same, other))
+      seed = MAX (seed, entry->seed);
+  }
+  return seed;
+}
+
+/* The one after all that were had of this recipe: a seed that comes again is the same picture again. */
+static gint64
+following_seed (GimpImage *image, JsonObject *recipe, const PmtInputs *inputs)
+{
+  g_autofree GimpLayer **layers = gimp_image_get_layers (image);
+  gint64 seed = highest_in_image ((GimpItem **) layers, inputs->origin, seed_of (recipe));
+
+  seed = highest_in_history (recipe, seed);
   return seed >= 0 && seed < MOST_SEED ? seed + 1 : 0;
 }
 
@@ -91,7 +146,7 @@ start_vary (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *con
   g_object_get (config, "kind", &kind, "strength", &strength, "seed", &seed, "variants", &how.variants, NULL);
   if (!read_layer (image, drawables, &layer, &recipe, &inputs, error))
     return NULL;
-  how.seed = seed >= 0 ? seed : following_seed (recipe);
+  how.seed = seed >= 0 ? seed : following_seed (image, recipe, inputs);
   if (g_strcmp0 (kind, "near") == 0 && !continue_layer (layer, recipe, inputs, strength, &how, error)) {
     json_object_unref (recipe);
     pmt_inputs_free (inputs);
@@ -155,7 +210,7 @@ pmt_vary_procedure_new (GimpPlugIn *plug_in, const char *name)
                                       "new", G_PARAM_READWRITE);
   gimp_procedure_add_double_argument (procedure, "strength", _("S_trength"), _("How much of the layer's picture is painted anew"), 0.01, 1, 0.4,
                                       G_PARAM_READWRITE);
-  gimp_procedure_add_int_argument (procedure, "seed", _("See_d"), _("The first seed; -1: the one after the layer's"), -1, MOST_SEED, -1,
+  gimp_procedure_add_int_argument (procedure, "seed", _("See_d"), _("The first seed; -1: one that none of the recipe's pictures has"), -1, MOST_SEED, -1,
                                    G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (procedure, "variants", _("_Variants"), _("How many pictures to paint, each with a seed of its own"), 1, 64, 2,
                                    G_PARAM_READWRITE);

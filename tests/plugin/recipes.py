@@ -131,6 +131,16 @@ def case_strip_channels(tap):
     image.delete()
 
 
+def paint_over(layer):
+    """Another picture in the layer, as if its seed had been another."""
+    buffer = layer.get_buffer()
+    pixels = 1 - read(layer, None, SEEN)
+    pixels[:, :, 3] = 1
+    buffer.set(Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height()), SEEN[0], pixels.astype(np.float32).tobytes())
+    buffer.flush()
+    layer.update(0, 0, layer.get_width(), layer.get_height())
+
+
 def case_vary(tap):
     image, user = picture()
     fill(image, [user], prompt="a fox", seed=7)
@@ -141,12 +151,33 @@ def case_vary(tap):
     tap.check("of the same picture, seen without what came of it", (blob("image") == first).all())
     recipe("vary", image, made, seed=50, variants=1)
     tap.check("or of a seed that is given", sent()["seed"] == 50 and sent()["variants"] == 1, sent())
+    status, said = recipe("vary", image, made, variants=2)
+    tap.check("once more: seeds that the recipe had not yet", status == DONE and (sent()["seed"], sent()["variants"]) == (51, 2), (said, sent()["seed"]))
     for layer in new_layers(image):
         if layer != made:
             image.remove_layer(layer)
+    shown = seen(image)
     status, said = recipe("vary", image, made, kind="near", strength=0.3, variants=1)
-    near = blob("image")
-    tap.check("near: the strength, and the layer is seen", status == DONE and sent()["strength"] == 0.3 and np.abs(near - first).max() > 0.1, said)
+    near, one = blob("image").copy(), newest(image)
+    x, y, width, height = sent()["region"]["context"]
+    tap.check("near: the strength, and the layer is seen", status == DONE and sent()["strength"] == 0.3 and np.abs(near - first).max() > 0.1 and
+              np.abs(near - shown[y:y + height, x:x + width]).max() < 1e-6, said)
+    recipe("vary", image, made, kind="near", strength=0.3, variants=1)
+    tap.check("near to it once more: again from that layer, not from what came of it", (blob("image") == near).all())
+    recipe("vary", image, made, variants=1)
+    tap.check("and other pictures of it are seen without any of them", (blob("image") == first).all())
+    status, said = rerun(image, one)
+    tap.check("the recipe of a near one runs again from the same", status == DONE and (blob("image") == near).all() and sent()["strength"] == 0.3, said)
+    paint_over(one)
+    status, said = recipe("vary", image, one, kind="near", strength=0.5, variants=1)
+    further = blob("image").copy()
+    tap.check("near to a near one: from that", status == DONE and np.abs(further - near).max() > 0.1, said)
+    two = newest(image)
+    rerun(image, two)
+    tap.check("and again", (blob("image") == further).all())
+    for layer in new_layers(image):
+        if layer != made:
+            image.remove_layer(layer)
     made.set_visible(False)
     status, said = recipe("vary", image, made, kind="near")
     tap.check("near to a hidden layer: a sentence", status != DONE and "is hidden" in said, said)
@@ -170,7 +201,8 @@ def case_here(tap):
     status, said = recipe("here", image, made)
     job = sent()
     tap.check("the recipe runs in the present selection", status == DONE and job["region"]["selection"] == [10, 40, 20, 15] and
-              job["seed"] == 7 and job["prompt"] == "a fox" and job["region"]["mode"] == "selection" and job["region"]["grow"] == 3, (said, job))
+              job["seed"] == 7 and job["prompt"] == "a fox" and job["region"]["mode"] == "selection", (said, job))
+    tap.check("with an edge that is right for its size", (job["region"]["grow"], job["region"]["feather"]) == (-1, -1), job["region"])
     context = job["region"]["context"]
     tap.check("its mask is what is selected", (blob("mask")[:, :, 0] == selection(image)[context[1]:context[1] + context[3],
                                                                                       context[0]:context[0] + context[2]]).all() and context != first["region"]["context"])
@@ -185,6 +217,15 @@ def case_here(tap):
     new = newest(image)
     tap.check("a picture of its own takes the selection's place and shape", status == DONE and (new.get_width(), new.get_height()) == (60, 20) and
               sent()["size"][0] > 2 * sent()["size"][1], (said, sent()["size"]))
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
+    call("plug-in-pentimento-replace-background", image, [user], prompt="a desert", seed=3)
+    made = newest(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 40, 20, 15)
+    status, said = recipe("here", image, made)
+    x, y, width, height = sent()["region"]["context"]
+    tap.check("of a replaced background, what is selected stays and the rest is painted, with a slim edge", status == DONE and
+              np.abs(blob("mask")[:, :, 0] - (1 - selection(image))[y:y + height, x:x + width]).max() < 1e-6 and
+              sent()["region"]["selection"] == [0, 0, 97, 71] and abs(sent()["region"]["feather"] - np.hypot(97, 71) / 100) < 1e-6, (said, sent()["region"]))
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 97, 71)
     status, said = call("plug-in-pentimento-expand", image, [user], prompt="a lake", seed=3, grow_left=10, grow_top=5)
     made = newest(image)

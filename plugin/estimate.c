@@ -75,10 +75,33 @@ memory_text (double bytes)
   return g_format_size ((guint64) rounded (MAX (bytes, 1e6)));
 }
 
+gboolean
+pmt_estimate_enlarges (int width, int height, int place_width, int place_height)
+{
+  return 3.0 * width < 2.0 * place_width || 3.0 * height < 2.0 * place_height;
+}
+
+/* With what becomes of it. */
+static char *
+size_text (const PmtEstimate *estimate)
+{
+  g_autofree char *size = pmt_estimate_size (estimate->width, estimate->height);
+  g_autofree char *place = pmt_estimate_size (estimate->place_width, estimate->place_height);
+  g_autofree char *becomes = NULL;
+
+  if (pmt_estimate_enlarges (estimate->width, estimate->height, estimate->place_width, estimate->place_height))
+    becomes = g_strdup_printf (_("%s, enlarged to %s"), size, place);
+  else
+    becomes = g_steal_pointer (&size);
+  if (estimate->everything)
+    return g_strdup_printf (_("Nothing is selected, so all of the picture is painted: %s"), becomes);
+  return g_steal_pointer (&becomes);
+}
+
 char *
 pmt_estimate_line (const PmtEstimate *estimate)
 {
-  g_autofree char *size = pmt_estimate_size (estimate->width, estimate->height);
+  g_autofree char *size = size_text (estimate);
   g_autofree char *memory = memory_text (estimate->memory);
   g_autofree char *time = estimate->seconds >= 0 ? time_text (estimate->seconds) : g_strdup (_("time not measured yet"));
 

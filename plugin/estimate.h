@@ -9,6 +9,8 @@ typedef struct PmtEstimate {
   double memory, available;    /* bytes: what the engine will hold at most, and what it could have */
   double seconds;              /* < 0: not known */
   gboolean tiled;              /* the autoencoder works in tiles */
+  int place_width, place_height; /* what a picture of its own is brought to; 0: it is painted at its size */
+  gboolean everything;         /* nothing is selected, so all of the picture is painted */
   int most_width, most_height; /* the largest picture of this shape that fits, where this one does not; 0: none */
 } PmtEstimate;
 
@@ -16,7 +18,10 @@ typedef struct PmtEstimate {
 void pmt_estimate_read (JsonObject *message, PmtEstimate *estimate);
 gboolean pmt_estimate_fits (const PmtEstimate *estimate);
 
-/* "640 × 640, 2.8 GB, about 95 s". Newly allocated, as are the others. */
+/* A picture of that size is enlarged by so much for its place that it is seen. */
+gboolean pmt_estimate_enlarges (int width, int height, int place_width, int place_height);
+
+/* "640 × 640, 2.8 GB, about 95 s", with what else there is to know before. Newly allocated, as are the others. */
 char *pmt_estimate_line (const PmtEstimate *estimate);
 /* The sentence for a job that does not fit. */
 char *pmt_estimate_refusal (const PmtEstimate *estimate);

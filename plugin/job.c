@@ -25,6 +25,8 @@
 #define SIZE_MULTIPLE 8
 /* The engine may round a size by less than this. */
 #define SIZE_SLACK 512
+/* A side of what is looked at around a part, where the canvas is large enough. */
+#define LEAST_SEEN 512
 /* Previews have at most so many bytes. */
 #define PREVIEW_BYTES (512 * 512 * 3)
 /* A prompt has no more words. */
@@ -37,7 +39,7 @@ struct PmtJob {
   PmtBoxes *boxes;   /* NULL: none */
   gboolean again;    /* the recipe says all */
   PmtPlace place;    /* of a recipe's job: by how much the canvas is to grow on the left and above, and no more */
-  gboolean whole;    /* a generated picture of the whole canvas; the selection is its mask */
+  gboolean whole;    /* a generated picture of what is there: all of the canvas, or what is around the selection, which is its mask */
   gboolean only_maps;
   gboolean wide;     /* longer than the model's own pictures */
   gboolean slim;     /* hardly any soft edge */
@@ -123,6 +125,19 @@ estimate_with (PmtJob *job)
   pmt_engine_client_send (job->client, ask (job, "estimate"), NULL);
 }
 
+/* What is looked at where a part of the picture changes: as much again as the part has, and in no long shape. All of it where that is the
+ * part. */
+static PmtRect
+around (const PmtRect *part, const PmtRect *canvas)
+{
+  const int width = MIN (MAX (MAX (2 * part->width, part->height), LEAST_SEEN), canvas->width);
+  const int height = MIN (MAX (MAX (2 * part->height, part->width), LEAST_SEEN), canvas->height);
+  const int x = CLAMP (part->x + (part->width - width) / 2, 0, canvas->width - width);
+  const int y = CLAMP (part->y + (part->height - height) / 2, 0, canvas->height - height);
+
+  return (PmtRect) { x, y, width, height };
+}
+
 /* A generated picture takes the selection's bounds. */
 static gboolean
 describe_place (PmtJob *job, GError **error)
@@ -135,7 +150,7 @@ describe_place (PmtJob *job, GError **error)
     pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, NULL);
     return TRUE;
   }
-  job->inputs->area = job->whole ? job->inputs->canvas : job->selection;
+  job->inputs->area = job->whole ? around (&job->selection, &job->inputs->canvas) : job->selection;
   job->sized = FALSE;
   return !job->boxes || pmt_boxes_place (job->boxes, job->recipe, job->image, &job->inputs->canvas, &job->inputs->area, error);
 }
@@ -269,6 +284,24 @@ inverts_whole (JsonObject *recipe)
   return pmt_recipe_method (recipe, "null-text") || pmt_recipe_method (recipe, "edict");
 }
 
+/* What was in the picture is there at the size of the run, too. */
+static void
+tell_of_enlarging (PmtJob *job)
+{
+  const PmtRect *area = &job->inputs->area;
+  g_autofree char *size = NULL, *place = NULL;
+  int width, height;
+
+  if (!job->whole || job->only_maps || !pmt_recipe_get_size (job->recipe, &width, &height) ||
+      !pmt_estimate_enlarges (width, height, area->width, area->height))
+    return;
+  size = pmt_estimate_size (width, height);
+  place = pmt_estimate_size (area->width, area->height);
+  g_ptr_array_add (job->notes, g_strdup_printf (_("This was painted at %s and enlarged to %s, so it is softer than the picture: select only the "
+                                                  "place that changes, or go over it with Refine Selection."),
+                                                size, place));
+}
+
 static void
 send_job (PmtJob *job)
 {
@@ -284,6 +317,7 @@ send_job (PmtJob *job)
   }
   if (!job->generate && !job->again)
     pmt_recipe_set_region (job->recipe, &job->inputs->canvas, &job->selection, &job->inputs->area);
+  tell_of_enlarging (job);
   limit_results (job);
   message = ask (job, "job");
   json_object_set_string_member (message, "preview", job->preview);
@@ -409,6 +443,11 @@ on_estimate (PmtJob *job, JsonObject *message)
   if (!image_is_there (job) || !source_is_there (job))
     return;
   pmt_estimate_read (message, &job->estimate);
+  if (job->generate) {
+    job->estimate.place_width = job->inputs->area.width;
+    job->estimate.place_height = job->inputs->area.height;
+  }
+  job->estimate.everything = !job->generate && pmt_place_is_everything (&job->place, job->image);
   if (!pmt_place_bounds (&job->place, job->image, &canvas, &selection, &error))
     finish (job, error);
   else if (!pmt_rect_equal (&canvas, &job->inputs->canvas) || !pmt_rect_equal (&selection, &job->selection))
@@ -830,6 +869,14 @@ check_again (GimpImage *image, const PmtInputs *inputs, const PmtAgain *how, GEr
   return TRUE;
 }
 
+/* As wide as was right for the size of the other place. */
+static void
+forget_edge (JsonObject *region)
+{
+  json_object_set_double_member (region, "grow", -1);
+  json_object_set_double_member (region, "feather", -1);
+}
+
 /* What belongs to the place where the recipe ran. */
 static void
 forget_place (JsonObject *recipe)
@@ -843,54 +890,6 @@ forget_place (JsonObject *recipe)
     json_object_remove_member (recipe, "region"); /* a picture of its own has none */
   else if (!region || !JSON_NODE_HOLDS_OBJECT (region))
     json_object_set_object_member (recipe, "region", json_object_new ());
-}
-
-PmtJob *
-pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, PmtInputs *inputs, const PmtAgain *how,
-                      const PmtJobHandlers *handlers, gpointer user, GError **error)
-{
-  PmtJob *job;
-
-  if (!check_again (image, inputs, how, error)) {
-    pmt_inputs_free (inputs);
-    json_object_unref (recipe);
-    return NULL;
-  }
-  if (how->seed >= 0)
-    json_object_set_int_member (recipe, "seed", how->seed);
-  json_object_set_int_member (recipe, "variants", how->variants);
-  if (how->here) {
-    forget_place (recipe);
-    inputs->before = (PmtRect) { 0 }; /* the canvas grew for the place that it had */
-  }
-  job = job_new (image, above, recipe, inputs, handlers, user);
-  job->again = !how->here;
-  if (job->again && pmt_inputs_grow (inputs, image)) {
-    job->place.left = inputs->before.x;
-    job->place.top = inputs->before.y;
-  }
-/* As wide as was right for the size of the other place. */
-static void
-forget_edge (JsonObject *region)
-{
-  json_object_set_double_member (region, "grow", -1);
-  json_object_set_double_member (region, "feather", -1);
-}
-
-  job->hidden = inputs->origin;
-  job->continues = how->seen != NULL;
-  if (how->seen)
-    inputs->continued = gimp_item_get_tattoo (GIMP_ITEM (how->seen));
-  job->seen = seen_layers (image, inputs->continued);
-  return job;
-}
-
-PmtJob *
-pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers *handlers, gpointer user, GError **error)
-{
-  JsonObject *recipe = pmt_recipe_of_layer (layer, error);
-  PmtInputs *inputs = recipe ? pmt_inputs_read (layer, error) : NULL;
-
   else
     forget_edge (json_node_get_object (region));
 }
@@ -916,6 +915,48 @@ follow_mode (PmtJob *job)
 
   job->place.invert = mode && mode->invert;
   job->slim = mode && mode->slim;
+}
+
+PmtJob *
+pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, PmtInputs *inputs, const PmtAgain *how,
+                      const PmtJobHandlers *handlers, gpointer user, GError **error)
+{
+  PmtJob *job;
+
+  if (!check_again (image, inputs, how, error)) {
+    pmt_inputs_free (inputs);
+    json_object_unref (recipe);
+    return NULL;
+  }
+  if (how->seed >= 0)
+    json_object_set_int_member (recipe, "seed", how->seed);
+  json_object_set_int_member (recipe, "variants", how->variants);
+  if (how->here) {
+    forget_place (recipe);
+    inputs->before = (PmtRect) { 0 }; /* the canvas grew for the place that it had */
+  }
+  job = job_new (image, above, recipe, inputs, handlers, user);
+  job->again = !how->here;
+  if (how->here)
+    follow_mode (job);
+  if (job->again && pmt_inputs_grow (inputs, image)) {
+    job->place.left = inputs->before.x;
+    job->place.top = inputs->before.y;
+  }
+  job->hidden = inputs->origin;
+  job->continues = how->seen != NULL;
+  if (how->seen)
+    inputs->continued = gimp_item_get_tattoo (GIMP_ITEM (how->seen));
+  job->seen = seen_layers (image, inputs->continued);
+  return job;
+}
+
+PmtJob *
+pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers *handlers, gpointer user, GError **error)
+{
+  JsonObject *recipe = pmt_recipe_of_layer (layer, error);
+  PmtInputs *inputs = recipe ? pmt_inputs_read (layer, error) : NULL;
+
   if (inputs)
     return pmt_job_start_recipe (gimp_item_get_image (GIMP_ITEM (layer)), layer, recipe, inputs, how, handlers, user, error);
   g_clear_pointer (&recipe, json_object_unref);
@@ -938,8 +979,6 @@ pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps)
 {
   job->whole = whole;
   job->only_maps = only_maps;
-  if (how->here)
-    follow_mode (job);
 }
 
 const PmtEstimate *
@@ -971,6 +1010,7 @@ pmt_job_free (PmtJob *job)
   json_object_unref (job->recipe);
   pmt_boxes_free (job->boxes);
   pmt_place_clear (&job->place);
+  g_clear_pointer (&job->seen, g_hash_table_unref);
   pmt_inputs_free (job->inputs);
   g_clear_object (&job->layer);
   g_object_unref (job->image);
@@ -1000,4 +1040,3 @@ pmt_job_layer (PmtJob *job)
 {
   return job->layer;
 }
-  g_clear_pointer (&job->seen, g_hash_table_unref);

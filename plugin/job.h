@@ -53,7 +53,8 @@ PmtJob *pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *re
                               const PmtJobHandlers *handlers, gpointer user, GError **error);
 /* The same of what a layer carries; results go above it. */
 PmtJob *pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers *handlers, gpointer user, GError **error);
-/* Of a job that was just started. whole: a generated picture is that of the whole canvas, whatever is selected, and the selection its mask.
+/* Of a job that was just started. whole: a generated picture is that of the canvas, or of the selection and what is around it, and the
+ * selection its mask.
  * only_maps: of its results only the maps are wanted. */
 void pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps);
 

@@ -21,13 +21,15 @@ const PmtMode pmt_modes[] = {
     .summary = N_("Paints a new thing into the selection"),
     .help = N_("A diffusion model on this computer paints a new thing into the selection, whatever is there now. The result is a new layer "
                "with a mask above the active layer; everything else stays as it is."),
-    .prompt_tip = N_("The thing to add"), .strength = 1 },
+    .prompt_tip = N_("The thing to add"), .strength = 1,
+    .unselected = N_("Nothing is selected: select the place where the new thing shall be.") },
   { .id = "remove", .label = N_("Remove"), .procedure = "plug-in-pentimento-remove", .menu = N_("Rem_ove Something…"), 
     .summary = N_("Paints the surroundings over what is selected"),
     .help = N_("The colours around the selection run into it, and a diffusion model on this computer paints the background from there. Without a "
                "prompt it paints background scenery. The result is a new layer with a mask above the active layer; everything else stays as "
                "it is."),
-    .prompt_tip = N_("What is behind the thing; may stay empty"), .strength = 1, .prompt = "background scenery" },
+    .prompt_tip = N_("What is behind the thing; may stay empty"), .strength = 1, .prompt = "background scenery",
+    .unselected = N_("Nothing is selected: select the thing that shall go, with a little of what is around it.") },
   { .id = "replace", .label = N_("Replace background"), .procedure = "plug-in-pentimento-replace-background", .menu = N_("Replace _Background…"),  .summary = N_("Paints everything but the selection anew"),
     .help = N_("A diffusion model on this computer paints everything that is not selected, to fit the prompt and what is selected. The result is "
                "a new layer with a mask above the active layer; everything else stays as it is."),

@@ -17,6 +17,7 @@ typedef struct PmtMode {
   gboolean invert;        /* what is masked stays */
   gboolean uncovered;     /* without a selection, what no opaque pixel covers is painted; the canvas can grow */
   gboolean slim;          /* hardly any soft edge: feather at most 1 % of the mask's diagonal */
+  const char *unselected; /* N_() the refusal where nothing is selected; NULL: then everything is meant */
   const char *prompt;     /* in place of an empty prompt; for the model, hence not translated. NULL: stays empty */
 } PmtMode;
 

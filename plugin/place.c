@@ -156,6 +156,7 @@ pmt_place_from_config (PmtPlace *place, GimpProcedureConfig *config, GimpImage *
   if (mode) {
     follow_mode (place, mode, image);
     place->invert = mode->invert;
+    place->unselected = mode->unselected;
   }
   return TRUE;
 }
@@ -173,6 +174,12 @@ gboolean
 pmt_place_is_plain (const PmtPlace *place)
 {
   return place->kind == PMT_MASK_SELECTION && !place->protect && !place->invert && !grows (place);
+}
+
+gboolean
+pmt_place_is_everything (const PmtPlace *place, GimpImage *image)
+{
+  return pmt_place_is_plain (place) && gimp_selection_is_empty (image);
 }
 
 PmtRect
@@ -313,7 +320,7 @@ pmt_place_mask (const PmtPlace *place, GimpImage *image, const PmtRect *box, gbo
 {
   float *values;
 
-  *everything = pmt_place_is_plain (place) && gimp_selection_is_empty (image);
+  *everything = pmt_place_is_everything (place, image);
   if (!check_items (place, error) || !(values = values_new (box, error)))
     return NULL;
   if (!read_place (place, image, box, values, error)) {
@@ -389,6 +396,10 @@ gboolean
 pmt_place_bounds (const PmtPlace *place, GimpImage *image, PmtRect *canvas, PmtRect *bounds, GError **error)
 {
   pmt_capture_bounds (image, canvas, bounds);
+  if (place->unselected && pmt_place_is_everything (place, image)) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _(place->unselected));
+    return FALSE;
+  }
   if (pmt_place_is_plain (place))
     return TRUE;
   if (!check_items (place, error))

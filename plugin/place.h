@@ -22,6 +22,7 @@ typedef struct PmtPlace {
   GimpItem *item;        /* the channel or path, or the layer of a layer mask */
   GimpChannel *protect;  /* stays as it is, as far as it is white; NULL: none */
   gboolean invert;       /* what is masked stays, the rest is painted */
+  const char *unselected; /* the refusal where nothing is selected; NULL: then everything is meant */
   GimpLayer *source;     /* whose pixels count as opaque; NULL: the visible picture's */
   int left, right, top, bottom; /* by which the canvas grows */
   GimpPath *context;     /* bounds of what is looked at; NULL: the engine chooses */
@@ -35,7 +36,9 @@ void pmt_place_clear (PmtPlace *place);
 
 /* Nothing but a selection counts, and the canvas stays as it is. */
 gboolean pmt_place_is_plain (const PmtPlace *place);
-/* The canvas, and the bounds of what is painted in it: everything where nothing is selected. FALSE + PMT_ERROR_INPUT when an item is gone
+/* Nothing says which part, so all of the picture is painted. */
+gboolean pmt_place_is_everything (const PmtPlace *place, GimpImage *image);
+/* The canvas, and the bounds of what is painted in it: everything where nothing is selected and that is not refused. FALSE + PMT_ERROR_INPUT when an item is gone
  * or nothing is left to paint. */
 gboolean pmt_place_bounds (const PmtPlace *place, GimpImage *image, PmtRect *canvas, PmtRect *bounds, GError **error);
 /* The mask in box as f32, 0..1, 1 = painted. *everything: no part of the canvas was chosen, and all of it is 1. */

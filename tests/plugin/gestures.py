@@ -99,6 +99,34 @@ def case_find_the_place(tap):
     image.delete()
 
 
+def case_large(tap):
+    """In a large picture what is around the selection is painted, not all of it in a few pixels."""
+    image, user = picture(1500, 1200)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 900, 60, 300, 400)
+    before = flattened(image)
+    status, said = describe(image, user, shows="a fox", prompt="a wolf", seed=5)
+    made = new_layers(image)[0]
+    mask = [m for m in messages("blob") if m["name"] == "mask"][-1]
+    box = (*made.get_offsets()[1:], made.get_width(), made.get_height())
+    tap.check("twice the selection, as far as the canvas goes", status == DONE and box == (750, 0, 600, 800) and
+              (mask["width"], mask["height"]) == (600, 800), (said, box))
+    values = mask_on_canvas(made)
+    tap.check("the selection is the mask, and the rest stays", np.abs(values - selection(image)).max() < 0.01 and
+              (flattened(image)[values == 0] == before[values == 0]).all())
+    sent_picture = (FAKE / "image.f32").read_bytes()
+    rerun(image, made)
+    tap.check("and run again it is the same place", (FAKE / "image.f32").read_bytes() == sent_picture)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 1490, 0, 10, 1200)
+    describe(image, user, shows="a fox", prompt="a wolf", seed=5)
+    made = new_layers(image)[0]
+    tap.check("what is long is not seen through a slit", (*made.get_offsets()[1:], made.get_width(), made.get_height()) == (300, 0, 1200, 1200),
+              (made.get_offsets(), made.get_width()))
+    Gimp.Selection.none(image)
+    describe(image, user, shows="a fox", prompt="a wolf", seed=5)
+    tap.check("without a selection all of it", (new_layers(image)[0].get_width(), new_layers(image)[0].get_height()) == (1500, 1200))
+    image.delete()
+
+
 def case_other_methods(tap):
     image, user = picture()
     status, said = describe(image, user, shows="a fox", prompt="a wolf", method="null-text", strength=0.5, seed=1)

@@ -137,6 +137,27 @@ def case_replace(tap):
     image.delete()
 
 
+def case_nothing_selected(tap):
+    """What is to be somewhere needs a place; the others paint all of the picture."""
+    image, user = picture()
+    Gimp.Selection.none(image)
+    before = state(image)
+    for mode, words in (("add", "select the place"), ("remove", "select the thing")):
+        for name, arguments in ((mode, {}), ("fill", {"mode": mode})):
+            status, said = call(PDB + name, image, [user], prompt="x", **arguments)
+            tap.check(f"{mode}, by {name}: nothing selected is refused with what to do", status != DONE and "Nothing is selected" in said and
+                      words in said and state(image) == before, said)
+        path = line(image, "here", [(20, 10), (60, 10), (60, 50), (20, 50)])
+        status, said = call(PDB + mode, image, [user], prompt="x", mask="path", mask_path=path)
+        tap.check(f"{mode}: a path is a place", status == DONE, said)
+        image.remove_path(path)
+        image.remove_layer(new_layers(image)[0])
+    for mode in ("fill", "refine"):
+        status, said = call(PDB + mode, image, [user], prompt="x")
+        tap.check(f"{mode}: all of it", status == DONE and sent()["region"]["selection"] == [0, 0, 97, 71], said)
+    image.delete()
+
+
 def case_expand(tap):
     image = new_image("u16", 97, 71)
     bottom = new_layer(image, "bottom", 97, 71, alpha=False, seed=1)

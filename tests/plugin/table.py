@@ -39,6 +39,8 @@ def rows():
         yield from row(kind, (GEOMETRIES + STACKS)[number % 6])
         yield from row(kind, half_transparent)
     for number, situation in enumerate(situations.ALL):
+        if NAME == "modes" and situation is nothing_selected:
+            continue  # two of them refuse that (modes.py)
         for kind in TELLING if NAME == "fill" else [TELLING[number % 2]]:
             yield from row(kind, situation)
     for kind, situation in (("u8", above_and_below), ("float", in_group), ("u16", half_transparent), ("gray u16", in_pass_through)):

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""says.py SHOTS: what a dialog says in the line above its buttons, before anything is painted, as a screen reader finds it. A real GIMP with
+the fake engine behind it. TAP; screenshots go to the folder SHOTS.
+
+Runs inside tests/plugin/gimp-env.sh --gui.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "plugin"))
+
+from access import complaints, dialog_node, walk         # noqa: E402
+from dialogs import close_dialog, open_dialog, windows   # noqa: E402
+from fill import IMAGE, picture                          # noqa: E402
+from gui import Gimp, GuiError, wait_for                 # noqa: E402
+from tap import Tap                                      # noqa: E402
+
+
+def texts():
+    """The text of every label of the dialog."""
+    root = dialog_node()
+    return [node.get_name().replace("\u00a0", " ") for node in walk(root) if node.get_name()] if root else []
+
+
+def says(gimp, name, words, shot=None):
+    """Opens the dialog and waits until it says something with these words; what it says instead, or ""."""
+    window = open_dialog(gimp, name)
+    try:
+        wait_for(words, lambda: any(words in text for text in texts()), 20)
+        told = ""
+    except GuiError:
+        told = "\n".join(texts())
+    gimp.shot(shot or f"says-{name}", window)
+    close_dialog(gimp, window)
+    return told
+
+
+def case_nothing_selected(gimp, tap):
+    gimp.scheme("(gimp-selection-none " + IMAGE + ")")
+    for name in ("fill", "refine", "edit"):
+        told = says(gimp, name, "Nothing is selected, so all of the picture is painted: 64 × 64", f"says-{name}-everything")
+        tap.check(f"{name} says that all of the picture is painted where nothing is selected", not told, told)
+    for name, words in (("add", "select the place where"), ("remove", "select the thing that")):
+        told = says(gimp, name, "Nothing is selected: " + words)
+        tap.check(f"{name} says that something has to be selected", not told, told)
+
+
+def case_selected(gimp, tap):
+    gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
+    for name in ("fill", "add"):
+        window = open_dialog(gimp, name)
+        wait_for("the estimate", lambda: any("64 × 64, " in text for text in texts()), 20)
+        tap.check(f"{name} says nothing of that where something is", not any("Nothing is selected" in text for text in texts()), "\n".join(texts()))
+        close_dialog(gimp, window)
+
+
+def case_enlarged(gimp, tap):
+    gimp.scheme("(gimp-selection-none " + IMAGE + ")")
+    told = says(gimp, "generate", "80 × 64, enlarged to 400 × 300, ")
+    tap.check("Generate says by how much its picture is enlarged", not told, told)
+
+
+def case_closed(gimp, tap):
+    window = open_dialog(gimp, "fill")
+    gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
+    gimp.act("file-close-all")
+    wait_for("end of the image", lambda: gimp.scheme("(vector-length (car (gimp-get-images)))") == "0", 20)
+    gimp.keys(window, "alt+g")
+    time.sleep(1)
+    gimp.shot("says-closed", window)
+    told = "\n".join(texts())
+    tap.check("an image that was closed while nothing ran is called closed, and no job is spoken of",
+              window in windows() and "The image was closed: open it again" in told and "job ran" not in told, told)
+    close_dialog(gimp, window)
+    tap.check("without a complaint of GIMP's", not complaints(gimp), "\n".join(complaints(gimp)))
+
+
+def main():
+    tap = Tap()
+    folder = Path(os.environ["PMT_GIMP_TMP"])
+    (folder / "fake").mkdir()
+    with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(HERE.parent / "plugin" / "fake-engine.py"), PMT_FAKE_FOLDER=str(folder / "fake"),
+              NO_AT_BRIDGE="0") as gimp:
+        for case in (case_nothing_selected, case_selected, case_enlarged, case_closed):
+            if os.environ.get("CASE", "") in case.__name__:
+                tap.run(case, gimp)
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -66,6 +66,24 @@ def case_layer(s, tap):
     s.undo()
 
 
+def case_floating(s, tap):
+    """Something cut out and not put down yet."""
+    hold(s)
+    s.gimp.scheme("(let ((layers (car (gimp-image-get-selected-layers " + IMAGE + "))))"
+                  " (gimp-edit-copy layers) (gimp-edit-paste (vector-ref layers 0) TRUE))")
+    floating = "(car (gimp-image-get-floating-sel " + IMAGE + "))"
+    release(s)
+    s.gimp.gone(TITLE)
+    there, layers = s.gimp.scheme(floating), s.layers()
+    s.gimp.scheme("(gimp-floating-sel-anchor " + floating + ")")
+    tap.check("a floating selection made in mid-job: the result is there, and what floats can be put down", "Fill (" in layers and
+              there != "-1" and s.gimp.scheme(floating) == "-1" and "meadow" in s.layers() and "Fill (" in s.layers(), (there, layers, s.layers()))
+    for _ in range(3):  # the anchoring, the result, the pasting
+        s.gimp.act("edit-undo")
+        time.sleep(0.5)
+    s.gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
+
+
 def case_engine(s, tap):
     before = s.layers()
     dialog = hold(s)
@@ -129,7 +147,7 @@ def main():
     fake = folder / "fake"
     fake.mkdir()
     engine = HERE.parent / "plugin" / "fake-engine.py"
-    for cases in ((case_selection, case_layer, case_engine, case_indexed, case_closed), (case_quit,)):
+    for cases in ((case_selection, case_layer, case_floating, case_engine, case_indexed, case_closed), (case_quit,)):
         with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
             gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
             gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")

@@ -9,6 +9,9 @@
 #include "ui/fields.h"
 #include "ui/form.h"
 
+/* By which the engine grows and softens a mask at most. */
+#define MOST_PIXELS 1000
+
 static const char *const prefills[][2] = {
   { "auto", N_("As the mode advises") },
   { "none", N_("What is there") },
@@ -64,9 +67,9 @@ pmt_region_add_arguments (GimpProcedure *procedure)
       procedure, "source", _("S_ource"), _("What is continued: the picture as it is seen, or the active layer alone"),
       gimp_choice_new_with_values ("visible", 0, _("The visible picture"), NULL, "layer", 1, _("The active layer"), NULL, NULL), "visible",
       G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "grow", _("Gro_w"), _("Pixels by which the selection is enlarged; -1: automatic"), -1, 4096, -1,
+  gimp_procedure_add_double_argument (procedure, "grow", _("Gro_w"), _("Pixels by which the selection is enlarged; -1: automatic"), -1, MOST_PIXELS, -1,
                                       G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "feather", _("_Feather"), _("Pixels over which the edge is blended; -1: automatic"), -1, 4096, -1,
+  gimp_procedure_add_double_argument (procedure, "feather", _("_Feather"), _("Pixels over which the edge is blended; -1: automatic"), -1, MOST_PIXELS, -1,
                                       G_PARAM_READWRITE);
 }
 
@@ -265,9 +268,9 @@ fields_new (GObject *config, GimpImage *image)
   pmt_form_add (form, _("Source"), words_new (config, "source", sources, G_N_ELEMENTS (sources)),
                 _("What is continued: the picture as it is seen, or the active layer alone"));
   pmt_form_add (form, _("Conte_xt"), context_new (config, image), _("How much of the picture around the selection the model sees"));
-  pmt_form_add (form, _("Grow"), pmt_number_new (config, "grow", -1, 4096, 1, 0, automatic),
+  pmt_form_add (form, _("Grow"), pmt_number_new (config, "grow", -1, MOST_PIXELS, 1, 0, automatic),
                 _("Pixels by which the selection is enlarged before it is painted"));
-  pmt_form_add (form, _("_Feather"), pmt_number_new (config, "feather", -1, 4096, 1, 0, automatic),
+  pmt_form_add (form, _("_Feather"), pmt_number_new (config, "feather", -1, MOST_PIXELS, 1, 0, automatic),
                 _("Pixels over which the edge is blended"));
   if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "prefill"))
     return form;
@@ -283,17 +286,7 @@ fields_new (GObject *config, GimpImage *image)
 static gboolean
 is_first (GObject *config, const char *name)
 {
-  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (config), name);
-  GValue value = G_VALUE_INIT;
-  gboolean first = TRUE;
-
-  if (!spec)
-    return TRUE;
-  g_value_init (&value, spec->value_type);
-  g_object_get_property (config, name, &value);
-  first = g_param_value_defaults (spec, &value);
-  g_value_unset (&value);
-  return first;
+  return !g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) || pmt_field_is_default (config, name);
 }
 
 GtkWidget *

@@ -166,3 +166,29 @@ pmt_check_new (GObject *object, const char *property, const char *label, const c
   gtk_widget_show (check);
   return check;
 }
+
+/* ---- defaults ---- */
+
+gboolean
+pmt_field_is_default (GObject *object, const char *property)
+{
+  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), property);
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_PARAM_SPEC_VALUE_TYPE (spec));
+  g_object_get_property (object, property, &value);
+  if (G_VALUE_HOLDS_STRING (&value) && !g_value_get_string (&value))
+    g_value_set_static_string (&value, "");
+  return g_param_value_defaults (spec, &value);
+}
+
+void
+pmt_field_reset (GObject *object, const char *property)
+{
+  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), property);
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_PARAM_SPEC_VALUE_TYPE (spec));
+  g_param_value_set_default (spec, &value);
+  g_object_set_property (object, property, &value);
+}

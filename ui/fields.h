@@ -17,5 +17,9 @@ void pmt_choice_add (GtkWidget *choice, const char *id, const char *label);
 /* A string as it is typed. */
 GtkWidget *pmt_entry_new (GObject *object, const char *property, const char *hint);
 
+/* Whether the property is as it was at first; a text that was never set is empty. */
+gboolean pmt_field_is_default (GObject *object, const char *property);
+void pmt_field_reset (GObject *object, const char *property);
+
 /* A boolean with its label beside it. */
 GtkWidget *pmt_check_new (GObject *object, const char *property, const char *label, const char *tip);

@@ -15,7 +15,7 @@
 #define RESULT_SIDE 256.0
 #define RESULT_STEP 16
 #define CONTEXT_STEP 8
-#define MOST_PIXELS 1000.0 /* given grow and feather */
+#define MOST_PIXELS 1000.0 /* grow and feather, given or automatic */
 
 static gboolean
 check_box (const PmtBox *box, int width, int height, const char *what, GError **error)
@@ -109,11 +109,11 @@ choose_numbers (const PmtRegionRequest *request, double strength, double k, PmtR
 {
   double diagonal = hypot (request->selection.width, request->selection.height);
 
-  region->feather = request->feather >= 0 ? request->feather : MAX (0.1 * strength * diagonal, FEATHER_FLOOR * k);
+  region->feather = request->feather >= 0 ? request->feather : MIN (MAX (0.1 * strength * diagonal, FEATHER_FLOOR * k), MOST_PIXELS);
   if (request->grow >= 0)
     region->grow = request->grow;
   else
-    region->grow = region->feather > 0 ? GROW_FLOOR * k + region->feather / 2 : 0;
+    region->grow = region->feather > 0 ? MIN (GROW_FLOOR * k + region->feather / 2, MOST_PIXELS) : 0;
   region->blend = MIN (BLEND_CAP * k, region->grow + region->feather / 2);
 }
 

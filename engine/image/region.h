@@ -9,6 +9,7 @@
  * Automatic numbers, with D = diagonal of the selection's bounds, s = strength, k = native / 512 (floors in pixels were found for
  * networks with 512 pixels a side; a smaller network draws smaller things, so they shrink with it):
  *   feather = max (0.10 s D, 32 k s)      grow = 4 k + feather / 2      blend = min (25 k, grow + feather / 2)
+ * feather and grow are at most what can be given (1000), so that what was chosen can be asked for again;
  * with feather 0 (given): grow 0 unless given, blend 0 when both are.
  *
  * Promises, with d(p) = distance of p's centre to the centre of the nearest selected pixel (value > 0):

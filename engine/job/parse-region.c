@@ -17,8 +17,11 @@ read_box (JsonNode *node, const char *field, PmtBox *box, GError **error)
 static gboolean
 read_pixels (JsonNode *node, const char *field, double *value, GError **error)
 {
-  if (!pmt_parse_holds_number (node) || !(json_node_get_double (node) >= -1 && json_node_get_double (node) <= 1000))
-    return pmt_parse_wrong (error, field, "a number from 0 to 1000, or -1 for automatic");
+  if (!pmt_parse_holds_number (node) || !(json_node_get_double (node) >= -1 && json_node_get_double (node) <= 1000)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("The job's field \"%s\" has to be a number of pixels from 0 to 1000, or -1 for an automatic one; change it."), field);
+    return FALSE;
+  }
   *value = json_node_get_double (node);
   return TRUE;
 }

@@ -46,6 +46,11 @@ test_worked_examples (void)
   g_assert_cmpint (r.context.width, ==, 3000);
   g_assert_cmpint (r.context.height, ==, 2000);
 
+  /* what is chosen for a huge selection can be asked for again */
+  r = plan (30000, 20000, (PmtBox) { 1000, 1000, 20000, 15000 }, 1, 512);
+  g_assert_cmpfloat (r.feather, ==, 1000);
+  g_assert_cmpfloat (r.grow, ==, 504);
+
   /* the result box alone when the picture shines through anyway */
   r = plan (3000, 2000, (PmtBox) { 1000, 800, 200, 100 }, 0.999, 512);
   g_assert_cmpint (r.context.width, ==, 304);

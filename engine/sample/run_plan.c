@@ -78,9 +78,9 @@ check_channels (const PmtRun *run, GError **error)
                    path, n, c, c + 1, 2 * c, 2 * c + 1);
   if (q->edit && n != 2 * c)
     return refuse (error, PMT_ERROR_UNSUPPORTED,
-                   _("The model '%s' follows no instructions: its unet takes %d channels; choose an InstructPix2Pix model, whose unet takes "
-                     "%d."),
-                   path, n, 2 * c);
+                   _("The model '%s' paints what a text describes and follows no instructions; choose one that was made for them, such as "
+                     "InstructPix2Pix, which the plug-in's Models dialog offers under Get More."),
+                   path);
   if (q->edit && !q->image)
     return refuse (error, PMT_ERROR_INPUT, _("There is an instruction and no picture to follow it on; give the picture."));
   if (!q->edit && n == 2 * c)

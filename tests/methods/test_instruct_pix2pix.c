@@ -88,7 +88,7 @@ test_errors (void)
   PmtMethodUse use = runs_use ("instruct-pix2pix"), guidance = runs_use ("guidance");
   PmtRequest q = request ();
   q.model = plain;
-  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "follows no instructions: its unet takes 4 channels; choose an InstructPix2Pix model, whose unet takes 8.");
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "follows no instructions; choose one that was made for them, such as InstructPix2Pix, which the plug-in's Models dialog offers under Get More.");
   q = request ();
   q.image = NULL;
   runs_refused (&q, PMT_ERROR_INPUT, "There is an instruction and no picture to follow it on; give the picture.");

@@ -5,22 +5,30 @@
 
 #include "plugin/engine-command.h"
 #include "ui/model-offers.h"
+#include "ui/model-words.h"
 
 struct PmtModelSearch {
   PmtEngineCommand *command;
 };
 
-/* "felt toys (Stable Diffusion XL)" */
+/* What the engine says of a path's use; for the life of the process. */
+static GHashTable *uses;
+
+/* "felt toys (Stable Diffusion XL, for Fill)" */
 static char *
 label_of (JsonObject *model)
 {
   g_autofree char *name = g_path_get_basename (json_object_get_string_member_with_default (model, "name", ""));
   const char *family = json_object_get_string_member_with_default (model, "label", NULL);
+  const char *use;
   char *dot = strrchr (name, '.');
 
   if (dot && !json_object_get_boolean_member_with_default (model, "is-folder", FALSE))
     *dot = '\0';
-  return family ? g_strdup_printf ("%s (%s)", name, family) : g_strdup (name);
+  use = pmt_model_use_word (json_object_get_string_member_with_default (model, "use", ""));
+  if (family && use)
+    return g_strdup_printf ("%s (%s, %s)", name, family, use);
+  return family || use ? g_strdup_printf ("%s (%s)", name, family ? family : use) : g_strdup (name);
 }
 
 static void
@@ -32,6 +40,10 @@ on_line (gpointer user, JsonObject *line)
 
   if (!model || !json_object_get_boolean_member_with_default (model, "works", FALSE))
     return;
+  if (!uses)
+    uses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_insert (uses, g_strdup (json_object_get_string_member_with_default (model, "path", "")),
+                       g_strdup (json_object_get_string_member_with_default (model, "use", "")));
   label = label_of (model);
   pmt_model_offers_add (json_object_get_string_member_with_default (model, "kind", ""), json_object_get_string_member_with_default (model, "path", ""), label);
 }
@@ -42,6 +54,12 @@ on_finished (gpointer user, const GError *error)
   PmtModelSearch *search = user;
 
   g_clear_pointer (&search->command, pmt_engine_command_free);
+}
+
+const char *
+pmt_model_search_use (const char *path)
+{
+  return uses ? g_hash_table_lookup (uses, path) : NULL;
 }
 
 PmtModelSearch *

@@ -6,4 +6,6 @@ typedef struct PmtModelSearch PmtModelSearch;
 
 /* Without an answer the choosers have what they had: files can be chosen all the same. */
 PmtModelSearch *pmt_model_search_start (void);
+/* What the engine said that the model is for ("inpaint", "edit", "" and others); NULL: nothing was heard of it yet. */
+const char *pmt_model_search_use (const char *path);
 void pmt_model_search_free (PmtModelSearch *search); /* NULL is fine */

@@ -39,13 +39,9 @@ name_text (JsonObject *model, gint64 *order)
 static char *
 kind_text (JsonObject *model, gint64 *order)
 {
-  const char *use = text_of (model, "use"), *kind = pmt_model_kind_word (text_of (model, "kind"));
+  const char *use = pmt_model_use_word (text_of (model, "use")), *kind = pmt_model_kind_word (text_of (model, "kind"));
 
-  if (g_str_equal (use, "inpaint"))
-    return g_strdup_printf ("%s (%s)", kind, _("for Fill"));
-  if (g_str_equal (use, "edit"))
-    return g_strdup_printf ("%s (%s)", kind, _("for Edit"));
-  return g_strdup (kind);
+  return use ? g_strdup_printf ("%s (%s)", kind, use) : g_strdup (kind);
 }
 
 static char *

@@ -36,6 +36,14 @@ pmt_model_kind_word (const char *kind)
 }
 
 const char *
+pmt_model_use_word (const char *use)
+{
+  if (g_str_equal (use, "inpaint"))
+    return _("for Fill");
+  return g_str_equal (use, "edit") ? _("for Edit") : NULL;
+}
+
+const char *
 pmt_model_origin_word (const char *origin)
 {
   return look_up (origins, G_N_ELEMENTS (origins), origin);

@@ -5,19 +5,20 @@
 #include <math.h>
 #include <string.h>
 
-#include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-method.h"
-#include "plugin/recipe.h"
+#include "plugin/recipe-layer.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/word-weights.h"
 
 #define METHOD "prompt-to-prompt"
-/* Weights of a prompt's brackets. */
+/* Weights of a prompt's brackets, and those that the method takes. */
 #define LEAST_WEIGHT 0.1
 #define MOST_WEIGHT 2.0
+#define METHOD_LEAST (-2.0)
+#define METHOD_MOST 5.0
 
 typedef struct Change {
   char *prompt, *weights, *blend;
@@ -118,15 +119,8 @@ start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
   GimpLayer *layer;
   Change change = { 0 };
 
-  if (!pmt_capture_check (image, drawables, TRUE, error))
+  if (!pmt_recipe_read (image, drawables, &layer, &recipe, &inputs, error))
     return NULL;
-  layer = pmt_capture_active_layer (image, drawables);
-  recipe = pmt_recipe_of_layer (layer, error);
-  inputs = recipe ? pmt_inputs_read (layer, error) : NULL;
-  if (!inputs) {
-    g_clear_pointer (&recipe, json_object_unref);
-    return NULL;
-  }
   g_object_get (config, "prompt", &change.prompt, "weights", &change.weights, "blend", &change.blend, "cross", &change.cross, "self", &change.self,
                 NULL);
   if (!change.prompt || !change.prompt[0]) {
@@ -151,13 +145,27 @@ start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
 static gboolean
 prepare (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, GError **error)
 {
-  g_autoptr (JsonObject) recipe = NULL;
+  GimpLayer *layer = pmt_recipe_layer (image, drawables, error);
+  g_autoptr (JsonObject) recipe = layer ? pmt_recipe_of_layer (layer, error) : NULL;
 
-  if (pmt_capture_check (image, drawables, TRUE, error))
-    recipe = pmt_recipe_of_layer (pmt_capture_active_layer (image, drawables), error);
   if (recipe)
     g_object_set (config, "prompt", pmt_recipe_shown_prompt (recipe), "weights", "", "blend", "", NULL);
   return recipe != NULL;
+}
+
+/* As far as the job goes with them. */
+static GtkWidget *
+weights_new (PmtPaintDialog *dialog)
+{
+  GObject *config = pmt_paint_dialog_config (dialog);
+  GimpLayer *layer = pmt_recipe_layer (pmt_paint_dialog_image (dialog), pmt_paint_dialog_drawables (dialog), NULL);
+  g_autoptr (JsonObject) recipe = layer ? pmt_recipe_of_layer (layer, NULL) : NULL;
+
+  if (!recipe || is_picture (recipe))
+    return pmt_word_weights_new (config, "prompt", "weights", METHOD_LEAST, METHOD_MOST,
+                                 _("1 leaves the word as it is, more turns it up, less turns it down, below 0 is away from it"));
+  return pmt_word_weights_new (config, "prompt", "weights", LEAST_WEIGHT, MOST_WEIGHT,
+                               _("1 leaves the word as it is, more turns it up, less turns it down"));
 }
 
 static GtkWidget *
@@ -167,7 +175,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10), *form = pmt_form_new (), *words, *name;
 
   *prompt = pmt_prompt_new (config, "prompt", _("_Prompt: write another word in place of one"), 3);
-  words = pmt_word_weights_new (config, "prompt", "weights");
+  words = weights_new (dialog);
   name = gtk_label_new_with_mnemonic (_("_Words: turn one up or down"));
   gtk_label_set_xalign (GTK_LABEL (name), 0);
   gtk_label_set_mnemonic_widget (GTK_LABEL (name), words);

@@ -38,6 +38,12 @@ pmt_controls_argument (const char *name, int n)
   return n ? g_strdup_printf ("control-%s-%d", name, n + 1) : g_strdup_printf ("control-%s", name);
 }
 
+const char *
+pmt_controls_source (PmtControlSource source)
+{
+  return sources[source];
+}
+
 static void
 add_arguments (GimpProcedure *procedure, int n)
 {

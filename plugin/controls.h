@@ -27,6 +27,8 @@ void pmt_control_free (PmtControl *control);
 void pmt_controls_add_arguments (GimpProcedure *procedure);
 /* An argument's name for the n-th control, from 0. Newly allocated. */
 char *pmt_controls_argument (const char *name, int n);
+/* The value of control-source. */
+const char *pmt_controls_source (PmtControlSource source);
 /* NULL-terminated pairs of id and label, translated: the types that control-type takes. */
 extern const char *const pmt_control_types[][2];
 

@@ -5,15 +5,18 @@
 #include <string.h>
 
 #include "pentimento/protocol.h"
+#include "plugin/asked.h"
 #include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/procedure.h"
+#include "plugin/recipe-method.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 #include "ui/model-chooser.h"
 
 /* Part of the run that goes back to noise where the mask alone is wanted: as little as is a step. */
 #define LEAST_RATIO 0.2
+#define LEAST_STRENGTH 0.01
 
 static const char *const methods[][2] = {
   { "diffedit", N_("Find the place, change only that (DiffEdit)") },
@@ -145,6 +148,7 @@ start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
   if (pmt_capture_check (image, drawables, FALSE, error) && check (image, &wish, error)) {
     PmtInputs *inputs = pmt_inputs_new ();
     inputs->source = PMT_SOURCE_VISIBLE;
+    inputs->asked = pmt_asked_new (config);
     job = pmt_job_start_recipe (image, pmt_capture_active_layer (image, drawables), recipe_of (&wish, how.variants), inputs, &how, handlers, user,
                                 error);
   }
@@ -164,6 +168,44 @@ describe (GimpProcedureConfig *config)
   recipe = recipe_of (&wish, 1);
   wish_clear (&wish);
   return recipe;
+}
+
+/* ---- back from a recipe ---- */
+
+const char *
+pmt_describe_method (JsonObject *recipe)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
+    if (pmt_recipe_method (recipe, methods[i][0]))
+      return methods[i][0];
+  return NULL;
+}
+
+static double
+number_of (JsonObject *method, const char *member, double otherwise)
+{
+  return method ? json_object_get_double_member_with_default (method, member, otherwise) : otherwise;
+}
+
+void
+pmt_describe_from_recipe (JsonObject *recipe, GObject *config)
+{
+  const char *id = pmt_describe_method (recipe);
+  JsonObject *method = id ? pmt_recipe_method (recipe, id) : NULL;
+  double strength;
+
+  pmt_field_reset (config, "strength");
+  pmt_field_reset (config, "threshold");
+  g_object_set (config, "mask-only", FALSE, NULL);
+  if (!method)
+    return;
+  g_object_get (config, "strength", &strength, NULL);
+  if (strcmp (id, "null-text") == 0)
+    strength = 1 - number_of (pmt_recipe_method (recipe, "prompt-to-prompt"), "self", 1 - strength);
+  else
+    strength = number_of (method, strcmp (id, "edict") == 0 ? "strength" : "ratio", strength);
+  g_object_set (config, "method", id, "shows", json_object_get_string_member_with_default (method, "source", ""), "strength",
+                CLAMP (strength, LEAST_STRENGTH, 1), "threshold", CLAMP (number_of (method, "threshold", 0.5), 0, 1), NULL);
 }
 
 /* ---- its window ---- */
@@ -194,6 +236,12 @@ on_method (GObject *config, GParamSpec *spec, gpointer unused)
     g_object_set (config, "mask-only", FALSE, NULL);
 }
 
+static gboolean
+is_advanced (GObject *config)
+{
+  return !pmt_field_is_default (config, "steps") || !pmt_field_is_default (config, "guidance") || !pmt_field_is_default (config, "seed");
+}
+
 static GtkWidget *
 settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 {
@@ -214,7 +262,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));
   pmt_form_add (form, _("M_ethod"), method, _("How what is not spoken of is kept"));
-  pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", 0.01), _("How much may change: less keeps more of the picture"));
+  pmt_form_add (form, _("S_trength"), pmt_percent_new (config, "strength", LEAST_STRENGTH), _("How much may change: less keeps more of the picture"));
   pmt_form_add (form, _("Threshold"), threshold, _("How sure it has to be that a place changes: less takes in more of the picture"));
   gtk_grid_attach_next_to (GTK_GRID (form), only, NULL, GTK_POS_BOTTOM, 2, 1);
   pmt_paint_dialog_add_when_done (dialog, form);
@@ -231,7 +279,7 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
                         pmt_check_new (config, "convert-indexed", _("Convert the picture to RG_B"),
                                        _("Its colour table cannot hold new colours; one undo brings it back")),
                         FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, is_advanced (config)), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;
 }
@@ -241,7 +289,7 @@ static const PmtPaintForm form = { .title = N_("Edit by Description"), .start = 
 static void
 add_numbers (GimpProcedure *procedure)
 {
-  gimp_procedure_add_double_argument (procedure, "strength", _("S_trength"), _("How much may change: less keeps more of the picture"), 0.01, 1, 0.8,
+  gimp_procedure_add_double_argument (procedure, "strength", _("S_trength"), _("How much may change: less keeps more of the picture"), LEAST_STRENGTH, 1, 0.8,
                                       G_PARAM_READWRITE);
   gimp_procedure_add_double_argument (procedure, "threshold", _("T_hreshold"),
                                       _("How sure it has to be that a place changes: less takes in more of the picture"), 0, 1, 0.5, G_PARAM_READWRITE);

@@ -36,8 +36,12 @@ add_mode (GObject *config, GtkWidget *form)
 {
   GtkWidget *field = pmt_choice_new (config, "mode");
 
+  if (pmt_mode_of (GIMP_PROCEDURE_CONFIG (config))->uncovered)
+    pmt_field_reset (config, "mode");
+  /* how far the canvas grows is asked in a dialog of its own */
   for (const PmtMode *mode = pmt_modes; mode->id; mode++)
-    pmt_choice_add (field, mode->id, _(mode->label));
+    if (!mode->uncovered)
+      pmt_choice_add (field, mode->id, _(mode->label));
   g_object_set_data (G_OBJECT (field), "pmt-mode", (gpointer) pmt_mode_of (GIMP_PROCEDURE_CONFIG (config)));
   g_signal_connect_object (config, "notify::mode", G_CALLBACK (on_mode), field, 0);
   pmt_form_add (form, _("Mod_e"), field, _("What the fill is for: it decides what stands under the mask at first"));

@@ -8,15 +8,11 @@
 
 #include "plugin/capture.h"
 #include "plugin/deliver.h"
-#include "plugin/edit.h"
 #include "plugin/error.h"
-#include "plugin/fill.h"
-#include "plugin/generate.h"
 #include "plugin/help.h"
 #include "plugin/history.h"
-#include "plugin/last-settings.h"
 #include "plugin/procedure.h"
-#include "plugin/recipe-settings.h"
+#include "plugin/recipe-use.h"
 #include "plugin/recipe.h"
 #include "ui/history-list.h"
 #include "ui/job-bar.h"
@@ -30,7 +26,8 @@ typedef struct History {
   GtkWidget *list, *bar;
   GPtrArray *entries;
   PmtDelivered *delivered;
-  JsonObject *recipe;      /* whose settings were chosen */
+  JsonObject *recipe;      /* whose settings were chosen, with its inputs */
+  PmtInputs *inputs;
 } History;
 
 /* ---- what can be done ---- */
@@ -54,29 +51,6 @@ apply (GimpImage *image, GimpDrawable **drawables, GPtrArray *entries, GError **
   if (delivered)
     pmt_history_applied (results);
   return delivered;
-}
-
-static GimpProcedure *
-procedure_new (const char *name)
-{
-  if (strcmp (name, PMT_PROCEDURE_GENERATE) == 0)
-    return pmt_generate_procedure_new (gimp_get_plug_in (), name);
-  return strcmp (name, PMT_PROCEDURE_EDIT) == 0 ? pmt_edit_procedure_new (gimp_get_plug_in (), name) : pmt_fill_procedure_new (gimp_get_plug_in (), name);
-}
-
-/* The dialog of the procedure that made the entry, with its settings; they are kept as that procedure's last ones. (Not by way of GIMP:
- * within one program libgimp takes the procedure made here and the one that GIMP would run for the same.) */
-static PmtDelivered *
-use_settings (JsonObject *recipe, GimpImage *image, GimpDrawable **drawables, GError **error)
-{
-  g_autoptr (GimpProcedure) procedure = procedure_new (pmt_recipe_procedure (recipe));
-  g_autoptr (GimpProcedureConfig) config = gimp_procedure_create_config (procedure);
-
-  pmt_last_settings_load (config);
-  pmt_recipe_to_config (recipe, image, config);
-  if (!pmt_last_settings_save (config, error))
-    return NULL;
-  return pmt_procedure_run_dialog (procedure, config, image, drawables, error);
 }
 
 /* ---- the dialog ---- */
@@ -105,6 +79,7 @@ on_response (GtkDialog *dialog, int response, History *history)
   } else {
     const PmtHistoryEntry *entry = g_ptr_array_index (selected, 0);
     history->recipe = json_object_ref (entry->recipe);
+    history->inputs = pmt_history_inputs (entry, history->image);
   }
   if (error)
     say (history, error);
@@ -278,8 +253,9 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
   if (run_mode == GIMP_RUN_INTERACTIVE) {
     show (&history);
     if (history.recipe)
-      history.delivered = use_settings (history.recipe, image, drawables, &error);
+      history.delivered = pmt_recipe_use (history.recipe, history.inputs, image, drawables, &error);
     g_clear_pointer (&history.recipe, json_object_unref);
+    g_clear_pointer (&history.inputs, pmt_inputs_free);
     if (error)
       return gimp_procedure_new_return_values (procedure, GIMP_PDB_EXECUTION_ERROR, error);
   } else {

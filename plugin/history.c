@@ -458,23 +458,39 @@ is_of_image (const char *folder, JsonObject *entry, GimpImage *image)
   return strcmp (of, session) == 0 && json_object_get_int_member_with_default (entry, "image", -1) == gimp_image_get_id (image);
 }
 
+/* object: the entry's; NULL is as good as none. */
+static PmtInputs *
+inputs_of (const PmtHistoryEntry *entry, JsonObject *object, GimpImage *image)
+{
+  JsonObject *kept = object ? object_of (object, "inputs") : NULL;
+
+  if (kept && !is_of_image (entry->folder, object, image))
+    move_to_image (kept);
+  return kept ? pmt_inputs_from_json (kept, image, pmt_recipe_shown_prompt (entry->recipe), NULL) : NULL;
+}
+
+PmtInputs *
+pmt_history_inputs (const PmtHistoryEntry *entry, GimpImage *image)
+{
+  g_autoptr (JsonNode) node = read_entry (entry->folder);
+
+  return inputs_of (entry, node ? json_node_get_object (node) : NULL, image);
+}
+
 PmtResult *
 pmt_history_load (const PmtHistoryEntry *entry, GimpImage *image, GError **error)
 {
   g_autoptr (JsonNode) node = read_entry (entry->folder);
-  JsonObject *object = node ? json_node_get_object (node) : NULL, *kept = object ? object_of (object, "inputs") : NULL;
+  JsonObject *object = node ? json_node_get_object (node) : NULL;
   g_autofree char *blend_path = g_build_filename (entry->folder, BLEND, NULL);
   g_autoptr (GBytes) picture = NULL, blend = NULL;
-  PmtInputs *inputs = NULL;
+  PmtInputs *inputs = inputs_of (entry, object, image);
   PmtResult *result = NULL;
   PmtRect box;
 
-  if (kept && !is_of_image (entry->folder, object, image))
-    move_to_image (kept);
-  if (kept && pmt_recipe_get_rect (object, "box", &box) && box.width > 0 && box.height > 0) {
+  if (inputs && pmt_recipe_get_rect (object, "box", &box) && box.width > 0 && box.height > 0) {
     picture = read_bytes (entry->folder, PICTURE, &box, 4);
     blend = read_bytes (entry->folder, BLEND, &box, 1);
-    inputs = pmt_inputs_from_json (kept, image, pmt_recipe_shown_prompt (entry->recipe), NULL);
   }
   if (inputs && picture && (blend || !g_file_test (blend_path, G_FILE_TEST_EXISTS))) {
     result = pmt_result_new (&box, picture, blend, entry->seed, entry->recipe, inputs);

@@ -36,6 +36,8 @@ void pmt_history_forget (GPtrArray *results);
 GPtrArray *pmt_history_list (void);
 /* The result itself, to be delivered into the image. NULL + PMT_ERROR_INPUT when its files are gone or damaged. */
 PmtResult *pmt_history_load (const PmtHistoryEntry *entry, GimpImage *image, GError **error);
+/* What the result was given, with the layers looked for in the image; NULL when its file is gone or damaged. */
+PmtInputs *pmt_history_inputs (const PmtHistoryEntry *entry, GimpImage *image);
 void pmt_history_remove (const PmtHistoryEntry *entry);
 
 /* Whether results stay when GIMP ends. */

@@ -41,6 +41,7 @@ pmt_inputs_copy (const PmtInputs *inputs)
   copy->layer = inputs->layer ? g_object_ref (inputs->layer) : NULL;
   copy->layer_name = g_strdup (inputs->layer_name);
   copy->controls = g_ptr_array_ref (inputs->controls);
+  copy->asked = inputs->asked ? json_object_ref (inputs->asked) : NULL;
   copy->mask = inputs->mask ? g_bytes_ref (inputs->mask) : NULL;
   return copy;
 }
@@ -54,6 +55,7 @@ pmt_inputs_free (PmtInputs *inputs)
   g_free (inputs->layer_name);
   g_ptr_array_unref (inputs->controls);
   g_clear_pointer (&inputs->mask, g_bytes_unref);
+  g_clear_pointer (&inputs->asked, json_object_unref);
   g_free (inputs);
 }
 
@@ -64,6 +66,12 @@ pmt_source_from_name (const char *name)
     if (g_strcmp0 (name, sources[i]) == 0)
       return (PmtSource) i;
   return PMT_SOURCE_VISIBLE;
+}
+
+const char *
+pmt_source_name (PmtSource source)
+{
+  return sources[source];
 }
 
 /* ---- writing ---- */
@@ -158,6 +166,8 @@ pmt_inputs_to_json (PmtInputs *inputs)
   if (inputs->continued)
     json_object_set_int_member (object, "continued", inputs->continued);
   json_object_set_array_member (object, "controls", controls_to_json (inputs->controls));
+  if (inputs->asked)
+    json_object_set_object_member (object, "asked", json_object_ref (inputs->asked));
   return object;
 }
 
@@ -277,6 +287,14 @@ read_canvas (JsonObject *object, PmtRect *canvas)
   return canvas->width > 0 && canvas->height > 0 && canvas->width <= GIMP_MAX_IMAGE_SIZE && canvas->height <= GIMP_MAX_IMAGE_SIZE;
 }
 
+static JsonObject *
+read_asked (JsonObject *object)
+{
+  JsonNode *node = json_object_get_member (object, "asked");
+
+  return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_dup_object (node) : NULL;
+}
+
 static void
 set_unknown (const char *name, GError **error)
 {
@@ -306,6 +324,7 @@ pmt_inputs_from_json (JsonObject *object, GimpImage *image, const char *name, GE
   inputs->origin = read_tattoo (object, "origin");
   inputs->continued = read_tattoo (object, "continued");
   read_controls (inputs, object, image);
+  inputs->asked = read_asked (object);
   mask = json_object_get_string_member_with_default (object, "mask", NULL);
   inputs->mask = mask ? unpack (mask, &inputs->area) : NULL;
   if (mask && !inputs->mask) {

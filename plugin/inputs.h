@@ -4,7 +4,8 @@
  *
  * Parasite "pentimento-inputs", a JSON object: {source: "none"|"visible"|"layer", layer: {tattoo, name}, canvas: [w, h], area: [x, y, w, h],
  * before: [x, y, w, h] (absent: the canvas did not grow), mask: base64 of the deflated f32 (absent: everything), sign: number, origin: tattoo of the first layer made of these inputs,
- * continued: tattoo (absent: none), controls: [{image, source: "layer"|"visible"|"strokes", layer}]}. */
+ * continued: tattoo (absent: none), controls: [{image, source: "layer"|"visible"|"strokes", layer}], asked: what the dialog was asked for
+ * (asked.h; absent: not known)}. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -26,6 +27,7 @@ typedef struct PmtInputs {
   GBytes *mask;       /* of area's size, f32; NULL: everything */
   gboolean signed_picture; /* a picture was sent, with this sign (capture.h) */
   double sign;
+  JsonObject *asked; /* NULL: not known */
   guint origin; /* 0: the layer that these inputs are attached to first */
   guint continued; /* tattoo of the layer of the same origin whose picture was gone on with; 0: none */
   int references;
@@ -42,6 +44,7 @@ gboolean pmt_inputs_grow (const PmtInputs *inputs, GimpImage *image);
 
 /* "none", "visible" or "layer"; anything else is the visible picture. */
 PmtSource pmt_source_from_name (const char *name);
+const char *pmt_source_name (PmtSource source);
 
 /* Keeps them with a layer of the image. The first call settles the origin. */
 void pmt_inputs_attach (PmtInputs *inputs, GimpItem *item);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "plugin/asked.h"
 #include "plugin/boxes.h"
 #include "plugin/capture.h"
 #include "plugin/controls.h"
@@ -436,6 +437,12 @@ on_estimate (PmtJob *job, JsonObject *message)
   g_autoptr (GError) error = NULL;
   PmtRect canvas, selection;
 
+  if (job->again) { /* all of the place is in the recipe */
+    pmt_estimate_read (message, &job->estimate);
+    job->estimated = TRUE;
+    finish (job, NULL);
+    return;
+  }
   if (!job->generate && !read_area (job, message)) {
     finish_confused (job, _("a region that is not in the picture"));
     return;
@@ -739,7 +746,11 @@ on_ready (gpointer user, JsonObject *hello)
 
   if (!job->again)
     ask_estimate (job);
-  else if (image_is_there (job) && source_is_there (job))
+  else if (!image_is_there (job) || !source_is_there (job))
+    return; /* which has been said */
+  else if (job->only_ask)
+    estimate_with (job);
+  else
     send_job (job);
 }
 
@@ -823,6 +834,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
 
   inputs = pmt_inputs_new ();
   inputs->source = source;
+  inputs->asked = pmt_asked_new (config);
   if (source == PMT_SOURCE_LAYER) {
     inputs->layer = g_object_ref (pmt_capture_active_layer (image, drawables));
     inputs->layer_name = gimp_item_get_name (GIMP_ITEM (inputs->layer));
@@ -963,15 +975,10 @@ pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers
   return NULL;
 }
 
-PmtJob *
-pmt_job_ask (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
-             GError **error)
+void
+pmt_job_only_ask (PmtJob *job)
 {
-  PmtJob *job = pmt_job_start (image, drawables, config, handlers, user, error);
-
-  if (job)
-    job->only_ask = TRUE;
-  return job;
+  job->only_ask = TRUE;
 }
 
 void

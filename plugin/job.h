@@ -35,8 +35,9 @@ typedef struct PmtJobHandlers {
 
 /* config is the procedure's; drawables as given to the procedure. Starts at once; no handler is called before this returns.
  * NULL + error when the arguments or the picture do not allow a job. Both image and config are kept alive by the job. */
-PmtJob *pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
-                       GError **error);
+typedef PmtJob *PmtJobStart (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
+                             GError **error);
+PmtJobStart pmt_job_start;
 
 /* How a recipe runs once more. */
 typedef struct PmtAgain {
@@ -58,10 +59,9 @@ PmtJob *pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJob
  * only_maps: of its results only the maps are wanted. */
 void pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps);
 
-/* Asks what the same job would take, and finishes: pmt_job_estimate has the answer then, where finished had no error. Of the picture only the
- * bounds of the selection are looked at. */
-PmtJob *pmt_job_ask (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
-                     GError **error);
+/* Of a job that was just started: it only asks what it would take, and finishes; pmt_job_estimate has the answer then, where finished had no
+ * error. Of the picture only the bounds of the selection are looked at. */
+void pmt_job_only_ask (PmtJob *job);
 /* NULL: not known. The job's. */
 const PmtEstimate *pmt_job_estimate (PmtJob *job);
 

@@ -29,8 +29,8 @@ pmt_last_settings_load (GimpProcedureConfig *config)
     gimp_config_deserialize_string (GIMP_CONFIG (config), text, (int) length, NULL, NULL);
 }
 
-static gboolean
-is_to_forget (GimpProcedureConfig *config)
+gboolean
+pmt_last_settings_forgets (GimpProcedureConfig *config)
 {
   gboolean forget = FALSE;
 
@@ -53,7 +53,7 @@ blank (GObject *config)
 void
 pmt_last_settings_forget (GimpProcedureConfig *config)
 {
-  if (is_to_forget (config))
+  if (pmt_last_settings_forgets (config))
     blank (G_OBJECT (config));
 }
 
@@ -63,7 +63,7 @@ text_of (GimpProcedureConfig *config)
 {
   g_autoptr (GObject) copy = NULL;
 
-  if (!is_to_forget (config))
+  if (!pmt_last_settings_forgets (config))
     return gimp_config_serialize_to_string (GIMP_CONFIG (config), NULL);
   copy = G_OBJECT (gimp_config_duplicate (GIMP_CONFIG (config)));
   blank (copy);
@@ -90,8 +90,21 @@ pmt_last_settings_save (GimpProcedureConfig *config, GError **error)
 
 struct PmtLastSettings {
   GimpProcedureConfig *config;
+  char *kept; /* what they were when it began, or was last saved */
   guint timer;
 };
+
+/* Making the fields tells of values that are as they were. */
+static void
+save_changed (PmtLastSettings *watch)
+{
+  g_autofree char *text = text_of (watch->config);
+
+  if (g_strcmp0 (text, watch->kept) == 0 || !pmt_last_settings_save (watch->config, NULL))
+    return;
+  g_free (watch->kept);
+  watch->kept = g_steal_pointer (&text);
+}
 
 static gboolean
 on_timer (gpointer user)
@@ -99,7 +112,7 @@ on_timer (gpointer user)
   PmtLastSettings *watch = user;
 
   watch->timer = 0;
-  pmt_last_settings_save (watch->config, NULL);
+  save_changed (watch);
   return G_SOURCE_REMOVE;
 }
 
@@ -116,6 +129,7 @@ pmt_last_settings_watch (GimpProcedureConfig *config)
   PmtLastSettings *watch = g_new0 (PmtLastSettings, 1);
 
   watch->config = g_object_ref (config);
+  watch->kept = text_of (config);
   g_signal_connect (config, "notify", G_CALLBACK (on_notify), watch);
   return watch;
 }
@@ -128,8 +142,9 @@ pmt_last_settings_free (PmtLastSettings *watch)
   g_signal_handlers_disconnect_by_data (watch->config, watch);
   if (watch->timer) {
     g_source_remove (watch->timer);
-    pmt_last_settings_save (watch->config, NULL);
+    save_changed (watch);
   }
+  g_free (watch->kept);
   g_object_unref (watch->config);
   g_free (watch);
 }

@@ -19,5 +19,7 @@ typedef struct PmtLastSettings PmtLastSettings;
 PmtLastSettings *pmt_last_settings_watch (GimpProcedureConfig *config);
 void pmt_last_settings_free (PmtLastSettings *watch); /* NULL is fine */
 
+/* Whether what the user wrote is to be forgotten. */
+gboolean pmt_last_settings_forgets (GimpProcedureConfig *config);
 /* Before the settings go back to GIMP, which keeps them too: takes out what the user wrote where it is to be forgotten. */
 void pmt_last_settings_forget (GimpProcedureConfig *config);

@@ -17,6 +17,7 @@
 #include "plugin/move-this.h"
 #include "plugin/recipe-show.h"
 #include "plugin/recipe-strip.h"
+#include "plugin/recipe-use.h"
 #include "plugin/recipe-vary.h"
 #include "plugin/rerun.h"
 #include "plugin/session.h"
@@ -45,6 +46,7 @@ static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_DESCRIBE, pmt_describe_procedure_new },
   { PMT_PROCEDURE_WORD_MAPS, pmt_word_maps_procedure_new },
   { PMT_PROCEDURE_MOVE, pmt_move_procedure_new },
+  { PMT_PROCEDURE_USE, pmt_use_procedure_new },
   { PMT_PROCEDURE_SHOW, pmt_show_procedure_new },
   { PMT_PROCEDURE_STRIP, pmt_strip_procedure_new },
   { PMT_PROCEDURE_DIAGNOSTICS, pmt_diagnostics_procedure_new },

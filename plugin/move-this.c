@@ -9,7 +9,7 @@
 #include "plugin/error.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-method.h"
-#include "plugin/recipe.h"
+#include "plugin/recipe-layer.h"
 #include "ui/box-canvas.h"
 #include "ui/fields.h"
 #include "ui/form.h"
@@ -66,15 +66,11 @@ check (JsonObject *recipe, const Move *move, GError **error)
 static gboolean
 read_layer (GimpImage *image, GimpDrawable **drawables, GimpLayer **layer, JsonObject **recipe, PmtInputs **inputs, GError **error)
 {
-  if (!pmt_capture_check (image, drawables, TRUE, error))
+  if (!pmt_recipe_read (image, drawables, layer, recipe, inputs, error))
     return FALSE;
-  *layer = pmt_capture_active_layer (image, drawables);
-  *recipe = pmt_recipe_of_layer (*layer, error);
-  *inputs = *recipe ? pmt_inputs_read (*layer, error) : NULL;
-  if (*inputs && g_strcmp0 (json_object_get_string_member_with_default (*recipe, "task", ""), "generate") == 0)
+  if (g_strcmp0 (json_object_get_string_member_with_default (*recipe, "task", ""), "generate") == 0)
     return TRUE;
-  if (*inputs)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer's place was filled or edited, and things stay in it: select a layer of a generated picture."));
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer's place was filled or edited, and things stay in it: select a layer of a generated picture."));
   g_clear_pointer (recipe, json_object_unref);
   g_clear_pointer (inputs, pmt_inputs_free);
   return FALSE;
@@ -250,7 +246,7 @@ static GtkWidget *
 canvas_new (GObject *config, GimpImage *image, GimpDrawable **drawables)
 {
   const PmtBoxCanvasHandlers handlers = { on_changed, on_added, on_removed, on_named };
-  GimpLayer *layer = pmt_capture_active_layer (image, drawables);
+  GimpLayer *layer = pmt_recipe_layer (image, drawables, NULL);
   PmtInputs *inputs = layer ? pmt_inputs_read (layer, NULL) : NULL;
   GtkWidget *box;
   Drag *drag;

@@ -6,6 +6,7 @@
 
 #include "plugin/capture.h"
 #include "plugin/close-guard.h"
+#include "plugin/default-model.h"
 #include "plugin/deliver.h"
 #include "plugin/diagnostics.h"
 #include "plugin/during.h"
@@ -23,6 +24,7 @@
 #include "plugin/preflight.h"
 #include "plugin/preset.h"
 #include "plugin/prompt-help.h"
+#include "plugin/recipe-layer.h"
 #include "plugin/recipe.h"
 #include "plugin/region-fields.h"
 #include "plugin/results-pane.h"
@@ -43,13 +45,14 @@ struct PmtPaintDialog {
   GtkWidget *settings; /* what must not change while a job runs */
   GtkWidget *bar;
   PmtDuring *during;
-  PmtPreflight *preflight; /* NULL: a recipe says what is done */
+  PmtPreflight *preflight;
   GtkWidget *pane; /* results */
   PmtThrownAway *thrown;
   PmtEngineList *samplers, *preprocessors;
   PmtModelSearch *models;
   PmtPromptHelp *help;
   PmtLastSettings *last;
+  char *model; /* that it opened with, or last started with; NULL: it has none */
   GimpProcedureConfig *config;
   GimpImage *image;
   GimpDrawable **drawables;
@@ -64,8 +67,7 @@ set_running (PmtPaintDialog *self, gboolean running)
   gtk_widget_set_sensitive (self->settings, !running);
   gtk_dialog_set_response_sensitive (self->dialog, GTK_RESPONSE_OK, !running);
   pmt_results_pane_set_running (self->pane, running);
-  if (self->preflight)
-    pmt_preflight_pause (self->preflight, running);
+  pmt_preflight_pause (self->preflight, running);
   if (running)
     pmt_during_begin (self->during);
   else
@@ -115,16 +117,6 @@ wants_conversion (PmtPaintDialog *self)
   if (has_argument (self, "convert-indexed"))
     g_object_get (self->config, "convert-indexed", &convert, NULL);
   return convert;
-}
-
-/* The history would keep them in files. */
-static gboolean
-forgets_prompts (PmtPaintDialog *self)
-{
-  gboolean forgets = FALSE;
-
-  g_object_get (self->config, "forget-prompts", &forgets, NULL);
-  return forgets;
 }
 
 /* For the lock: the seed of the picture that was taken, else the first one's, which is the recipe's. */
@@ -196,7 +188,7 @@ on_result (gpointer user, PmtResult *result, int of)
   g_autoptr (GPtrArray) one = pmt_results_new ();
 
   g_ptr_array_add (one, pmt_result_ref (result));
-  if (!forgets_prompts (self))
+  if (!pmt_last_settings_forgets (self->config)) /* the history would keep them in files */
     pmt_history_add (self->image, result);
   if (!delivers_at_once (self, result->only_maps, of))
     pmt_results_pane_add (self->pane, one);
@@ -221,7 +213,7 @@ say_failure (PmtPaintDialog *self, const GError *error, GPtrArray *results)
   g_autofree char *sentence = NULL;
 
   /* the line above says that already */
-  if (self->preflight && g_error_matches (error, PMT_ERROR, PMT_ERROR_MEMORY) && pmt_preflight_refuses (self->preflight))
+  if (g_error_matches (error, PMT_ERROR, PMT_ERROR_MEMORY) && pmt_preflight_refuses (self->preflight))
     sentence = g_strdup ("");
   else if (results->len > 0 && !has_only_maps (results))
     sentence = g_strdup_printf (ngettext ("%s %u picture was done before that.", "%s %u pictures were done before that.", results->len),
@@ -259,14 +251,14 @@ static char *
 make_report (gpointer user, gboolean everything)
 {
   PmtPaintDialog *self = user;
-  GimpLayer *layer = self->form->recipe ? pmt_capture_active_layer (self->image, self->drawables) : NULL;
+  GimpLayer *layer = self->form->recipe ? pmt_recipe_layer (self->image, self->drawables, NULL) : NULL;
   g_autoptr (JsonObject) recipe = NULL;
 
   if (self->form->describe)
     recipe = self->form->describe (self->config);
   else if (!self->form->start)
     recipe = pmt_recipe_from_config (self->config, NULL);
-  else if (layer && gimp_item_is_valid (GIMP_ITEM (layer)))
+  else if (layer)
     recipe = pmt_recipe_of (GIMP_ITEM (layer));
 
   return pmt_diagnostics_new (pmt_job_bar_sentence (self->bar), recipe, everything);
@@ -287,6 +279,21 @@ job_started (PmtPaintDialog *self, PmtJob *job, const GError *error)
   set_running (self, TRUE);
 }
 
+/* Who has chosen another one means the other dialogs too. */
+static void
+share_model (PmtPaintDialog *self)
+{
+  g_autofree char *model = NULL;
+
+  if (!self->model)
+    return;
+  g_object_get (self->config, "model", &model, NULL);
+  if (model && g_strcmp0 (model, self->model) != 0)
+    pmt_default_model_share (gimp_procedure_get_name (gimp_procedure_config_get_procedure (self->config)), model);
+  g_free (self->model);
+  self->model = g_steal_pointer (&model);
+}
+
 static void
 start_job (PmtPaintDialog *self)
 {
@@ -298,6 +305,8 @@ start_job (PmtPaintDialog *self)
   /* Before any work: a crash or Cancel must not cost the prompt. */
   if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
     job = (self->form->start ? self->form->start : pmt_job_start) (self->image, self->drawables, self->config, &job_handlers, self, &error);
+  if (job)
+    share_model (self);
   job_started (self, job, error);
 }
 
@@ -464,6 +473,18 @@ pmt_paint_dialog_add_forget (PmtPaintDialog *self, GtkWidget *form)
   gtk_grid_attach_next_to (GTK_GRID (form), keep, NULL, GTK_POS_BOTTOM, 2, 1);
 }
 
+/* What is folded away at first shows when it says something. */
+static gboolean
+is_advanced (GObject *config)
+{
+  static const char *const names[] = { "steps", "guidance", "sampler", "width", "height", "full-size", "precision" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), names[i]) && !pmt_field_is_default (config, names[i]))
+      return TRUE;
+  return FALSE;
+}
+
 GtkWidget *
 pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, GtkWidget *advanced)
 {
@@ -491,7 +512,7 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   pmt_paint_dialog_add_forget (self, advanced);
   methods = pmt_method_fields_new (config, &methods_open);
   gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("Methods"), methods, methods_open), FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, FALSE), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (box), pmt_fold_new (_("_Advanced"), advanced, is_advanced (config)), FALSE, FALSE, 0);
   gtk_widget_show (box);
   return box;
 }
@@ -515,17 +536,20 @@ fill_in_strings (GimpProcedureConfig *config)
 
 PmtDelivered *
 pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables,
-                      GError **error)
+                      const char *said, GError **error)
 {
   const PmtResultsHandlers results = { deliver, on_more, on_discard };
   PmtPaintDialog self = { .form = form, .config = config, .image = image, .drawables = drawables };
   GtkWidget *dialog, *content, *row, *prompt = NULL;
 
-  pmt_last_settings_load (config);
+  if (!said)
+    pmt_last_settings_load (config);
   pmt_region_settle (G_OBJECT (config));
   if (form->prepare && !form->prepare (image, drawables, config, error))
     return NULL;
   fill_in_strings (config);
+  if (has_argument (&self, "model"))
+    g_object_get (config, "model", &self.model, NULL);
   self.last = pmt_last_settings_watch (config);
   dialog = gimp_procedure_dialog_new (procedure, config, _(form->title));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Generate"));
@@ -535,9 +559,10 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
     self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();
+  if (said && said[0])
+    pmt_job_bar_say (self.bar, said, FALSE);
   self.during = pmt_during_new (pmt_scroll_new (self.settings, BELOW_SETTINGS), self.bar, on_keep, &self);
-  if (!form->start)
-    self.preflight = pmt_preflight_new (image, drawables, config);
+  self.preflight = pmt_preflight_new (image, drawables, config, form->start);
   self.models = pmt_model_search_start ();
   self.pane = pmt_results_pane_new (image, &results, &self);
   self.thrown = pmt_thrown_away_new (on_bring_back, &self);
@@ -550,8 +575,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   pmt_job_bar_add (self.bar, pmt_diagnostics_row_new (make_report, &self));
   content = gtk_dialog_get_content_area (self.dialog);
   gtk_box_pack_start (GTK_BOX (content), row, TRUE, TRUE, 0);
-  if (self.preflight)
-    gtk_box_pack_start (GTK_BOX (content), pmt_preflight_bar (self.preflight), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (content), pmt_preflight_bar (self.preflight), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (content), pmt_during_bar (self.during), FALSE, FALSE, 0);
   gtk_dialog_set_default_response (self.dialog, GTK_RESPONSE_OK);
   if (prompt)
@@ -571,6 +595,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   g_clear_pointer (&self.during, pmt_during_free);
   g_clear_pointer (&self.thrown, pmt_thrown_away_free);
   g_clear_object (&self.above);
+  g_clear_pointer (&self.model, g_free);
   gtk_widget_destroy (dialog);
   return self.delivered;
 }

@@ -16,8 +16,7 @@ typedef struct PmtPaintForm {
   gboolean recipe;   /* works on the active layer's recipe: in the menu of those */
   gboolean channels; /* makes these alone, which an image with a colour table takes too */
   /* Starts the job that the settings describe; NULL: pmt_job_start. Also without a window. */
-  PmtJob *(*start) (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user,
-                    GError **error);
+  PmtJobStart *start;
   /* For reports, where `start` makes a recipe of the settings alone: that recipe. NULL: it is the layer's, or pmt_recipe_from_config's. */
   JsonObject *(*describe) (GimpProcedureConfig *config);
   /* NULL, or puts into the config what depends on the image, before the widgets are made. FALSE + error: there is nothing to ask. */
@@ -26,9 +25,10 @@ typedef struct PmtPaintForm {
   GtkWidget *(*settings) (PmtPaintDialog *dialog, GtkWidget **prompt);
 } PmtPaintForm;
 
-/* Runs until it is closed: what is new in the image, or NULL when it was cancelled, or NULL + error. */
+/* Runs until it is closed: what is new in the image, or NULL when it was cancelled, or NULL + error. It opens with the last settings, and said
+ * is NULL; or with those in the config alone, and said is a sentence for the user about them, or "". */
 PmtDelivered *pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image,
-                                    GimpDrawable **drawables, GError **error);
+                                    GimpDrawable **drawables, const char *said, GError **error);
 
 /* For a form's `settings`: the config, rows that procedures share, and the box that all is put in. */
 GObject *pmt_paint_dialog_config (PmtPaintDialog *dialog);

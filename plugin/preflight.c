@@ -5,7 +5,6 @@
 
 #include "plugin/capture.h"
 #include "plugin/error.h"
-#include "plugin/job.h"
 #include "ui/fields.h"
 #include "ui/preflight.h"
 
@@ -18,6 +17,7 @@ struct PmtPreflight {
   GimpImage *image;
   GimpDrawable **drawables;
   GimpProcedureConfig *config;
+  PmtJobStart *start;
   gulong changed;
   GtkWidget *bar;
   PmtJob *job; /* the question under way */
@@ -57,6 +57,13 @@ on_shrink (gpointer user)
   g_object_set (self->config, "shrink-to-fit", TRUE, NULL); /* which asks anew */
 }
 
+/* A recipe's size is its own. */
+static gboolean
+can_shrink (PmtPreflight *self)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (self->config), "shrink-to-fit") != NULL;
+}
+
 static void
 show (PmtPreflight *self, const PmtEstimate *estimate)
 {
@@ -68,7 +75,7 @@ show (PmtPreflight *self, const PmtEstimate *estimate)
   } else {
     g_autofree char *size = pmt_estimate_size (estimate->most_width, estimate->most_height);
     g_autofree char *remedy = g_strdup_printf (_("Pa_int at %s"), size);
-    pmt_preflight_bar_refuse (self->bar, line, estimate->most_width > 0 ? remedy : NULL, on_shrink, self);
+    pmt_preflight_bar_refuse (self->bar, line, estimate->most_width > 0 && can_shrink (self) ? remedy : NULL, on_shrink, self);
   }
 }
 
@@ -100,8 +107,10 @@ ask (PmtPreflight *self)
 
   g_clear_pointer (&self->job, pmt_job_free);
   pmt_capture_bounds (self->image, &self->canvas, &self->selection);
-  self->job = pmt_job_ask (self->image, self->drawables, self->config, &handlers, self, &error);
-  if (!self->job)
+  self->job = (self->start ? self->start : pmt_job_start) (self->image, self->drawables, self->config, &handlers, self, &error);
+  if (self->job)
+    pmt_job_only_ask (self->job);
+  else
     pmt_preflight_bar_say (self->bar, ""); /* an unfinished setting; said when the job is started */
 }
 
@@ -140,24 +149,27 @@ on_look (gpointer user)
   return G_SOURCE_CONTINUE;
 }
 
-/* What is painted costs the same whatever the words are; a long prompt is the exception, and the job's own estimate knows it. */
+/* What is painted costs the same whatever the words are; a long prompt is the exception, and the job's own estimate knows it. Where a form
+ * starts its own job, there may be none before the words are there. */
 static void
 on_changed (GObject *config, GParamSpec *spec, PmtPreflight *self)
 {
-  static const char *const words[] = { "prompt", "negative-prompt", "instruction", "seed", "preview", NULL };
+  static const char *const never[] = { "seed", "preview", "forget-prompts", "when-done", NULL };
+  static const char *const words[] = { "prompt", "negative-prompt", "instruction", NULL };
 
-  if (!g_strv_contains (words, spec->name))
+  if (!g_strv_contains (never, spec->name) && (self->start || !g_strv_contains (words, spec->name)))
     ask_soon (self);
 }
 
 PmtPreflight *
-pmt_preflight_new (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config)
+pmt_preflight_new (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, PmtJobStart *start)
 {
   PmtPreflight *self = g_new0 (PmtPreflight, 1);
 
   self->image = g_object_ref (image);
   self->drawables = drawables;
   self->config = g_object_ref (config);
+  self->start = start;
   self->bar = g_object_ref_sink (pmt_preflight_bar_new ());
   self->changed = g_signal_connect (config, "notify", G_CALLBACK (on_changed), self);
   self->look = g_timeout_add (LOOK_MS, on_look, self);

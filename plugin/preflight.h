@@ -5,12 +5,15 @@
 #include <gtk/gtk.h>
 #include <libgimp/gimp.h>
 
+#include "plugin/job.h"
+
 typedef struct PmtPreflight PmtPreflight;
 
 /* Arguments that this and the preview need; for every procedure that paints. */
 void pmt_preflight_add_arguments (GimpProcedure *procedure);
 
-PmtPreflight *pmt_preflight_new (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config);
+/* start starts the job that is asked about; NULL: pmt_job_start. */
+PmtPreflight *pmt_preflight_new (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, PmtJobStart *start);
 /* The line itself; the preflight holds it too. */
 GtkWidget *pmt_preflight_bar (PmtPreflight *preflight);
 /* Whether the line says already that there is too little memory. */

@@ -142,24 +142,39 @@ is_set (GimpProcedureConfig *config, const char *argument)
   return set;
 }
 
+/* Without a window. */
+static PmtDelivered *
+run_call (const PmtPaintForm *form, GimpProcedureConfig *config, gboolean by_hand, GimpImage *image, GimpDrawable **drawables, GError **error)
+{
+  Call call = { form, image, drawables, config };
+  const PmtWindowless how = { start_call, &call, form->channels || is_set (config, "convert-indexed"), by_hand,
+                              by_hand && !is_set (config, "forget-prompts") };
+
+  return pmt_procedure_run_job (image, &how, error);
+}
+
+/* Last values of which the words were forgotten are no last values: they are asked for. */
+static gboolean
+asks (GimpProcedureConfig *config, GimpRunMode run_mode)
+{
+  return run_mode == GIMP_RUN_INTERACTIVE || (run_mode == GIMP_RUN_WITH_LAST_VALS && pmt_last_settings_forgets (config));
+}
+
 static GimpValueArray *
 run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
      gpointer form)
 {
-  Call call = { form, image, drawables, config };
   const gboolean by_hand = run_mode != GIMP_RUN_NONINTERACTIVE;
-  const PmtWindowless how = { start_call, &call, call.form->channels || is_set (config, "convert-indexed"), by_hand,
-                              by_hand && !is_set (config, "forget-prompts") };
   PmtDelivered *delivered = NULL;
   GError *error = NULL;
 
   gegl_init (NULL, NULL);
-  if (run_mode == GIMP_RUN_INTERACTIVE) {
+  if (asks (config, run_mode)) {
     gimp_ui_init ("pentimento");
-    delivered = pmt_paint_dialog_run (form, procedure, config, image, drawables, &error);
+    delivered = pmt_paint_dialog_run (form, procedure, config, image, drawables, NULL, &error);
   } else if (by_hand || pmt_preset_settle (config, &error)) {
-    /* with last values, and from scripts: no window */
-    delivered = pmt_procedure_run_job (image, &how, &error);
+    /* with last values, and from scripts */
+    delivered = run_call (form, config, by_hand, image, drawables, &error);
   }
   return pmt_procedure_return (procedure, delivered, error);
 }
@@ -277,7 +292,14 @@ pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const char *menu_label
 }
 
 PmtDelivered *
-pmt_procedure_run_dialog (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables, GError **error)
+pmt_procedure_run_dialog (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables, const char *said,
+                          GError **error)
 {
-  return pmt_paint_dialog_run (g_object_get_data (G_OBJECT (procedure), "pmt-form"), procedure, config, image, drawables, error);
+  return pmt_paint_dialog_run (g_object_get_data (G_OBJECT (procedure), "pmt-form"), procedure, config, image, drawables, said, error);
+}
+
+PmtDelivered *
+pmt_procedure_run_settings (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables, GError **error)
+{
+  return run_call (g_object_get_data (G_OBJECT (procedure), "pmt-form"), config, FALSE, image, drawables, error);
 }

@@ -11,8 +11,11 @@
 /* In the menu Filters > Pentimento under that label, for every type of image; documentation and arguments are the caller's to add. */
 GimpProcedure *pmt_procedure_new (GimpPlugIn *plug_in, const char *name, const char *menu_label, const PmtPaintForm *form);
 
-/* The window of such a procedure, opened by another one. */
+/* The window of such a procedure, opened by another one with settings that are all in the config; said: pmt_paint_dialog_run. */
 PmtDelivered *pmt_procedure_run_dialog (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables,
+                                        const char *said, GError **error);
+/* The same without a window, for a script. */
+PmtDelivered *pmt_procedure_run_settings (GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables,
                                         GError **error);
 
 /* Arguments by groups, in the order in which they are added. */

@@ -1,56 +1,81 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/recipe-settings.h"
 
+#include <glib/gi18n.h>
+#include <math.h>
+
+#include "plugin/asked.h"
+#include "plugin/capture.h"
+#include "plugin/describe.h"
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/modes.h"
 #include "plugin/recipe-boxes.h"
+#include "plugin/recipe-controls.h"
 #include "plugin/recipe-method.h"
 #include "plugin/recipe.h"
 #include "plugin/wishes.h"
+#include "ui/fields.h"
+
+/* By how much two shapes may differ: sizes are rounded. */
+#define SAME_SHAPE 0.06
+
+static gboolean
+has (GObject *config, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
+}
+
+/* ---- which dialog ---- */
+
+static const char *
+fill_procedure (JsonObject *recipe, const char *asked)
+{
+  const PmtMode *mode = pmt_mode_find (json_object_get_string_member_with_default (recipe, "mode", ""));
+
+  /* only its own dialog can say by how much the canvas grows */
+  if (!mode || (g_strcmp0 (asked, PMT_PROCEDURE_FILL) == 0 && !mode->uncovered))
+    return PMT_PROCEDURE_FILL;
+  return mode->procedure;
+}
 
 const char *
-pmt_recipe_procedure (JsonObject *recipe)
+pmt_recipe_procedure (JsonObject *recipe, const PmtInputs *inputs)
 {
-  const char *task = json_object_get_string_member_with_default (recipe, "task", "");
+  const char *task = json_object_get_string_member_with_default (recipe, "task", ""), *asked = inputs ? pmt_asked_procedure (inputs->asked) : NULL;
 
-  if (g_strcmp0 (task, "generate") == 0)
-    return PMT_PROCEDURE_GENERATE;
-  return g_strcmp0 (task, "edit") == 0 ? PMT_PROCEDURE_EDIT : PMT_PROCEDURE_FILL;
+  if (g_strcmp0 (task, "edit") == 0)
+    return PMT_PROCEDURE_EDIT;
+  if (g_strcmp0 (task, "generate") != 0)
+    return fill_procedure (recipe, asked);
+  return pmt_describe_method (recipe) && g_strcmp0 (asked, PMT_PROCEDURE_GENERATE) != 0 ? PMT_PROCEDURE_DESCRIBE : PMT_PROCEDURE_GENERATE;
 }
 
-static void
-reset (GObject *config, GParamSpec *spec)
-{
-  g_auto (GValue) value = G_VALUE_INIT;
-
-  g_value_init (&value, G_PARAM_SPEC_VALUE_TYPE (spec));
-  g_param_value_set_default (spec, &value);
-  g_object_set_property (config, spec->name, &value);
-}
+/* ---- its arguments ---- */
 
 /* What stands for layers, paths and places of the image that the last call was for; and the preset, whose style is in the recipe's prompt. */
 static void
 forget_last (GObject *config)
 {
+  static const char *const begins[] = { "preset", "boxes", "control-", "mask", "protect", "context-path", "source", "grow-" };
   guint n = 0;
   g_autofree GParamSpec **specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (config), &n);
 
   for (guint i = 0; i < n; i++)
-    if (g_str_equal (specs[i]->name, "preset") || g_str_has_prefix (specs[i]->name, "boxes") || g_str_has_prefix (specs[i]->name, "control-"))
-      reset (config, specs[i]);
+    for (gsize k = 0; k < G_N_ELEMENTS (begins); k++)
+      if (g_str_has_prefix (specs[i]->name, begins[k]))
+        pmt_field_reset (config, specs[i]->name);
 }
 
-/* One value into the argument of that name, whatever type each has; nothing when there is no such argument or the value does not fit.
- * What the recipe leaves out was left to the engine, as the default does. */
-static void
-set (GObject *config, const char *name, JsonNode *node)
+void
+pmt_recipe_value_to_config (GObject *config, const char *name, JsonNode *node)
 {
   GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (config), name);
   g_auto (GValue) from = G_VALUE_INIT, to = G_VALUE_INIT;
 
   if (spec && !node)
-    reset (config, spec);
+    pmt_field_reset (config, name);
   if (!spec || !node || !JSON_NODE_HOLDS_VALUE (node))
     return;
   json_node_get_value (node, &from);
@@ -87,40 +112,115 @@ set_methods (GObject *config, JsonObject *recipe)
   g_object_set (config, "methods", text, NULL);
 }
 
-/* The recipe of a generated picture does not say what it started from, only how much of that was painted anew. */
+/* Where the inputs do not say what a generated picture started from, it is known by how much of that was painted anew. */
 static void
-set_source (GObject *config, JsonObject *recipe)
+set_source (GObject *config, JsonObject *recipe, const PmtInputs *inputs)
 {
-  const gboolean picture = json_object_get_double_member_with_default (recipe, "strength", 1) < 1 || pmt_recipe_method (recipe, "diffedit") ||
-                           pmt_recipe_method (recipe, "null-text") || pmt_recipe_method (recipe, "edict");
+  const gboolean started = json_object_get_double_member_with_default (recipe, "strength", 1) < 1 || pmt_describe_method (recipe);
+  PmtSource source = started || !has (config, "boxes-from-paths") ? PMT_SOURCE_VISIBLE : PMT_SOURCE_NONE;
 
-  if (g_strcmp0 (pmt_recipe_procedure (recipe), PMT_PROCEDURE_GENERATE) == 0)
-    g_object_set (config, "source", picture ? "visible" : "none", NULL);
+  if (inputs)
+    source = inputs->source;
+  g_object_set (config, "source", pmt_source_name (source), NULL);
+  if (source == PMT_SOURCE_NONE)
+    pmt_field_reset (config, "strength"); /* of nothing, everything is painted anew */
 }
 
-void
-pmt_recipe_to_config (JsonObject *recipe, GimpImage *image, GimpProcedureConfig *config)
+static gboolean
+has_shape (GimpImage *image, int width, int height)
+{
+  PmtRect canvas, place;
+
+  pmt_capture_bounds (image, &canvas, &place);
+  return fabs ((double) place.width / place.height * height / width - 1) < SAME_SHAPE;
+}
+
+static void
+set_size (GObject *config, JsonObject *recipe, const PmtInputs *inputs, GimpImage *image)
+{
+  int width = 0, height = 0;
+
+  if (!pmt_recipe_get_size (recipe, &width, &height) || (!(inputs && inputs->asked) && !has_shape (image, width, height)))
+    width = height = 0;
+  g_object_set (config, "width", width, "height", height, NULL);
+}
+
+static void
+set_region (GObject *config, JsonObject *recipe)
+{
+  static const char *const of_region[][2] = { { "mode", "context" }, { "grow", "grow" }, { "feather", "feather" } };
+  JsonNode *node = json_object_get_member (recipe, "region");
+  JsonObject *region = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+
+  for (gsize i = 0; region && i < G_N_ELEMENTS (of_region); i++)
+    pmt_recipe_value_to_config (config, of_region[i][1], json_object_get_member (region, of_region[i][0]));
+}
+
+/* By as many pixels as the canvas grew then. */
+static void
+set_growth (GObject *config, const PmtInputs *inputs)
+{
+  const PmtRect *before = &inputs->before;
+
+  if (before->width)
+    g_object_set (config, "grow-left", (double) before->x, "grow-top", (double) before->y, "grow-right",
+                  (double) (inputs->canvas.width - before->x - before->width), "grow-bottom",
+                  (double) (inputs->canvas.height - before->y - before->height), NULL);
+}
+
+static void
+add_missing (GString *missing, const char *what)
+{
+  g_string_append_printf (missing, "%s%s", missing->len ? ", " : "", what);
+}
+
+/* A kind of mask that is no item of the image comes back. */
+static void
+set_mask (GObject *config, JsonObject *asked, GString *missing)
+{
+  const char *mask = pmt_asked_mask (asked);
+
+  if (g_strcmp0 (mask, "layer-mask") == 0 || g_strcmp0 (mask, "uncovered") == 0)
+    g_object_set (config, "mask", mask, NULL);
+  else if (mask)
+    add_missing (missing, _("the mask"));
+  if (pmt_asked_protects (asked))
+    add_missing (missing, _("what was protected"));
+}
+
+char *
+pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *image, GimpProcedureConfig *config)
 {
   static const char *const same[] = { "prompt", "negative-prompt", "model", "strength", "steps", "guidance", "sampler", "seed",
                                       "text-guidance", "image-guidance", "full-size", "full-size-strength", "mode", "prefill", "seam",
                                       "colour-match", "precision" };
-  static const char *const of_region[][2] = { { "mode", "context" }, { "grow", "grow" }, { "feather", "feather" } };
-  JsonNode *node = json_object_get_member (recipe, "region");
-  JsonObject *region = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  JsonObject *asked = inputs ? inputs->asked : NULL;
+  g_autoptr (GString) missing = g_string_new (NULL);
   GObject *object = G_OBJECT (config);
-  int width, height;
 
   forget_last (object);
   for (gsize i = 0; i < G_N_ELEMENTS (same); i++)
-    set (object, same[i], json_object_get_member (recipe, same[i]));
-  set (object, "instruction", json_object_get_member (recipe, "prompt"));
-  for (gsize i = 0; region && i < G_N_ELEMENTS (of_region); i++)
-    set (object, of_region[i][1], json_object_get_member (region, of_region[i][0]));
-  if (!region && pmt_recipe_get_size (recipe, &width, &height) && g_object_class_find_property (G_OBJECT_GET_CLASS (object), "width"))
-    g_object_set (object, "width", width, "height", height, NULL);
-  set_source (object, recipe);
-  set_methods (object, recipe);
-  set_embeddings (object, recipe);
+    pmt_recipe_value_to_config (object, same[i], json_object_get_member (recipe, same[i]));
+  pmt_recipe_value_to_config (object, "instruction", json_object_get_member (recipe, "prompt"));
+  set_region (object, recipe);
+  if (has (object, "source"))
+    set_source (object, recipe, inputs);
+  if (has (object, "width"))
+    set_size (object, recipe, inputs, image);
+  if (has (object, "grow-left") && inputs)
+    set_growth (object, inputs);
+  if (has (object, "mask"))
+    set_mask (object, asked, missing);
+  if (has (object, "methods"))
+    set_methods (object, recipe);
+  if (has (object, "embeddings"))
+    set_embeddings (object, recipe);
+  if (has (object, "shows"))
+    pmt_describe_from_recipe (recipe, object);
+  if (has (object, "control-source"))
+    pmt_recipe_controls_to_config (recipe, inputs, image, object, missing);
   pmt_recipe_boxes_to_config (recipe, image, object);
-  pmt_wishes_clear (object);
+  pmt_wishes_from_recipe (recipe, object);
+  pmt_asked_leave (asked, object);
+  return missing->len ? g_strdup_printf (_("Not brought back: %s. Choose it again where it is wanted."), missing->str) : NULL;
 }

@@ -5,9 +5,17 @@
 #include <json-glib/json-glib.h>
 #include <libgimp/gimp.h>
 
-/* The name of the procedure that makes such recipes. */
-const char *pmt_recipe_procedure (JsonObject *recipe);
+#include "plugin/inputs.h"
 
-/* Puts into that procedure's config what the recipe says and an argument stands for; pictures that steered it are left out, since they are
- * layers of the image that it was made in. image is where the next picture goes: its boxes lie there. */
-void pmt_recipe_to_config (JsonObject *recipe, GimpImage *image, GimpProcedureConfig *config);
+/* The name of the procedure that makes such recipes; inputs may be NULL, here and below: the recipe came without them. */
+const char *pmt_recipe_procedure (JsonObject *recipe, const PmtInputs *inputs);
+
+/* Puts into that procedure's config what the recipe says and an argument stands for. What the dialog had left to the engine is left to it
+ * again; where that is not known, the numbers are the recipe's, and its size is where the next picture has the same shape. image is where that
+ * goes: layers that steered the recipe are looked for there, and its boxes lie there. What of such things could not be brought back, as a
+ * sentence; NULL: nothing is missing. Newly allocated. */
+char *pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *image, GimpProcedureConfig *config);
+
+/* One value into the argument of that name, whatever type each has; nothing when there is no such argument or the value does not fit. NULL is
+ * the default: what a recipe leaves out was left to the engine. */
+void pmt_recipe_value_to_config (GObject *config, const char *name, JsonNode *node);

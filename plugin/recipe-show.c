@@ -4,12 +4,11 @@
 #include <glib/gi18n.h>
 #include <libgimp/gimpui.h>
 
-#include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/help.h"
 #include "plugin/procedure.h"
+#include "plugin/recipe-layer.h"
 #include "plugin/recipe-text.h"
-#include "plugin/recipe.h"
 
 enum { RESPONSE_JSON = 1, RESPONSE_PARAMETERS };
 
@@ -124,16 +123,12 @@ show (GimpLayer *layer, JsonObject *recipe, const Texts *texts)
 static GimpValueArray *
 run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, gpointer unused)
 {
-  g_autoptr (JsonObject) recipe = NULL;
-  GimpLayer *layer = NULL;
-  GimpValueArray *values;
   GError *error = NULL;
+  GimpLayer *layer = pmt_recipe_layer (image, drawables, &error);
+  g_autoptr (JsonObject) recipe = layer ? pmt_recipe_of_layer (layer, &error) : NULL;
+  GimpValueArray *values;
   Texts texts;
 
-  if (pmt_capture_check (image, drawables, TRUE, &error)) {
-    layer = pmt_capture_active_layer (image, drawables);
-    recipe = pmt_recipe_of_layer (layer, &error);
-  }
   if (!recipe)
     return gimp_procedure_new_return_values (procedure, GIMP_PDB_EXECUTION_ERROR, error);
   texts = (Texts) { pmt_recipe_to_text (recipe), pmt_recipe_parameters (recipe) };

@@ -12,7 +12,7 @@
 #include "plugin/inputs.h"
 #include "plugin/maps.h"
 #include "plugin/procedure.h"
-#include "plugin/recipe.h"
+#include "plugin/recipe-layer.h"
 
 /* GIMP keeps the last settings of each procedure with the image, prompts too, under the procedure's name and more. */
 #define OUR_PARASITES "plug-in-pentimento"
@@ -57,6 +57,38 @@ strip_item (GimpItem *item, gboolean rename)
   return found;
 }
 
+static gboolean
+has_any (GimpItem *item)
+{
+  g_autofree char *recipe = pmt_recipe_parasite_text (item, PMT_RECIPE_PARASITE), *inputs = pmt_recipe_parasite_text (item, PMT_INPUTS_PARASITE);
+
+  return recipe || inputs;
+}
+
+static gboolean
+any_has (GimpItem **items)
+{
+  gboolean found = FALSE;
+
+  for (gsize i = 0; items && items[i] && !found; i++) {
+    g_autofree GimpItem **children = gimp_item_is_group (items[i]) ? gimp_item_get_children (items[i]) : NULL;
+    found = has_any (items[i]) || any_has (children);
+  }
+  return found;
+}
+
+static gboolean
+image_has_any (GimpImage *image)
+{
+  g_autofree GimpItem **layers = (GimpItem **) gimp_image_get_layers (image), **channels = (GimpItem **) gimp_image_get_channels (image);
+  g_auto (GStrv) parasites = gimp_image_get_parasite_list (image);
+
+  for (char **name = parasites; name && *name; name++)
+    if (g_str_has_prefix (*name, OUR_PARASITES))
+      return TRUE;
+  return any_has (layers) || any_has (channels);
+}
+
 static int
 strip_all (GimpItem **items, gboolean rename)
 {
@@ -97,17 +129,20 @@ strip (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
   g_object_get (config, "scope", &scope, "rename", &rename, NULL);
   whole = g_strcmp0 (scope, "image") == 0;
   if (!whole) {
-    if (!pmt_capture_check (image, drawables, TRUE, error))
+    if (!pmt_recipe_check (image, drawables, error))
       return 0;
     layer = pmt_capture_active_layer (image, drawables);
+  }
+  if (whole ? !image_has_any (image) : !has_any (GIMP_ITEM (layer))) {
+    if (whole)
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Nothing in this image has a recipe: there is nothing to strip."));
+    else
+      pmt_recipe_refuse (layer, error);
+    return 0; /* an empty undo step would be one too many */
   }
   gimp_image_undo_group_start (image);
   n = whole ? strip_image (image, rename) : strip_item (GIMP_ITEM (layer), rename);
   gimp_image_undo_group_end (image);
-  if (!n && whole)
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("Nothing in this image has a recipe: there is nothing to strip."));
-  else if (!n)
-    pmt_recipe_refuse (layer, error);
   gimp_displays_flush ();
   return n;
 }

@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "plugin/modes.h"
 #include "plugin/recipe.h"
 
 /* The names that the web interface has for the engine's samplers; its schedule is a field of its own. */
@@ -162,6 +163,24 @@ add_boxes (GPtrArray *rows, JsonObject *recipe)
   add_row (rows, _("Boxes"), text->str);
 }
 
+/* Where it was painted, and how its edge was made. */
+static void
+add_region (GPtrArray *rows, JsonObject *recipe)
+{
+  JsonNode *node = json_object_get_member (recipe, "region");
+  JsonObject *region = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  g_autofree char *place = NULL;
+  PmtRect box;
+
+  if (!region)
+    return;
+  if (pmt_recipe_get_rect (region, "selection", &box))
+    place = g_strdup_printf (_("%d × %d pixels at %d, %d"), box.width, box.height, box.x, box.y);
+  add_row (rows, _("Place"), place);
+  add_number (rows, _("Grow"), region, "grow");
+  add_number (rows, _("Feather"), region, "feather");
+}
+
 GPtrArray *
 pmt_recipe_rows (JsonObject *recipe)
 {
@@ -170,12 +189,15 @@ pmt_recipe_rows (JsonObject *recipe)
   const char *task = text_of (recipe, "task"), *model = text_of (recipe, "model"), *prompt = text_of (recipe, "prompt");
   const char *shown = pmt_recipe_shown_prompt (recipe);
   g_autofree char *name = model ? file_name (model) : g_strdup (_("the one that comes with Pentimento"));
+  const PmtMode *mode = text_of (recipe, "mode") ? pmt_mode_find (text_of (recipe, "mode")) : NULL;
   g_autofree char *size = NULL;
   int width, height;
 
   for (gsize i = 0; i < G_N_ELEMENTS (tasks); i++)
     if (g_strcmp0 (task, tasks[i][0]) == 0)
       add_row (rows, _("Task"), _(tasks[i][1]));
+  if (mode && mode != pmt_modes) /* the first is the task itself */
+    add_row (rows, _("Mode"), _(mode->label));
   add_row (rows, _("Prompt"), prompt);
   if (g_strcmp0 (prompt, shown) != 0)
     add_row (rows, _("Changed to"), shown);
@@ -194,8 +216,11 @@ pmt_recipe_rows (JsonObject *recipe)
   add_files (rows, _("Controls"), recipe, "controls", "model", "type");
   add_files (rows, _("References"), recipe, "references", "model", NULL);
   add_files (rows, _("LoRAs"), recipe, "loras", "path", NULL);
+  add_files (rows, _("Learned words"), recipe, "embeddings", "path", NULL);
+  add_region (rows, recipe);
   add_boxes (rows, recipe);
   add_methods (rows, recipe);
+  add_row (rows, _("Precision"), text_of (recipe, "precision"));
   add_row (rows, _("Engine"), text_of (recipe, "engine"));
   return rows;
 }

@@ -4,31 +4,15 @@
 #include <gegl.h>
 #include <glib/gi18n.h>
 
-#include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/history.h"
 #include "plugin/procedure.h"
-#include "plugin/recipe.h"
+#include "plugin/recipe-layer.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 
 /* Seeds are as large as the procedures' argument. */
 #define MOST_SEED G_MAXINT
-
-/* What the active layer carries; FALSE + error when that is not enough to run again. */
-static gboolean
-read_layer (GimpImage *image, GimpDrawable **drawables, GimpLayer **layer, JsonObject **recipe, PmtInputs **inputs, GError **error)
-{
-  if (!pmt_capture_check (image, drawables, TRUE, error))
-    return FALSE;
-  *layer = pmt_capture_active_layer (image, drawables);
-  *recipe = pmt_recipe_of_layer (*layer, error);
-  *inputs = *recipe ? pmt_inputs_read (*layer, error) : NULL;
-  if (*inputs)
-    return TRUE;
-  g_clear_pointer (recipe, json_object_unref);
-  return FALSE;
-}
 
 static gint64
 seed_of (JsonObject *recipe)
@@ -144,7 +128,7 @@ start_vary (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *con
   int seed = -1;
 
   g_object_get (config, "kind", &kind, "strength", &strength, "seed", &seed, "variants", &how.variants, NULL);
-  if (!read_layer (image, drawables, &layer, &recipe, &inputs, error))
+  if (!pmt_recipe_read (image, drawables, &layer, &recipe, &inputs, error))
     return NULL;
   how.seed = seed >= 0 ? seed : following_seed (image, recipe, inputs);
   if (g_strcmp0 (kind, "near") == 0 && !continue_layer (layer, recipe, inputs, strength, &how, error)) {
@@ -162,7 +146,7 @@ prepare (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config
   PmtInputs *inputs = NULL;
   GimpLayer *layer;
 
-  if (!read_layer (image, drawables, &layer, &recipe, &inputs, error))
+  if (!pmt_recipe_read (image, drawables, &layer, &recipe, &inputs, error))
     return FALSE;
   json_object_unref (recipe);
   pmt_inputs_free (inputs);
@@ -235,7 +219,7 @@ start_here (gpointer what, const PmtJobHandlers *handlers, gpointer user, GError
   PmtInputs *inputs = NULL;
   GimpLayer *layer = NULL;
 
-  if (!read_layer (here->image, here->drawables, &layer, &recipe, &inputs, error))
+  if (!pmt_recipe_read (here->image, here->drawables, &layer, &recipe, &inputs, error))
     return NULL;
   return pmt_job_start_recipe (here->image, layer, recipe, inputs, &here->how, handlers, user, error);
 }

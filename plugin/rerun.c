@@ -4,10 +4,9 @@
 #include <gegl.h>
 #include <glib/gi18n.h>
 
-#include "plugin/capture.h"
-#include "plugin/error.h"
 #include "plugin/job.h"
 #include "plugin/procedure.h"
+#include "plugin/recipe-layer.h"
 
 typedef struct Again {
   GimpLayer *layer;
@@ -34,8 +33,8 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
   GError *error = NULL;
 
   gegl_init (NULL, NULL);
-  if (pmt_capture_check (image, drawables, TRUE, &error)) {
-    again.layer = pmt_capture_active_layer (image, drawables);
+  again.layer = pmt_recipe_layer (image, drawables, &error);
+  if (again.layer) {
     g_object_get (config, "seed", &seed, "variants", &again.how.variants, NULL);
     again.how.seed = seed;
     delivered = pmt_procedure_run_job (image, &windowless, &error);

@@ -118,10 +118,13 @@ pmt_wishes_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **
 }
 
 void
-pmt_wishes_clear (GObject *config)
+pmt_wishes_from_recipe (JsonObject *recipe, GObject *config)
 {
+  JsonObject *windows = pmt_recipe_method (recipe, "multidiffusion");
+  const char *panorama = !windows ? "no" : json_object_get_boolean_member_with_default (windows, "wrap", FALSE) ? "closed" : "windows";
+
   if (has (config, "make-sure"))
     g_object_set (config, "make-sure", "", NULL);
   if (has (config, "panorama"))
-    g_object_set (config, "panorama", "no", NULL);
+    g_object_set (config, "panorama", panorama, NULL);
 }

@@ -13,7 +13,7 @@ void pmt_wishes_add_fields (GObject *config, GtkWidget *form);
 
 /* Puts the methods into a recipe that has those of the list already. PMT_ERROR_INPUT where both say something else. */
 gboolean pmt_wishes_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **error);
-/* Nothing is wished: the list of methods says all. */
-void pmt_wishes_clear (GObject *config);
+/* What is wished in a recipe's methods, as far as the list of methods does not say all of it: a panorama has a size of its own. */
+void pmt_wishes_from_recipe (JsonObject *recipe, GObject *config);
 /* The picture's longer side is longer than the model's own. */
 gboolean pmt_wishes_wide (GimpProcedureConfig *config);

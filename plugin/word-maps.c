@@ -3,10 +3,9 @@
 
 #include <glib/gi18n.h>
 
-#include "plugin/capture.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-method.h"
-#include "plugin/recipe.h"
+#include "plugin/recipe-layer.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 
@@ -20,15 +19,8 @@ start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
   GimpLayer *layer;
   PmtJob *job;
 
-  if (!pmt_capture_check (image, drawables, TRUE, error))
+  if (!pmt_recipe_read (image, drawables, &layer, &recipe, &inputs, error))
     return NULL;
-  layer = pmt_capture_active_layer (image, drawables);
-  recipe = pmt_recipe_of_layer (layer, error);
-  inputs = recipe ? pmt_inputs_read (layer, error) : NULL;
-  if (!inputs) {
-    g_clear_pointer (&recipe, json_object_unref);
-    return NULL;
-  }
   g_object_get (config, "words", &words, NULL);
   method = json_object_new ();
   json_object_set_string_member (method, "id", "word-maps");
@@ -45,10 +37,9 @@ start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, 
 static gboolean
 prepare (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, GError **error)
 {
-  g_autoptr (JsonObject) recipe = NULL;
+  GimpLayer *layer = pmt_recipe_layer (image, drawables, error);
+  g_autoptr (JsonObject) recipe = layer ? pmt_recipe_of_layer (layer, error) : NULL;
 
-  if (pmt_capture_check (image, drawables, TRUE, error))
-    recipe = pmt_recipe_of_layer (pmt_capture_active_layer (image, drawables), error);
   if (recipe)
     g_object_set (config, "words", "", "prompt", pmt_recipe_shown_prompt (recipe), NULL);
   return recipe != NULL;

@@ -5,9 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What the method takes; 1 is as it is. */
-#define LEAST (-2.0)
-#define MOST 5.0
 #define STEP 0.1
 #define HEIGHT 170
 
@@ -15,6 +12,8 @@ typedef struct Words {
   GObject *object;
   char *prompt, *weights; /* names of properties */
   GHashTable *values;     /* word to double*, of words that were turned, also where the prompt has lost them */
+  double least, most;     /* 1 is as it is */
+  char *tip;
   GtkWidget *grid;
 } Words;
 
@@ -26,6 +25,7 @@ words_free (gpointer data)
   g_object_unref (words->object);
   g_free (words->prompt);
   g_free (words->weights);
+  g_free (words->tip);
   g_hash_table_unref (words->values);
   g_free (words);
 }
@@ -94,7 +94,7 @@ destroy_child (GtkWidget *child, gpointer unused)
 static void
 add_word (Words *words, const char *word, int row)
 {
-  GtkWidget *label = gtk_label_new (word), *scale = gtk_scale_new_with_range (GTK_ORIENTATION_HORIZONTAL, LEAST, MOST, STEP);
+  GtkWidget *label = gtk_label_new (word), *scale = gtk_scale_new_with_range (GTK_ORIENTATION_HORIZONTAL, words->least, words->most, STEP);
   g_autofree char *name = g_strdup_printf (_("Weight of “%s”"), word);
 
   gtk_label_set_xalign (GTK_LABEL (label), 0);
@@ -104,7 +104,7 @@ add_word (Words *words, const char *word, int row)
   gtk_scale_add_mark (GTK_SCALE (scale), 1, GTK_POS_BOTTOM, NULL);
   gtk_range_set_value (GTK_RANGE (scale), value_of (words, word));
   gtk_widget_set_hexpand (scale, TRUE);
-  gtk_widget_set_tooltip_text (scale, _("1 leaves the word as it is, more turns it up, less turns it down, below 0 is away from it"));
+  gtk_widget_set_tooltip_text (scale, words->tip);
   atk_object_set_name (gtk_widget_get_accessible (scale), name);
   g_object_set_data_full (G_OBJECT (scale), "pmt-word", g_strdup (word), g_free);
   g_signal_connect (scale, "value-changed", G_CALLBACK (on_value), words);
@@ -144,7 +144,7 @@ read_weights (Words *words)
       continue;
     *colon = '\0';
     value = g_new (double, 1);
-    *value = CLAMP (g_ascii_strtod (colon + 1, NULL), LEAST, MOST);
+    *value = CLAMP (g_ascii_strtod (colon + 1, NULL), words->least, words->most);
     g_hash_table_insert (words->values, g_strdup (g_strstrip (*part)), value);
   }
 }
@@ -156,7 +156,7 @@ on_destroy (GtkWidget *scroll, Words *words)
 }
 
 GtkWidget *
-pmt_word_weights_new (GObject *object, const char *prompt, const char *weights)
+pmt_word_weights_new (GObject *object, const char *prompt, const char *weights, double least, double most, const char *tip)
 {
   GtkWidget *scroll = gtk_scrolled_window_new (NULL, NULL);
   g_autofree char *changed = g_strconcat ("notify::", prompt, NULL);
@@ -165,6 +165,9 @@ pmt_word_weights_new (GObject *object, const char *prompt, const char *weights)
   words->object = g_object_ref (object);
   words->prompt = g_strdup (prompt);
   words->weights = g_strdup (weights);
+  words->least = least;
+  words->most = most;
+  words->tip = g_strdup (tip);
   words->values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   words->grid = gtk_grid_new ();
   gtk_grid_set_column_spacing (GTK_GRID (words->grid), 12);

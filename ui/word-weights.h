@@ -5,5 +5,5 @@
 #include <gtk/gtk.h>
 
 /* prompt and weights are string properties: the words come from the one, "fox:1.5; snow:0.2" goes into the other. Words that stand at 1 are
- * left out, and those of a prompt that changes keep their weight. */
-GtkWidget *pmt_word_weights_new (GObject *object, const char *prompt, const char *weights);
+ * left out, and those of a prompt that changes keep their weight. Weights go from least to most; tip says what they do. */
+GtkWidget *pmt_word_weights_new (GObject *object, const char *prompt, const char *weights, double least, double most, const char *tip);

@@ -39,6 +39,13 @@ class After(Session):
         messages = map(json.loads, (self.fake / "log").read_text().splitlines())
         return [message["job"] for message in messages if message["type"] == "job"][-1]
 
+    def estimates(self):
+        return (self.fake / "log").read_text().count('"type": "estimate"')
+
+    def last_estimate(self):
+        messages = map(json.loads, (self.fake / "log").read_text().splitlines())
+        return [message["job"] for message in messages if message["type"] == "estimate"][-1]
+
     def layers(self):
         """By the image's number: a recipe that runs again has a copy of the image for a moment."""
         return self.gimp.scheme(NAMES.replace(IMAGE, self.image))
@@ -155,6 +162,7 @@ def case_history_generate(s, tap):
     wait_for("the job", lambda: s.done() > done, 30)
     s.gimp.gone("^Generate$")
     tap.check("its settings alone are used", s.sent()["prompt"] == "a calm lake" and "layout" not in s.sent() and "strength" not in s.sent(), s.sent())
+    tap.check("and what was left to the model is left to it", not {"steps", "sampler", "guidance", "precision"} & set(s.sent()), s.sent())
     s.new_layer(before)
     s.undo()
 
@@ -241,6 +249,73 @@ def case_canvases(s, tap):
     s.settle()
     tap.check("and all is as before", s.layers() == before, s.layers())
     s.gimp.scheme(f"""{call.format("history")} #:remove "{" ".join(e["id"] for e in listed if not 100 <= e["seed"] <= 102)}")""")
+
+
+def case_use(s, tap):
+    """Recipe > Use Settings: the dialog that the layer came from, with the old layer active as it is after painting."""
+    expand, last = "^Expand Canvas$", PROFILE / "plug-in-pentimento-expand.last"
+    before = s.layers()
+    dialog = s.dialog("expand", expand)
+    s.prompt(dialog, "a wide lake")
+    s.gimp.keys(dialog, "alt+d", "ctrl+a", *"103", "Tab", "alt+e", "ctrl+a", *"10", "Tab", "Tab", "alt+v", "ctrl+a", "1", "Tab", "alt+g")
+    s.gimp.gone(expand)
+    painted = s.new_layer(before)
+    leave("expand", '(prompt "other words")', "(steps 77)", '(grow-left 99.0)', "(forget-prompts yes)")
+    kept = last.read_text()
+    dialog = s.gimp.ready(s.dialog("recipe-use", expand))
+    s.gimp.shot("recipe-use", dialog)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(expand)
+    tap.check("a look at them leaves the last settings alone", last.read_text() == kept, last.read_text())
+    dialog = s.gimp.ready(s.dialog("recipe-use", expand))
+    done = s.done()
+    s.gimp.keys(dialog, "alt+g")
+    wait_for("the job", lambda: s.done() > done, 30)
+    s.gimp.gone(expand)
+    job = s.sent()
+    tap.check("the dialog of its mode has its settings", (job["prompt"], job["seed"], job["mode"], "steps" in job) == ("a wide lake", 103, "expand", False), job)
+    tap.check("the canvas grows by as much again", job["region"]["canvas"][0] == 420, job["region"])
+    s.new_layer(painted)
+    s.undo()
+    s.undo()
+    tap.check("two steps take both back", s.layers() == before, s.layers())
+
+
+def case_forgotten(s, tap):
+    """Words that were forgotten are asked for again, and not left out."""
+    expand = "^Expand Canvas$"
+    before = s.layers()
+    dialog = s.dialog("expand", expand)
+    s.prompt(dialog, "a lake nobody knows")
+    s.gimp.keys(dialog, "alt+e", "ctrl+a", *"10", "Tab", "alt+g")
+    s.gimp.gone(expand)
+    s.new_layer(before)
+    s.undo()
+    jobs = s.jobs()
+    s.gimp.act("filters-repeat")
+    dialog = s.gimp.ready(s.gimp.window(expand))
+    tap.check("Repeat opens the dialog where the words were forgotten", s.jobs() == jobs)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(expand)
+
+
+def case_model(s, tap):
+    """A model that is chosen in one dialog is the next one's too."""
+    names = ("generate", "refine", "describe")
+    for name in ("fill", *names):
+        last = PROFILE / f"plug-in-pentimento-{name}.last"
+        last.write_text((last.read_text() if last.exists() else "") + '\n(model "/m/a.safetensors")\n')
+    before = s.layers()
+    dialog = s.open()
+    s.prompt(dialog, "a shy owl")
+    s.gimp.keys(dialog, "alt+o", "Home", "alt+d", "ctrl+a", *"104", "Tab", "alt+v", "ctrl+a", "1", "Tab")
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone(FILL)
+    s.new_layer(before)
+    s.undo()
+    tap.check("it was chosen", s.sent()["model"] == "", s.sent())
+    texts = [(PROFILE / f"plug-in-pentimento-{name}.last").read_text() for name in names]
+    tap.check("and the others of its kind begin with it", not any("/m/a" in text for text in texts), texts)
 
 
 def case_limit(s, tap):
@@ -408,8 +483,11 @@ def case_recipe(s, tap):
     s.new_layer(reloaded)
     tap.check("so is what runs in the present selection", len(entries()) > n or json.loads(entries()[-1].read_text())["box"][0] < 40, entries())
     s.undo()
+    asked = s.estimates()
     window = s.dialog("recipe-vary", "^Vary$")
+    wait_for("an estimate", lambda: s.estimates() > asked, 20)
     s.gimp.shot("recipe-vary", window)
+    tap.check("what it takes is asked beforehand, with the recipe complete", s.last_estimate()["prompt"] == "a red fox in the snow", s.last_estimate())
     done = s.done()
     s.gimp.keys(window, "alt+g")
     wait_for("variants", lambda: s.done() > done and s.width(window) > 700, 30)
@@ -423,7 +501,7 @@ def case_recipe(s, tap):
     window = s.dialog("recipe-change-word", "^Change a Word$")
     s.gimp.keys(window, "ctrl+a")
     s.gimp.type(window, "a red cat in the snow")
-    s.gimp.keys(window, "Tab", *["Right"] * 5)
+    s.gimp.keys(window, "Tab", "End", *["Left"] * 5)
     time.sleep(0.5)
     s.gimp.shot("change-word", window)
     done = s.done()
@@ -431,7 +509,7 @@ def case_recipe(s, tap):
     wait_for("the job", lambda: s.done() > done, 30)
     s.gimp.gone("^Change a Word$")
     prompt = s.sent()["prompt"]
-    tap.check("a word is swapped, and one turned up by its slider", prompt.startswith("a (red:1.") or prompt.startswith("(a:1."), prompt)
+    tap.check("a word is swapped, and one turned up by its slider, which goes as far as a prompt's weights", prompt.startswith("(a:1.5) "), prompt)
     s.new_layer(reloaded)
     s.undo()
     s.select_top()
@@ -460,7 +538,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

@@ -229,7 +229,7 @@ class Client:
         controls = [dict(control, **{"image-hash": "fake"}) for control in recipe.get("controls", [])]
         self.send({"type": "result", "id": number, "variant": variant, "variants": recipe.get("variants", 1), "seed": seed, "box": box,
                    "width": width, "height": height, "channels": 4, "dtype": "f32", "notes": [],
-                   "recipe": dict(recipe, seed=seed, variants=1, engine="fake", **({"controls": controls} if controls else {}))}, bytes(pixels))
+                   "recipe": completed(recipe, seed=seed, variants=1, engine="fake", **({"controls": controls} if controls else {}))}, bytes(pixels))
 
     def send_maps(self, number, recipe, how):
         """What methods would find: the left half changes; every word is looked for less and less to the right, a quarter at most."""
@@ -265,7 +265,7 @@ class Client:
         notes = ["The prompt is 3 tokens longer than the model reads: its end was left out."] if len(recipe["prompt"]) > 400 else []
         result = {"type": "result", "id": number, "variant": variant, "variants": recipe.get("variants", 1), "seed": seed, "box": box,
                   "width": width, "height": height, "channels": 4, "dtype": "f32", "notes": notes,
-                  "recipe": dict(recipe, seed=seed, variants=1, engine="fake")}
+                  "recipe": completed(recipe, seed=seed, variants=1, engine="fake")}
         if how == "huge":
             result["bytes"] = 1 << 32
             self.send(result)
@@ -296,6 +296,19 @@ class Client:
             return max(here, 0.5 * near)
 
         return blend
+
+
+def completed(recipe, **more):
+    """What the engine says it did: nothing is left open in it."""
+    recipe = {"sampler": "euler", "steps": 3, "precision": "f32", **({} if recipe["task"] == "edit" else {"guidance": 7.5}), **recipe}
+    if recipe["task"] != "generate":
+        region = recipe["region"]
+        recipe["region"] = {**region, "grow": GROW if region.get("grow", -1) < 0 else region["grow"],
+                            "feather": FEATHER if region.get("feather", -1) < 0 else region["feather"]}
+        recipe.setdefault("size", [NATIVE, NATIVE])
+    if recipe["task"] == "fill":
+        recipe.setdefault("prefill", "none")
+    return dict(recipe, **more)
 
 
 def preview(step):

@@ -14,7 +14,7 @@ from tap import Tap  # noqa: E402
 from gi.repository import Gio  # noqa: E402
 
 FAKE = Path(os.environ["PMT_FAKE_FOLDER"])
-NAMES = ("show", "strip", "vary", "here", "change-word")
+NAMES = ("show", "strip", "vary", "here", "change-word", "use", "move", "word-maps")
 
 
 def messages(kind):
@@ -65,6 +65,10 @@ def case_without(tap):
     status, said = recipe("strip", image, user, scope="image")
     tap.check("an image without recipes has nothing to strip", status != DONE and "Nothing in this image" in said, said)
     tap.check("and stays as it is", state(image) == before)
+    image.clean_all()
+    recipe("strip", image, user)
+    recipe("strip", image, user, scope="image")
+    tap.check("without a step to undo", not image.is_dirty())
     image.delete()
 
 
@@ -271,6 +275,157 @@ def case_change_word(tap):
     status, said = recipe("change-word", image, newest(image), weights="fox:1.5; foxy:9")
     tap.check("a place that was filled is painted with the changed prompt and its seed", status == DONE and
               sent()["prompt"] == "a (fox:1.5), (foxy:2)" and sent()["seed"] == 3 and "methods" not in sent(), (said, sent()["prompt"]))
+    image.delete()
+
+
+OPEN = {"size", "steps", "guidance", "sampler", "precision", "prefill"}  # what the engine chooses where nobody says otherwise
+
+
+def left_open(job):
+    return not OPEN & set(job)
+
+
+def parasite(layer, change):
+    """Changes what a layer says of its inputs."""
+    text = json.loads(bytes(layer.get_parasite("pentimento-inputs").get_data()).rstrip(b"\0"))
+    change(text)
+    layer.attach_parasite(Gimp.Parasite.new("pentimento-inputs", 3, list(json.dumps(text).encode() + b"\0")))
+    return text
+
+
+def asked(n=-1):
+    """The first message of the last job: what the dialog would have asked for."""
+    estimates = messages("estimate")
+    return [m["job"] for m in estimates if m["id"] == 1][n]
+
+
+def case_use_generate(tap):
+    """A script paints what the dialog would: its settings are those of the recipe, and what was automatic is automatic."""
+    image, user = picture()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 64, 64)
+    generate(image, [user], prompt="a secret house", seed=7)
+    made = newest(image)
+    tap.check("the layer keeps which settings were automatic, and no words", "secret" not in json.dumps(parasite(made, lambda text: None)["asked"]))
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 96, 48)
+    status, said = recipe("use", image, made)
+    tap.check("a picture's settings run again", status == DONE and (sent()["prompt"], sent()["seed"]) == ("a secret house", 7), (said, sent()))
+    tap.check("in the shape of the new place", sent()["size"][0] == 2 * sent()["size"][1], sent()["size"])
+    tap.check("with what was left to the model left to it", left_open(asked()), asked())
+    parasite(made, lambda text: text.pop("asked"))
+    recipe("use", image, made)
+    tap.check("also where only the recipe is known", sent()["size"][0] == 2 * sent()["size"][1], sent()["size"])
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 32, 32)
+    recipe("use", image, made)
+    tap.check("which keeps its size where the shape is the same", sent()["size"] == [64, 64], sent()["size"])
+    generate(image, [user], prompt="x", seed=8, width=96, height=32, steps=12, guidance=3.0, sampler="ddim", source="layer", strength=0.4)
+    status, said = recipe("use", image, newest(image))
+    job = sent()
+    tap.check("what was asked for is asked for again", (job["size"], job["steps"], job["guidance"], job["sampler"], job["strength"]) ==
+              ([96, 32], 12, 3.0, "ddim", 0.4) and "precision" not in asked(), (said, job))
+    Gimp.Selection.none(image)
+    generate(image, [user], prompt="a coast", seed=9, panorama="closed")
+    wide = sent()["size"]
+    recipe("use", image, newest(image))
+    tap.check("a panorama is as wide again", sent()["size"] == wide and sent()["methods"] == [{"id": "multidiffusion", "wrap": True}], (wide, sent()))
+    image.delete()
+
+
+def case_use_fill(tap):
+    image, user = picture()
+    fill(image, [user], prompt="a fox", seed=7)
+    made = newest(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 40, 20, 15)
+    status, said = recipe("use", image, made)
+    job = asked()
+    tap.check("a fill's settings run where the selection is now", status == DONE and sent()["region"]["selection"] == [10, 40, 20, 15], said)
+    tap.check("its edge follows the selection again", (job["region"]["grow"], job["region"]["feather"]) == (-1, -1) and left_open(job), job)
+    fill(image, [user], prompt="a fox", seed=7, grow=3.0, steps=9)
+    recipe("use", image, newest(image))
+    tap.check("a number that was typed stays", asked()["region"]["grow"] == 3 and asked()["steps"] == 9, asked())
+    call("plug-in-pentimento-refine", image, [user], prompt="fur", seed=4)
+    recipe("use", image, newest(image))
+    tap.check("in the mode that it had", (sent()["mode"], sent()["strength"]) == ("refine", 0.5), sent())
+    edit(image, [user], instruction="winter", seed=3, image_guidance=1.2)
+    recipe("use", image, newest(image))
+    tap.check("an instruction's too", (sent()["task"], sent()["prompt"], sent()["image-guidance"]) == ("edit", "winter", 1.2) and left_open(asked()), sent())
+    image.delete()
+
+
+def case_use_expand(tap):
+    image, user = picture()
+    Gimp.Selection.none(image)
+    call("plug-in-pentimento-expand", image, [user], prompt="a lake", seed=3, grow_left=10, grow_top=5)
+    before = (image.get_width(), image.get_height())
+    status, said = recipe("use", image, newest(image))
+    tap.check("the canvas grows by as much", status == DONE and (image.get_width(), image.get_height()) == (before[0] + 10, before[1] + 5), said)
+    image.delete()
+
+
+def case_use_describe(tap):
+    image, user = picture()
+    Gimp.Selection.none(image)
+    for method, wanted in (("diffedit", {"ratio": 0.6, "threshold": 0.3}), ("null-text", {}), ("edict", {"strength": 0.6})):
+        call("plug-in-pentimento-describe", image, [user], shows="a fox", prompt="a wolf", method=method, strength=0.6, threshold=0.3, seed=1)
+        first, made = sent(), newest(image)
+        status, said = recipe("use", image, made)
+        tap.check(f"{method}: by description again", status == DONE and sent()["methods"] == first["methods"] and sent()["prompt"] == "a wolf" and
+                  wanted.items() <= sent()["methods"][0].items(), (said, first, sent()))
+    image.delete()
+
+
+def case_use_controls(tap):
+    image, user = picture()
+    Gimp.Selection.none(image)
+    drawn = new_layer(image, "drawn", 97, 71)
+    generate(image, [user], prompt="x", seed=7, control_layer=drawn, control_type="canny", control_strength=0.7, control_model="/fake/canny",
+             control_source_2="visible", control_type_2="reference", control_end_2=0.5)
+    first, made = sent(), newest(image)
+    recipe("use", image, made)
+    tap.check("control pictures, networks and strengths come back", sent()["controls"] == first["controls"] and sent()["references"] == first["references"],
+              (first, sent()))
+    image.remove_layer(drawn)
+    status, said = recipe("use", image, made)
+    tap.check("a layer that is gone does not", status == DONE and "controls" not in sent() and sent()["references"] == first["references"], (said, sent()))
+    image.delete()
+
+
+def case_beside(tap):
+    """Whoever has just painted has the old layer active."""
+    image, user = picture()
+    top = new_layer(image, "top", 20, 20)
+    fill(image, [user], prompt="a fox", seed=7)
+    first = newest(image)
+    fill(image, [user], prompt="a cat", seed=8)
+    uppermost = max(new_layers(image), key=lambda layer: -image.get_item_position(layer))
+    tap.check("shown is what was painted for the active layer, the topmost of several",
+              json.loads(show(image, user)[0])["seed"] == json.loads(show(image, uppermost)[0])["seed"])
+    tap.check("but of an active layer with a recipe its own", json.loads(show(image, first)[0])["prompt"] == "a fox")
+    uppermost.set_visible(False)
+    other = [layer for layer in new_layers(image) if layer != uppermost][0]
+    tap.check("what is hidden is left out", json.loads(show(image, user)[0])["seed"] == json.loads(show(image, other)[0])["seed"])
+    status, said = recipe("vary", image, top)
+    tap.check("what lies below was not painted for it", status != DONE and "“top” has no recipe" in said, said)
+    status, said = recipe("vary", image, user, variants=1)
+    tap.check("it is varied", status == DONE and sent()["prompt"] == json.loads(show(image, other)[0])["prompt"], said)
+    status, said = call("plug-in-pentimento-recipe-vary", image, [user, top])
+    tap.check("two layers: a sentence of its own", status != DONE and "whose recipe is meant" in said and "source" not in said, said)
+    status, said = recipe("strip", image, user)
+    tap.check("nothing but the active layer is stripped", status != DONE and "“user's” has no recipe" in said, said)
+    image.delete()
+
+
+def case_beside_group(tap):
+    image, user = picture()
+    fill(image, [user], prompt="a fox", seed=7, variants=3)
+    group = newest(image).get_parent()
+    children = group.get_children()
+    tap.check("of a group of variants the one that is seen", json.loads(show(image, group)[0])["seed"] == 7)
+    children[0].set_visible(False)
+    children[2].set_visible(True)
+    tap.check("whichever that is", json.loads(show(image, group)[0])["seed"] == 9)
+    tap.check("also from the layer that it was painted for", json.loads(show(image, user)[0])["seed"] == 9)
+    status, said = recipe("vary", image, group, variants=1)
+    tap.check("which is varied", status == DONE and sent()["seed"] == 10, (said, sent()["seed"]))
     image.delete()
 
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a dialog was asked for, as far as a completed recipe no longer says it: by which procedure, which numbers were left to the engine, and
+ * what kind of thing was the mask. No words of the user's are in it. Kept with a result's inputs (inputs.h).
+ *
+ * A JSON object: {procedure, automatic: [names of arguments], mask: "channel"… (absent: the selection), protect: true (absent: nothing)}. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <libgimp/gimp.h>
+
+/* New reference. */
+JsonObject *pmt_asked_new (GimpProcedureConfig *config);
+
+/* For all of these asked may be NULL: it is not known then. Names are lent, and NULL where there is none. */
+const char *pmt_asked_procedure (JsonObject *asked);
+const char *pmt_asked_mask (JsonObject *asked);
+gboolean pmt_asked_protects (JsonObject *asked);
+/* Puts the arguments that were left to the engine back to their defaults. */
+void pmt_asked_leave (JsonObject *asked, GObject *config);

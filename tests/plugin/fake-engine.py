@@ -305,7 +305,6 @@ def completed(recipe, **more):
         region = recipe["region"]
         recipe["region"] = {**region, "grow": GROW if region.get("grow", -1) < 0 else region["grow"],
                             "feather": FEATHER if region.get("feather", -1) < 0 else region["feather"]}
-        recipe.setdefault("size", [NATIVE, NATIVE])
     if recipe["task"] == "fill":
         recipe.setdefault("prefill", "none")
     return dict(recipe, **more)

@@ -31,6 +31,7 @@ typedef struct View {
   PmtPlace place;
   JsonObject *recipe;
   PmtRect canvas, bounds, context, box_rect;
+  gboolean everything; /* nothing is selected */
   GBytes *mask;
 } View;
 
@@ -234,14 +235,16 @@ static void
 on_masks (View *view, JsonObject *message)
 {
   GdkRectangle context = to_gdk (&view->context);
-  g_autofree char *sentence = NULL;
+  g_autofree char *sentence = NULL, *all = NULL;
   int width = 0, height = 0;
 
   if (!pmt_recipe_get_size (message, &width, &height))
     return;
   sentence = g_strdup_printf (_("The model sees %d×%d pixels of the picture and paints them at %d×%d; %d×%d of them change."), view->context.width,
                               view->context.height, width, height, view->box_rect.width, view->box_rect.height);
-  pmt_mask_picture_set_context (view->picture, &context, sentence);
+  if (view->everything)
+    all = g_strconcat (_("Nothing is selected, so all of the picture is painted."), " ", sentence, NULL);
+  pmt_mask_picture_set_context (view->picture, &context, all ? all : sentence);
   stop (view);
   say (view, "");
   gtk_widget_set_opacity (view->picture, 1);
@@ -295,6 +298,7 @@ begin (View *view, GError **error)
       !pmt_place_bounds (&view->place, view->image, &view->canvas, &view->bounds, error) ||
       !(view->recipe = pmt_recipe_from_config (view->config, error)))
     return FALSE;
+  view->everything = pmt_place_is_everything (&view->place, view->image);
   if (mode && mode->slim)
     pmt_recipe_limit_feather (view->recipe, hypot (view->bounds.width, view->bounds.height) / 100);
   pmt_recipe_set_region (view->recipe, &view->canvas, &view->bounds, NULL);

@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
 from gui import Gimp, wait_for  # noqa: E402
+from says import texts  # noqa: E402
 from tap import Tap  # noqa: E402
 
 IMAGE = "(vector-ref (car (gimp-get-images)) 0)"
@@ -81,6 +82,15 @@ def case_fill(gimp, tap):
     gimp.gone("^Fill Selection$")
 
 
+def case_everything(gimp, tap):
+    gimp.scheme("(gimp-selection-none " + IMAGE + ")")
+    dialog = show_masks(gimp, tap, "plug-in-pentimento-fill", "^Fill Selection$", "modes-fill-everything")
+    told = wait_for("sentence", lambda: [text for text in texts() if "The model sees" in text], 20)
+    tap.check("where nothing is selected the sentence beside them says so", told[0].startswith("Nothing is selected, so all of the picture is painted."), told)
+    gimp.keys(dialog, "Escape")
+    gimp.gone("^Fill Selection$")
+
+
 def case_expand(gimp, tap):
     size = gimp.scheme(SIZE)
     gimp.scheme("(gimp-selection-none " + IMAGE + ")")
@@ -105,8 +115,8 @@ def case_expand(gimp, tap):
 
 def main():
     tap = Tap()
-    with Gimp(picture(Path(os.environ["PMT_GIMP_TMP"])), sys.argv[1]) as gimp:
-        for case in (case_fill, case_expand):
+    with Gimp(picture(Path(os.environ["PMT_GIMP_TMP"])), sys.argv[1], NO_AT_BRIDGE="0") as gimp:
+        for case in (case_everything, case_fill, case_expand):
             tap.run(case, gimp)
     tap.end()
 

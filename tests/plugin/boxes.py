@@ -130,6 +130,17 @@ def case_group(tap):
         status, said = generate(image, [user], prompt="evening", boxes_from_group=group, boxes_method="regions")
         got = [region["box"] for region in sent().get("region-prompts", []) if region["prompt"] == "a wall"]
         tap.check(f"a layer's mask counts where it is applied ({applied})", status == DONE and np.allclose(got, [[0.05, 0.7, right, 1]], atol=1e-4), (said, got))
+    colour = Gegl.Color.new("white")
+    buffer = wall.get_buffer()
+    buffer.set_color(Gegl.Rectangle.new(0, 0, 50, 30), colour)
+    buffer.flush()
+    wall.update(0, 0, 50, 30)
+    effect = add_effect(wall, "gegl:color-to-alpha", color=colour)
+    for visible, count in ((True, 0), (False, 1)):
+        effect.set_visible(visible)
+        status, said = generate(image, [user], prompt="evening", boxes_from_group=group, boxes_method="regions")
+        got = [region["box"] for region in sent().get("region-prompts", []) if region["prompt"] == "a wall"]
+        tap.check(f"and so do its effects where they are shown ({visible})", status == DONE and len(got) == count, (said, got))
     for number in range(28):
         patch(image, group, f"thing {number}", (0, 0, 5, 5), (9, 9))
     status, said = generate(image, [user], prompt="x", boxes_from_group=group)

@@ -3,7 +3,6 @@
 
 #include <glib/gi18n.h>
 
-#include "pentimento/protocol.h"
 #include "plugin/capture.h"
 #include "plugin/error.h"
 
@@ -27,27 +26,19 @@ pmt_recipe_check (GimpImage *image, GimpDrawable **drawables, GError **error)
   return !problem;
 }
 
-static gboolean
-is_painted (GimpItem *item)
-{
-  g_autofree char *text = pmt_recipe_parasite_text (item, PMT_RECIPE_PARASITE);
-
-  return text != NULL;
-}
-
 /* The item itself, or the topmost visible one of a group, if that was painted; NULL otherwise. */
 static GimpItem *
 painted (GimpItem *item)
 {
   g_autofree GimpItem **children = NULL;
 
-  if (!gimp_item_is_group (item) || is_painted (item))
-    return is_painted (item) ? item : NULL;
+  if (!gimp_item_is_group (item) || pmt_recipe_is_with (item))
+    return pmt_recipe_is_with (item) ? item : NULL;
   children = gimp_item_get_children (item);
   for (gsize i = 0; children && children[i]; i++)
     if (gimp_item_get_visible (children[i]))
-      return is_painted (children[i]) ? children[i] : NULL;
-  return children && children[0] && is_painted (children[0]) ? children[0] : NULL;
+      return pmt_recipe_is_with (children[i]) ? children[i] : NULL;
+  return children && children[0] && pmt_recipe_is_with (children[0]) ? children[0] : NULL;
 }
 
 /* What was painted lies directly above: upwards until there is something else. What is hidden counts where nothing else was painted. */

@@ -411,6 +411,14 @@ pmt_recipe_parasite_text (GimpItem *item, const char *name)
   return text;
 }
 
+gboolean
+pmt_recipe_is_with (GimpItem *item)
+{
+  g_autofree char *text = pmt_recipe_parasite_text (item, PMT_RECIPE_PARASITE);
+
+  return text != NULL;
+}
+
 JsonObject *
 pmt_recipe_of (GimpItem *item)
 {

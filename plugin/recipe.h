@@ -41,6 +41,8 @@ void pmt_recipe_attach_json (JsonNode *node, const char *name, GimpItem *item);
 /* The recipe that an item carries (new reference), or the text of any parasite (newly allocated); NULL when it has none. */
 JsonObject *pmt_recipe_of (GimpItem *item);
 char *pmt_recipe_parasite_text (GimpItem *item, const char *name);
+/* Whether it carries one: Pentimento painted it. */
+gboolean pmt_recipe_is_with (GimpItem *item);
 
 /* The same of a layer; NULL + PMT_ERROR_INPUT, which names it, when it has none. */
 JsonObject *pmt_recipe_of_layer (GimpLayer *layer, GError **error);

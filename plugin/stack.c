@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/stack.h"
 
-#include "pentimento/protocol.h"
 #include "plugin/recipe.h"
 
 gboolean
 pmt_stack_is_painted (GimpItem *item)
 {
-  g_autofree char *recipe = pmt_recipe_parasite_text (item, PMT_RECIPE_PARASITE);
   g_autofree GimpItem **children = NULL;
 
-  if (recipe)
+  if (pmt_recipe_is_with (item))
     return TRUE;
   if (!gimp_item_is_group (item))
     return FALSE;

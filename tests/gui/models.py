@@ -236,6 +236,29 @@ def case_import(s, tap):
     s.close(dialog)
 
 
+def drag(s, dialog, paths, shot):
+    """From a window of another program onto the dialog, with the mouse; the question of whether to import is agreed to."""
+    with subprocess.Popen([sys.executable, HERE / "drag-source.py", *paths], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            other.stdout.readline()  # its window is there
+            window = s.gimp.window("^Drag source$")
+            time.sleep(0.7)
+            run("xdotool", "windowmove", "--sync", window, "20", "20")
+            run("xdotool", "windowmove", "--sync", dialog, "300", "200")
+            time.sleep(0.5)
+            run("xdotool", "mousemove", "60", "80", "mousedown", "1")
+            for x, y in ((70, 90), (120, 120), (300, 300), (500, 400), (600, 420), (610, 430)):
+                run("xdotool", "mousemove", str(x), str(y))
+                time.sleep(0.15)
+            s.gimp.shot(shot)
+            run("xdotool", "mouseup", "1")
+            question = s.gimp.window("^Import Models$")
+            time.sleep(0.5)
+            s.gimp.keys(question, "alt+o")
+        finally:
+            other.kill()
+
+
 def case_drop(s, tap):
     """Files are dragged in from another program, with the mouse: a model is copied, a text refused with a sentence."""
     source = HOME / "downloads/pencil.safetensors"
@@ -244,25 +267,7 @@ def case_drop(s, tap):
     text.write_text("no model")
     dialog = s.open()
     for path, name in ((source, "pencil"), (text, "notes")):
-        with subprocess.Popen([sys.executable, HERE / "drag-source.py", path], stdout=subprocess.PIPE, text=True) as other:
-            try:
-                other.stdout.readline()  # its window is there
-                window = s.gimp.window("^Drag source$")
-                time.sleep(0.7)
-                run("xdotool", "windowmove", "--sync", window, "20", "20")
-                run("xdotool", "windowmove", "--sync", dialog, "300", "200")
-                time.sleep(0.5)
-                run("xdotool", "mousemove", "60", "80", "mousedown", "1")
-                for x, y in ((70, 90), (120, 120), (300, 300), (500, 400), (600, 420), (610, 430)):
-                    run("xdotool", "mousemove", str(x), str(y))
-                    time.sleep(0.15)
-                s.gimp.shot(f"models-drag-{name}")
-                run("xdotool", "mouseup", "1")
-                question = s.gimp.window("^Import Models$")
-                time.sleep(0.5)
-                s.gimp.keys(question, "alt+o")
-            finally:
-                other.kill()
+        drag(s, dialog, [path], f"models-drag-{name}")
         if path is source:
             wait_for("copy", (OWN / "loras/pencil.safetensors").exists, 20)
             time.sleep(1)
@@ -279,24 +284,7 @@ def case_drop_several(s, tap):
     lists.write(source, ROWS["lora-kohya-sd1"])
     text.write_text("no model")
     dialog = s.open()
-    with subprocess.Popen([sys.executable, HERE / "drag-source.py", text, source], stdout=subprocess.PIPE, text=True) as other:
-        try:
-            other.stdout.readline()
-            window = s.gimp.window("^Drag source$")
-            time.sleep(0.7)
-            run("xdotool", "windowmove", "--sync", window, "20", "20")
-            run("xdotool", "windowmove", "--sync", dialog, "300", "200")
-            time.sleep(0.5)
-            run("xdotool", "mousemove", "60", "80", "mousedown", "1")
-            for x, y in ((70, 90), (120, 120), (300, 300), (500, 400), (600, 420), (610, 430)):
-                run("xdotool", "mousemove", str(x), str(y))
-                time.sleep(0.15)
-            run("xdotool", "mouseup", "1")
-            question = s.gimp.window("^Import Models$")
-            time.sleep(0.5)
-            s.gimp.keys(question, "alt+o")
-        finally:
-            other.kill()
+    drag(s, dialog, [text, source], "models-drag-several")
     wait_for("copy", (OWN / "loras/brush.safetensors").exists, 20)
     time.sleep(1.5)
     told = s.gimp.window("^Import Models$")

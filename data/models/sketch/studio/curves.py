@@ -103,8 +103,8 @@ def draw_all(work, out):
 
 
 def flat(work, target="joint", least=150_000):
-    """Whether more of the same brings little: over the last third of the samples the judged share of single things grew by less than two
-    in a hundred and the loss fell by less than one in a hundred. Never before `least` samples."""
+    """Whether more of the same brings little: over the last third of the samples the judged shares of single things and of pairs grew by less than
+    two in a hundred and the loss fell by less than one in a hundred. Never before `least` samples."""
     loss = read(os.path.join(work, target + ".csv"))
     if not loss or loss["samples"][-1] < least:
         return False
@@ -116,7 +116,8 @@ def flat(work, target="joint", least=150_000):
     past = judged["samples"] <= .667 * end
     if past.sum() < 2 or (~past).sum() < 2:
         return False
-    return bool(new > .99 * old and judged["both"][~past].mean() - judged["both"][past][-3:].mean() < .02)
+    grew = max(judged[k][~past].mean() - judged[k][past][-3:].mean() for k in ("both", "pair_kinds"))
+    return bool(new > .99 * old and grew < .02)
 
 
 def main():

@@ -45,8 +45,8 @@ FILLS_FROM = 250_000  # samples of whole pictures alone; then fills and edits as
 # minutes of one core each; two trainings of one thread do half as much again as one of two threads, so two lanes run side by side. The joint
 # network has no set time: it learns until its curve is flat, then its rate falls. Sessions add up: the same command goes on.
 CPU = {"data": {"judge": 24000, "scenes": 32000, "edits": 8000}, "compile": (), "batch": {}, "open": ("joint",), "cycle": 30, "grow": 5000, "passes": 4,
-       "options": {"joint": ("--optimizer", "muon", "--muon-size", "1.2", "--attend", "0.05", "--name", "0.05", "--easy", "0.6", "--close", "0.5", "--things", "2",
-                       "--hold", "0.8")},
+       "options": {"joint": ("--optimizer", "muon", "--muon-size", "1.2", "--attend", "0.05", "--name", "0.05", "--easy", "0.6", "--pairs", "0.5",
+                             "--close", "0.5", "--things", "2", "--hold", "0.8")},
        "stages": [[[("prepare-judge", 0)]], [[("vae", 22)]], [[("prepare", 0)]],
                   [[("judge", 80), ("joint", 0)], [("decoder", 40), ("taesd", 20)]],
                   [[("edit", 60), ("control-edge", 40), ("control-depth", 30), ("control-scribble", 30), ("adapter", 15)],

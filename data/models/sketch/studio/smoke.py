@@ -12,7 +12,7 @@ from .prepare import prepare
 from .train import arguments, train
 
 
-LEAN = ("--optimizer", "muon", "--attend", "0.05", "--name", "0.05", "--easy", "0.6", "--close", "0.5", "--things", "2", "--grow", "0")  # the options of the plan for processors
+LEAN = ("--optimizer", "muon", "--attend", "0.05", "--name", "0.05", "--easy", "0.6", "--pairs", "0.5", "--close", "0.5", "--things", "2", "--grow", "0")  # the options of the plan for processors
 
 
 def main():

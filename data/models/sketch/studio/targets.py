@@ -53,11 +53,10 @@ class Joint(Diffusion):
         self.call, self.read = quick(net, self.a), self.net["text"]
 
     def prepare_words(self, wanted):
-        """What --attend and --easy need of the scenes."""
+        """What --attend, --easy and --pairs need of the scenes."""
         self.seen, self.names, self.samples, s = None, None, 0, self.set["scenes"]
-        self.single = None
-        if self.a.easy and wanted:
-            self.single = self.whole[s.rows("things", self.whole) == 1]
+        things = s.rows("things", self.whole) if wanted and (self.a.easy or self.a.pairs) else None
+        self.single, self.double = (self.whole[things == n] if wanted and share else None for n, share in ((1, self.a.easy), (2, self.a.pairs)))
         if wanted and (self.a.attend or self.a.things or self.a.name):
             s.cells(self.a.work)
         if self.a.attend and wanted:
@@ -117,11 +116,14 @@ class Joint(Diffusion):
             self.seen = attention.watch(net)
 
     def base_rows(self, n):
-        at = self.some(n, self.whole)
+        at, drawn = self.some(n, self.whole), torch.rand(n, device=self.device)
+        # the layouts' own mix has about as many single things as all others; at first there are more, later more of two
+        learned = min(1, self.samples / self.a.easy_samples)
+        easy = self.a.easy * (1 - learned)
         if self.single is not None:
-            # the layouts' own mix has about as many single things as all others; at first there are more
-            easy = self.a.easy * max(0, 1 - self.samples / self.a.easy_samples)
-            at = torch.where(torch.rand(n, device=self.device) < easy, self.some(n, self.single), at)
+            at = torch.where(drawn < easy, self.some(n, self.single), at)
+        if self.double is not None:
+            at = torch.where(drawn > 1 - self.a.pairs * learned, self.some(n, self.double), at)
         x = self.x0(at)
         self.at.append(at)
         weight = torch.ones_like(x[:, :1])

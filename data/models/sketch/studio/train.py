@@ -50,6 +50,7 @@ def arguments(list_=None):
     a.add_argument("--name", type=float, default=0.0, help="joint: weight of the loss that makes features name the kinds they show")
     a.add_argument("--easy", type=float, default=0.0, help="joint, base: share of single things among whole pictures at first; 0 after --easy-samples")
     a.add_argument("--easy-samples", type=int, default=300000)
+    a.add_argument("--pairs", type=float, default=0.0, help="joint, base: share of scenes of two things among whole pictures after --easy-samples; 0 at first")
     a.add_argument("--close", type=float, default=0.0, help="joint, base: share of steps with close-ups of one thing each at first; a fifth of it at last")
     a.add_argument("--things", type=float, default=0.0, help="joint, base: how much more the cells of things count")
     a.add_argument("--shares", default="", help="joint: shares of whole pictures, fills and edits, as .6,.2,.2; what has none is not read")

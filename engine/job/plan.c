@@ -263,22 +263,24 @@ pmt_job_plan_clear (const PmtJob *job, PmtJobPlan *plan)
   memset (plan, 0, sizeof *plan);
 }
 
+/* A method that blends by itself takes the model's plain network, not the one for filling. */
 static bool
-uses (const PmtJob *job, const char *method)
+blends (const PmtJob *job)
 {
-  for (int i = 0; i < job->n_methods; i++)
-    if (strcmp (job->methods[i].method->id, method) == 0)
+  for (int i = 0; i < job->n_methods; i++) {
+    const char *const *ids = job->methods[i].method->replaces;
+    if (ids && g_strv_contains (ids, "latent-blend"))
       return true;
+  }
   return false;
 }
 
-/* DiffEdit's mask says where to change, which takes no network for filling. */
 void
 pmt_job_request (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtRequest *request)
 {
   *request = (PmtRequest) {
     .model = model,
-    .fill = job->task != PMT_TASK_EDIT && plan->mask && !(job->task == PMT_TASK_GENERATE && uses (job, "diffedit")),
+    .fill = job->task != PMT_TASK_EDIT && plan->mask && !blends (job),
     .prompt = job->prompt,
     .negative = job->negative,
     .width = plan->width,

@@ -60,6 +60,7 @@ plan (void *user, PmtRun *run, GError **error)
     return FALSE;
   for (int64_t i = 0; i < pmt_tensor_size (state->none); i++)
     state->none.data[i] = 0;
+  run->extra = state->image; /* where a gradient is taken, which looks at the row with text and picture */
   return TRUE;
 }
 
@@ -107,7 +108,8 @@ combine (void *user, PmtRun *run, PmtStep *step, int track, GError **error)
   return TRUE;
 }
 
-static const char *const conflicts[] = { "guidance", "multidiffusion", NULL };
+/* Universal guidance looks at what one direction of guidance makes; here there are two. */
+static const char *const conflicts[] = { "guidance", "multidiffusion", "universal-guidance", NULL };
 
 const PmtMethod pmt_method_instruct_pix2pix = {
   .id = "instruct-pix2pix",

@@ -233,6 +233,16 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   return ok;
 }
 
+/* The prompt with the one thing in the other's place, where it names it. */
+static char *
+shown (const PmtRequest *whole, const PmtParamValues *values)
+{
+  const char *from = pmt_param_text (values, "from"), *to = pmt_param_text (values, "to");
+  g_autofree char *literal = g_regex_escape_string (from, -1), *pattern = g_strdup_printf ("(?<!\\w)%s(?!\\w)", literal);
+  g_autoptr (GRegex) regex = *from ? g_regex_new (pattern, G_REGEX_CASELESS, 0, NULL) : NULL;
+  return regex && whole->prompt ? g_regex_replace_literal (regex, whole->prompt, -1, 0, to, 0, NULL) : NULL;
+}
+
 static const char *const replaces[] = { "img2img", NULL };
 static const char *const conflicts[] = { "multidiffusion", "diffedit", "edict", "masactrl", "prompt-to-prompt", "self-guidance", NULL };
 
@@ -251,4 +261,5 @@ const PmtMethod pmt_method_pix2pix_zero = {
   .attn_wants = attn_wants,
   .attn = attn,
   .latent = latent,
+  .shown = shown,
 };

@@ -448,6 +448,13 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   return TRUE;
 }
 
+static char *
+shown (const PmtRequest *whole, const PmtParamValues *values)
+{
+  const char *target = pmt_param_text (values, "target");
+  return *target ? g_strdup (target) : NULL;
+}
+
 /* Methods that have tracks of their own, or that differentiate through the attentions which are written over here. */
 static const char *const conflicts[] = { "multidiffusion", "masactrl", "edict", "diffedit", "attend-and-excite", "layout-backward",
                                          "attention-refocusing", "self-guidance", "pix2pix-zero", NULL };
@@ -468,4 +475,5 @@ const PmtMethod pmt_method_prompt_to_prompt = {
   .attn_wants = attn_wants,
   .attn = attn,
   .latent = latent,
+  .shown = shown,
 };

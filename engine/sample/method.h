@@ -129,6 +129,9 @@ typedef struct PmtMethod {
   /* The picture of the final latent [1, h, w, c] -> [1, H, W, 3] around [-1, 1], in place of the autoencoder's; errors go into run->ctx. Of
    * several methods that have one the first is asked. */
   PmtTensor (*decode) (void *state, PmtRun *run, PmtTensor latent);
+  /* The words of the picture that comes out, newly allocated, where the prompt describes another one; NULL: the prompt does. A refiner and
+   * the stage at full size, which run without the method, are told these. */
+  char *(*shown) (const struct PmtRequest *whole, const PmtParamValues *values);
 } PmtMethod;
 
 /* From the build's list in engine/methods/meson.build, NULL-terminated. */

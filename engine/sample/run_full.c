@@ -81,6 +81,9 @@ pmt_full_stage_open (PmtFullStage *stage, const PmtRequest *q, GError **error)
   r->noise = r->latent = NULL;
   r->prefilled = true; /* also at strength 1 what was made is where it starts */
   r->edit = false;
+  stage->words = pmt_request_shown (q);
+  if (stage->words)
+    r->prompt = stage->words;
   r->depth = q->depth ? &some : NULL;
   r->stop_after = 0;
   r->n_controls = r->n_references = r->layout.n_boxes = r->n_methods = 0;
@@ -192,6 +195,7 @@ pmt_full_stage_clear (PmtFullStage *stage)
 {
   g_clear_pointer (&stage->region_masks, g_ptr_array_unref);
   g_free (stage->regions);
+  g_free (stage->words);
   free (stage->image);
   free (stage->mask);
   free (stage->depth);

@@ -164,6 +164,16 @@ pmt_request_replaces (const PmtRequest *q, const char *id)
   return false;
 }
 
+char *
+pmt_request_shown (const PmtRequest *q)
+{
+  char *words = NULL;
+  for (int i = 0; i < q->n_methods && !words; i++)
+    if (q->methods[i].method->shown)
+      words = q->methods[i].method->shown (q, &q->methods[i].values);
+  return words;
+}
+
 static gboolean
 check_conflicts (const PmtRun *run, GError **error)
 {

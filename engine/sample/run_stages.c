@@ -17,6 +17,7 @@ typedef struct Stages {
   PmtRequest base, rest;
   PmtFullStage full;
   PmtPasses passes;
+  char *words;  /* the refiner's prompt, where it is another one; owned */
   Stage *stage; /* n; owned */
   int n, at;
   double flops; /* of all */
@@ -34,6 +35,7 @@ stages_clear (Stages *s)
 {
   pmt_full_stage_clear (&s->full);
   pmt_passes_clear (&s->passes);
+  g_free (s->words);
   g_free (s->stage);
 }
 
@@ -52,6 +54,9 @@ stages_open (Stages *s, const PmtRequest *q, GError **error)
   s->base = *q;
   if (q->refiner && !pmt_refiner_split (q, &s->base, &s->rest, error))
     return FALSE;
+  s->words = q->refiner ? pmt_request_shown (q) : NULL;
+  if (s->words)
+    s->rest.prompt = s->words;
   if (pmt_passes_wanted (q)) {
     if (!pmt_passes_open (&s->passes, q, error))
       return FALSE;

@@ -60,6 +60,9 @@ gboolean pmt_runner_open (PmtRunner *runner, GError **error);
 void pmt_runner_close (PmtRunner *runner);
 /* Whether a method that is asked for does the work of `id`, which the request would imply. */
 bool pmt_request_replaces (const PmtRequest *q, const char *id);
+/* The words of the picture that comes out, where the methods that are asked for make another one than the prompt describes (newly
+ * allocated); NULL: the prompt's. */
+char *pmt_request_shown (const PmtRequest *q);
 gboolean pmt_runner_load (PmtRunner *runner, GError **error); /* networks, or their dry twins */
 
 /* run.c: a run of one stage, whatever the request says about a refiner and a full size. */

@@ -33,6 +33,7 @@ typedef struct PmtFullStage {
   PmtRegionPrompt *regions;    /* owned */
   GPtrArray *region_masks;     /* owned */
   PmtMethodUse windows;        /* method NULL: the picture is no larger than a window */
+  char *words;                 /* of what was made, where they are not the prompt's; owned */
 } PmtFullStage;
 /* Sizes alone. Clear it, on failure too. */
 gboolean pmt_full_stage_open (PmtFullStage *stage, const PmtRequest *q, GError **error);

@@ -392,6 +392,31 @@ test_fill_takes_its_context (void)
   pmt_picture_clear (&part);
 }
 
+/* Methods that blend by themselves are for the plain network. */
+static void
+test_fill_by_a_method (void)
+{
+  static const struct {
+    const char *fields;
+    bool fill;
+  } jobs[] = { { "'steps': 4", true }, { "'methods': [{'id': 'word-maps', 'words': 'house'}]", true }, { "'methods': [{'id': 'blended-latent'}]", false },
+               { "'methods': [{'id': 'diffedit', 'source': 'a house'}]", false } };
+  PmtPicture image = picture_of (64, 64, 0.5f, 0.5f, 0.5f, 1), mask = { 64, 64, 1, NULL };
+  PmtJobInputs inputs = { .image = &image, .mask = &mask };
+
+  mask.data = pmt_pixels_new (64 * 64, NULL);
+  for (int i = 0; i < 64 * 64; i++)
+    mask.data[i] = 1;
+  for (gsize i = 0; i < G_N_ELEMENTS (jobs); i++) {
+    Planned p;
+    plan (&p, jobs[i].fields, "fill", &inputs);
+    g_assert_true (p.request.fill == jobs[i].fill);
+    plan_end (&p);
+  }
+  pmt_picture_clear (&image);
+  pmt_picture_clear (&mask);
+}
+
 static void
 test_preprocess (void)
 {
@@ -539,6 +564,7 @@ main (int argc, char **argv)
   g_test_add_func ("/extras/region-prompts", test_region_prompts);
   g_test_add_func ("/extras/other-size", test_other_size_is_scaled_and_said);
   g_test_add_func ("/extras/fill-context", test_fill_takes_its_context);
+  g_test_add_func ("/extras/fill-by-a-method", test_fill_by_a_method);
   g_test_add_func ("/extras/preprocess", test_preprocess);
   g_test_add_func ("/extras/missing-pictures", test_missing_pictures);
   g_test_add_func ("/extras/two-depths", test_two_depths);

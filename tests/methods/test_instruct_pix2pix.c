@@ -81,6 +81,31 @@ test_inputs (void)
   pmt_result_clear (&first);
 }
 
+/* Methods that look into the network see the row with text and picture. */
+static void
+test_gradient (void)
+{
+  PmtMethodUse excite = runs_use ("attend-and-excite"), universal = runs_use ("universal-guidance");
+  PmtRequest q = request ();
+  g_assert_true (pmt_param_values_set_text (&excite.values, "words", "circle", "test", NULL));
+  g_assert_true (pmt_param_values_set_text (&universal.values, "colours", "#ff0000", "test", NULL));
+  PmtResult plain = runs_do (&q);
+  q.methods = &excite;
+  q.n_methods = 1;
+  PmtResult excited = runs_do (&q);
+  runs_assert_differ (&plain, &excited);
+  q.image_guidance = 1; /* two rows a step */
+  PmtResult two = runs_do (&q);
+  runs_assert_differ (&excited, &two);
+  q.methods = &universal;
+  runs_refused (&q, PMT_ERROR_INPUT, "The methods instruct-pix2pix and universal-guidance cannot be used together");
+  pmt_result_clear (&plain);
+  pmt_result_clear (&excited);
+  pmt_result_clear (&two);
+  pmt_param_values_clear (&excite.values);
+  pmt_param_values_clear (&universal.values);
+}
+
 static void
 test_errors (void)
 {
@@ -136,6 +161,7 @@ main (int argc, char **argv)
   g_test_add_func ("/instruct-pix2pix/cost", test_cost);
   g_test_add_func ("/instruct-pix2pix/inputs", test_inputs);
   g_test_add_func ("/instruct-pix2pix/only-unet", test_only_unet);
+  g_test_add_func ("/instruct-pix2pix/gradient", test_gradient);
   g_test_add_func ("/instruct-pix2pix/errors", test_errors);
   int status = g_test_run ();
   pmt_model_unref (model);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/methods/even_noise.h"
+#include "engine/sample/runner.h"
 #include "tests/methods/guided.h"
 
 static Runs runs;
@@ -72,6 +73,24 @@ test_identities (void)
 /* ---- noise ------------------------------------------------------------------------------------------------------------- */
 
 enum { H = 20, W = 26, C = 3, N = H * W * C };
+
+/* What is told to a stage that runs without the method. */
+static void
+test_shown (void)
+{
+  static const char *const cases[][4] = {
+    { "cat", "dog", "a Cat by a cathedral, cat.", "a dog by a cathedral, dog." },
+    { "red (old) cat", "dog", "the red (old) cat", "the dog" },
+    { "cat", "dog", "a horse", "a horse" },
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    PmtMethodUse use = turn (cases[i][0], cases[i][1]);
+    PmtRequest q = { .prompt = cases[i][2], .methods = &use, .n_methods = 1 };
+    g_autofree char *words = pmt_request_shown (&q);
+    g_assert_cmpstr (words, ==, cases[i][3]);
+    pmt_param_values_clear (&use.values);
+  }
+}
 
 static void
 fill_noise (float *e, unsigned seed)
@@ -164,6 +183,7 @@ main (int argc, char **argv)
     { "/pix2pix-zero/identities", test_identities },
     { "/pix2pix-zero/differences", test_differences },
     { "/pix2pix-zero/even", test_even },
+    { "/pix2pix-zero/shown", test_shown },
     { "/pix2pix-zero/errors", test_errors },
     { 0 }
   };

@@ -241,6 +241,27 @@ test_keep (void)
   }
 }
 
+/* The words of the first stage's picture are the second one's, from whichever side a change of words was asked for. */
+static void
+test_other_words (void)
+{
+  PmtRequest q = request_of (), from = q, to = q;
+  PmtMethodUse source = runs_use ("prompt-to-prompt"), target = runs_use ("prompt-to-prompt");
+  from.prompt = "a red circle and a house";
+  to.prompt = "a red circle and a tree";
+  g_assert_true (pmt_param_values_set_text (&source.values, "source", from.prompt, "test", NULL));
+  g_assert_true (pmt_param_values_set_text (&target.values, "target", to.prompt, "test", NULL));
+  to.methods = &source;
+  from.methods = &target;
+  to.n_methods = from.n_methods = 1;
+  PmtResult one = runs_do (&to), two = runs_do (&from);
+  runs_assert_equal (&one, &two);
+  pmt_result_clear (&one);
+  pmt_result_clear (&two);
+  pmt_param_values_clear (&source.values);
+  pmt_param_values_clear (&target.values);
+}
+
 static void
 test_cancel (void)
 {
@@ -296,6 +317,7 @@ main (int argc, char **argv)
   g_test_add_func ("/full-size/prepare-fails", test_prepare_fails);
   g_test_add_func ("/full-size/cost-and-progress", test_cost_and_progress);
   g_test_add_func ("/full-size/keep", test_keep);
+  g_test_add_func ("/full-size/other-words", test_other_words);
   g_test_add_func ("/full-size/cancel", test_cancel);
   g_test_add_func ("/full-size/refused", test_refused);
   int status = g_test_run ();

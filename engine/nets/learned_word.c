@@ -47,17 +47,33 @@ made_for (int64_t width)
   return width == 768 ? "Stable Diffusion 1.x" : width == 1024 ? "Stable Diffusion 2.x" : "another model";
 }
 
+/* The vectors for both of SDXL's encoders. diffusers' training with pivotal tuning numbers the encoders. */
 static gboolean
-find_pair (PmtLearned *l, const char *path, const char *model, const PmtClipTextConfig *const *encoder, int n, GError **error)
+has_pair (const PmtSafetensors *file, const PmtSafetensor *pair[2])
 {
-  const PmtSafetensor *first = pmt_safetensors_lookup (l->file, "clip_l"), *second = pmt_safetensors_lookup (l->file, "clip_g");
+  static const char *const names[][2] = { { "clip_l", "clip_g" }, { "text_encoders_0", "text_encoders_1" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
+    pair[0] = pmt_safetensors_lookup (file, names[i][0]);
+    pair[1] = pmt_safetensors_lookup (file, names[i][1]);
+    if (pair[0] && pair[1])
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+find_pair (PmtLearned *l, const PmtSafetensor *const pair[2], const char *path, const char *model, const PmtClipTextConfig *const *encoder, int n,
+           GError **error)
+{
+  const PmtSafetensor *first = pair[0], *second = pair[1];
   int vectors;
 
   if (!check_tensor (path, first, &l->vectors, error) || !check_tensor (path, second, &vectors, error))
     return FALSE;
   if (vectors != l->vectors)
-    return refuse (error, PMT_ERROR_FORMAT, _("'%s': clip_l has %d vectors and clip_g has %d; take the file from its source again."), path,
-                   l->vectors, vectors);
+    return refuse (error, PMT_ERROR_FORMAT, _("'%s': %s has %d vectors and %s has %d; take the file from its source again."), path,
+                   first->name, l->vectors, second->name, vectors);
   if (n == 2 && width_of (first) == encoder[0]->hidden && width_of (second) == encoder[1]->hidden) {
     l->rows[0] = first;
     l->rows[1] = second;
@@ -104,7 +120,7 @@ choose_word (const PmtLearned *l, const char *path, const char *word)
 
   if (word && *word)
     chosen = g_utf8_make_valid (word, -1);
-  else if (pmt_safetensors_count (l->file) == 1 && strcmp (stored, "emb_params") != 0)
+  else if (pmt_safetensors_count (l->file) == 1 && strcmp (stored, "emb_params") != 0 && strcmp (stored, "text_encoders_0") != 0)
     chosen = g_utf8_make_valid (stored, -1);
   else {
     g_autofree char *base = g_path_get_basename (path);
@@ -127,9 +143,9 @@ pmt_learned_open (PmtLearned *learned, const char *path, const char *word, const
   if (!learned->file)
     return FALSE;
   const PmtKindInfo info = pmt_kind_of_tensors (learned->file);
-  const gboolean pair = pmt_safetensors_lookup (learned->file, "clip_l") && pmt_safetensors_lookup (learned->file, "clip_g");
-  if (pair)
-    good = find_pair (learned, path, model, encoder, n, error);
+  const PmtSafetensor *pair[2];
+  if (has_pair (learned->file, pair))
+    good = find_pair (learned, pair, path, model, encoder, n, error);
   else if (info.kind == PMT_KIND_EMBEDDING || pmt_safetensors_count (learned->file) == 1)
     good = find_single (learned, path, model, encoder, n, error);
   else

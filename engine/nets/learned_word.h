@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Files of learned words (textual inversion, Gal et al. 2022): one or more vectors per text encoder that stand in a prompt where a word
- * stands. Three forms: diffusers (one tensor, named as the word), AUTOMATIC1111 (`emb_params`), SDXL (`clip_l` and `clip_g`). */
+ * stands. Forms: diffusers (one tensor, named as the word), AUTOMATIC1111 (`emb_params`), SDXL (`clip_l` and `clip_g`), diffusers' pivotal tuning
+ * (`text_encoders_0`, with SDXL `text_encoders_1` as well). */
 #pragma once
 
 #include "engine/nets/clip_text.h"

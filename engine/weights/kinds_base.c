@@ -157,7 +157,7 @@ pmt_kind_base_of_ip_adapter (const PmtSafetensors *file)
 const PmtFamily *
 pmt_kind_base_of_embedding (const PmtSafetensors *file)
 {
-  if (pmt_safetensors_lookup (file, "clip_g"))
+  if (pmt_safetensors_lookup (file, "clip_g") || pmt_safetensors_lookup (file, "text_encoders_1"))
     return pmt_family_by_id ("sdxl");
   const PmtSafetensor *t = pmt_safetensors_lookup (file, "emb_params");
   if (!t)

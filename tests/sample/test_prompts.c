@@ -267,6 +267,16 @@ test_two_encoders (void)
   q.negative = "scarlet";
   PmtResult learned = runs_do (&q);
   runs_assert_equal (&ordinary, &learned);
+  pmt_result_clear (&learned);
+  const PmtSafetensorOut numbered[] = { { "text_encoders_0", PMT_DTYPE_F32, 2, { 1, first_width }, first },
+                                        { "text_encoders_1", PMT_DTYPE_F32, 2, { 1, second_width }, second } };
+  g_autofree char *pivotal_name = g_strdup_printf ("pmt-xl-pivotal-%d.safetensors", (int) getpid ());
+  g_autofree char *pivotal = write_file (pivotal_name, numbered, 2);
+  const PmtLearnedWord tuned = { pivotal, "Scarlet" };
+  q.words = &tuned;
+  learned = runs_do (&q);
+  runs_assert_equal (&ordinary, &learned);
+  q.words = &word;
   q.prompt = "a scarlet circle BREAK a SCARLET house";
   PmtResult plain = runs_do (&q);
   runs_assert_differ (&ordinary, &plain);
@@ -282,6 +292,7 @@ test_two_encoders (void)
   g_assert_nonnull (strstr (error->message, "has two; choose an embedding made for SDXL, with clip_l and clip_g."));
   g_clear_error (&error);
   g_unlink (path);
+  g_unlink (pivotal);
   pmt_model_unref (xl);
 }
 

@@ -47,8 +47,9 @@ pmt_memory_check (GError **error)
   return users_limit (&limit, error);
 }
 
-size_t
-pmt_memory_available (void)
+/* Without what the user allows. */
+static size_t
+machine_available (void)
 {
   size_t available = proc_bytes ("/proc/meminfo", "MemAvailable:");
   if (available == 0)
@@ -61,10 +62,23 @@ pmt_memory_available (void)
     size_t left = limit.rlim_cur > mapped ? (size_t) limit.rlim_cur - mapped : 0;
     available = MIN (available, left);
   }
-  size_t users;
-  if (users_limit (&users, NULL) && users > 0)
-    available = MIN (available, users);
   return available;
+}
+
+size_t
+pmt_memory_available_with (size_t back, size_t used)
+{
+  size_t available = machine_available (), users;
+  available += MIN (back, SIZE_MAX - available);
+  if (users_limit (&users, NULL) && users > 0)
+    available = MIN (available, users > used ? users - used : 1);
+  return available;
+}
+
+size_t
+pmt_memory_available (void)
+{
+  return pmt_memory_available_with (0, 0);
 }
 
 size_t

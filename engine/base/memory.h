@@ -10,6 +10,8 @@
 /* Bytes: what the system can give without swapping, capped by the limits of control groups and of the process (RLIMIT_AS), and by the
  * user's own: PENTIMENTO_MEMORY, a number of MiB. */
 size_t pmt_memory_available (void);
+/* The same where `back` bytes of this process are given back first, and `used` bytes of the user's number of MiB are taken already. */
+size_t pmt_memory_available_with (size_t back, size_t used);
 /* PMT_ERROR_INPUT when PENTIMENTO_MEMORY is set to anything but a number above 0; for programs that begin. */
 gboolean pmt_memory_check (GError **error);
 /* Bytes of this process in memory now, and the most there ever were (VmRSS, VmHWM). 0 when the system does not say. */

@@ -532,6 +532,31 @@ pmt_model_rest_unet (PmtModel *model, PmtUnetChoice choice)
     pmt_weight_pool_unload (pmt_unet_weights (model->unet[choice].net));
 }
 
+size_t
+pmt_model_idle_bytes (const PmtModel *model, int keep)
+{
+  const int stays = keep < 0 ? keep : (int) pmt_model_unet_chosen (model, (PmtUnetChoice) keep);
+  size_t bytes = 0;
+  for (int k = 0; k < PMT_N_UNETS; k++)
+    if (k != stays && unet_in_memory (model, k) > model->small)
+      bytes += unet_in_memory (model, k);
+  for (int k = 0; keep < 0 && k < model->n_texts; k++)
+    if (text_in_memory (model, k) > model->small)
+      bytes += text_in_memory (model, k);
+  return bytes;
+}
+
+void
+pmt_model_rest_idle (PmtModel *model, int keep)
+{
+  const int stays = keep < 0 ? keep : (int) pmt_model_unet_chosen (model, (PmtUnetChoice) keep);
+  for (int k = 0; k < PMT_N_UNETS; k++)
+    if (k != stays && model->has_unet[k])
+      pmt_model_rest_unet (model, (PmtUnetChoice) k);
+  if (keep < 0)
+    pmt_model_rest_texts (model);
+}
+
 gboolean
 pmt_model_rest_bytes (PmtModel *model, PmtUnetChoice choice, size_t *texts, size_t *unet, GError **error)
 {

@@ -96,6 +96,10 @@ void pmt_model_rest_texts (PmtModel *model);
 void pmt_model_rest_unet (PmtModel *model, PmtUnetChoice choice);
 /* The bytes that these two let go. */
 gboolean pmt_model_rest_bytes (PmtModel *model, PmtUnetChoice choice, size_t *texts, size_t *unet, GError **error);
+/* What nobody needs while this model's UNet `keep` works: the weights of its other UNets. Where another model works, `keep` is -1: those of
+ * all its UNets and text encoders. How many bytes of them are in memory and can go, and letting them go. */
+size_t pmt_model_idle_bytes (const PmtModel *model, int keep);
+void pmt_model_rest_idle (PmtModel *model, int keep);
 void pmt_model_set_small (PmtModel *model, size_t bytes);
 size_t pmt_model_resident_bytes (const PmtModel *model); /* packed weights in memory now */
 /* Packed weights of all that a run uses, with the autoencoder's or without, and what of them is not in memory yet. */

@@ -2,6 +2,7 @@
 /* The run as its caller sees it: one stage, or several that look like one to progress, estimates, keeping and stopping. */
 #include <string.h>
 
+#include "engine/base/memory.h"
 #include "engine/sample/stages.h"
 
 typedef enum { FIRST, PASS, REFINER, FULL } Kind;
@@ -45,7 +46,43 @@ single (const PmtRequest *q)
   return !q->refiner && !q->full.width && !pmt_passes_wanted (q);
 }
 
-/* Requests and costs of all stages. Clear it, on failure too. */
+/* The models of all stages, each once; returns how many. */
+static int
+models_of (const Stages *s, PmtModel *models[2])
+{
+  const PmtRequest *q = s->whole;
+  models[0] = q->model;
+  models[1] = q->refiner;
+  return q->refiner && q->refiner != q->model ? 2 : 1;
+}
+
+/* What of the other stages' weights is in memory while this one's request runs, and can go: with `rest` it goes. */
+static size_t
+idle (const Stages *s, const PmtRequest *here, bool rest)
+{
+  PmtModel *models[2];
+  size_t bytes = 0;
+  for (int i = models_of (s, models) - 1; i >= 0; i--) {
+    const int keep = models[i] == here->model ? (int) pmt_request_unet (here) : -1;
+    bytes += pmt_model_idle_bytes (models[i], keep);
+    if (rest)
+      pmt_model_rest_idle (models[i], keep);
+  }
+  return bytes;
+}
+
+/* What a stage may take as things are, or `alone`: when the others' weights have gone. A limit is for all that a run loads, and those are
+ * part of it. */
+static size_t
+room_for (const Stages *s, const PmtRequest *here, bool alone)
+{
+  const size_t others = idle (s, here, false), used = alone ? 0 : others, limit = s->whole->memory_limit;
+  if (limit)
+    return limit > used ? limit - used : 1;
+  return pmt_memory_available_with (alone ? others : 0, used);
+}
+
+/* Requests and costs of all stages, each as it is when the others' weights have gone. Clear it, on failure too. */
 static gboolean
 stages_open (Stages *s, const PmtRequest *q, GError **error)
 {
@@ -75,7 +112,9 @@ stages_open (Stages *s, const PmtRequest *q, GError **error)
     add (s, FULL, &s->full.request);
   }
   for (int i = 0; i < s->n; i++) {
-    if (!pmt_run_cost_one (s->stage[i].request, &s->stage[i].cost, error))
+    PmtRequest alone = *s->stage[i].request;
+    alone.memory_limit = room_for (s, &alone, true);
+    if (!pmt_run_cost_one (&alone, &s->stage[i].cost, error))
       return FALSE;
     s->flops += s->stage[i].cost.flops;
   }
@@ -203,6 +242,37 @@ ended (const Stages *s, const PmtResult *made)
   return made->stopped_after > 0 || (q->stop_after > 0 && made->steps_done >= q->stop_after) || (q->keep && atomic_load (q->keep));
 }
 
+/* Lets the other stages' weights go where this one, as things are, would not fit or would do by tiles what it need not; only there, for a
+ * run that comes after may want them. Then says what there is for it. */
+static gboolean
+make_room (const Stages *s, const PmtCost *cost, PmtRequest *request, GError **error)
+{
+  PmtCost now;
+  request->memory_limit = room_for (s, request, false);
+  if (idle (s, request, false) == 0)
+    return TRUE;
+  if (!pmt_run_cost_one (request, &now, error))
+    return FALSE;
+  if (!now.fits || (now.vae_tiled && !cost->vae_tiled)) {
+    idle (s, request, true);
+    request->memory_limit = room_for (s, request, false);
+  }
+  return TRUE;
+}
+
+/* Refuses a run of which one stage does not fit, whatever goes before it. */
+static gboolean
+all_fit (const Stages *s, GError **error)
+{
+  for (int i = 0; i < s->n; i++) {
+    PmtRequest alone = *s->stage[i].request;
+    alone.memory_limit = room_for (s, &alone, true);
+    if (!s->stage[i].cost.fits && !pmt_run_fits_one (&alone, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* One stage. TRUE without a run where a picture that is kept needs none. */
 static gboolean
 run_stage (Stages *s, PmtResult *made, GError **error)
@@ -230,6 +300,8 @@ run_stage (Stages *s, PmtResult *made, GError **error)
   } else if (stage->kind == REFINER) {
     request.latent = made->latent;
   }
+  if (!make_room (s, &stage->cost, &request, error))
+    return FALSE;
   request.once = request.once && s->at == s->n - 1;
   request.progress_user = s;
   request.progress = request.progress ? tell : NULL;
@@ -258,9 +330,7 @@ pmt_run (const PmtRequest *request, PmtResult *result, GError **error)
   if (single (request))
     return pmt_run_one (request, result, error);
   *result = (PmtResult) { 0 };
-  gboolean ok = stages_open (&s, request, error);
-  for (int i = 0; ok && i < s.n; i++)
-    ok = s.stage[i].cost.fits || pmt_run_fits_one (s.stage[i].request, error);
+  gboolean ok = stages_open (&s, request, error) && all_fit (&s, error);
   for (s.at = 0; ok && s.at < s.n; s.at++)
     ok = run_stage (&s, result, error);
   stages_clear (&s);

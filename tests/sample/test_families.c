@@ -170,6 +170,56 @@ test_refiner (void)
   pmt_result_clear (&rest);
 }
 
+static PmtModel *
+restless (const char *name)
+{
+  g_autofree char *path = runs_path ("families", name);
+  PmtModel *fresh = runs_open_model (path);
+  pmt_model_set_small (fresh, 0);
+  return fresh;
+}
+
+/* In the way that takes least. */
+static size_t
+least_memory (PmtRequest q)
+{
+  PmtCost cost;
+  q.memory_limit = 1;
+  g_assert_true (pmt_run_cost (&q, &cost, NULL));
+  g_assert_false (cost.fits);
+  return cost.memory_bytes;
+}
+
+/* The base's weights make room for the refiner's where both do not fit, and stay where they do. */
+static void
+test_refiner_room (void)
+{
+  PmtModel *base = restless ("sdxl"), *refiner = restless ("refiner");
+  PmtRequest whole = runs_request (&runs, base), first = whole, second;
+  PmtResult results[2];
+  size_t texts, unet;
+  whole.vae_tiling = first.vae_tiling = PMT_VAE_TILING_OFF;
+  second = first;
+  second.model = refiner;
+  g_assert_true (pmt_model_rest_bytes (base, PMT_UNET_MAIN, &texts, &unet, NULL));
+  const size_t limit = MAX (least_memory (first), least_memory (second));
+  g_assert_cmpuint (limit, <, least_memory (second) + unet);
+  whole.refiner = refiner;
+  whole.refiner_start = 0.6;
+  for (int tight = 0; tight < 2; tight++) {
+    whole.memory_limit = tight ? limit : 0;
+    results[tight] = runs_do (&whole);
+    g_assert_cmpint (pmt_model_idle_bytes (base, -1) > 0, ==, !tight);
+    pmt_model_rest_idle (base, -1); /* so that the second run begins as the first did */
+    pmt_model_rest_idle (refiner, -1);
+  }
+  runs_assert_equal (&results[0], &results[1]);
+  for (int i = 0; i < 2; i++)
+    pmt_result_clear (&results[i]);
+  pmt_model_unref (base);
+  pmt_model_unref (refiner);
+}
+
 /* The activations that were computed in advance are held, with one text encoder and two, and all weights are counted. */
 static void
 test_memory (void)
@@ -237,6 +287,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/families/refiner-in-one-request", test_refiner);
   g_test_add_func ("/families/refiner-kept", test_refiner_kept);
+  g_test_add_func ("/families/refiner-room", test_refiner_room);
   g_test_add_func ("/families/memory", test_memory);
   g_test_add_func ("/families/refusals", test_refusals);
   int status = g_test_run ();

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "engine/job/private.h"
 #include "engine/weights/config.h"
 
 #define RECOMMENDATIONS "pentimento.json"
 
-/* What a Stable Diffusion of the first family is usually run with. */
-static const struct {
-  const char *sampler;
-  int steps;
-  double guidance;
-} usual = { "dpmpp-2m-karras", 20, 7.0 };
-
 gboolean
 pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError **error)
 {
   g_autofree char *path = g_build_filename (pmt_model_path (model), RECOMMENDATIONS, NULL);
+  const PmtJobUsual usual = pmt_job_usual (model);
   const char *sampler = usual.sampler;
   JsonObject *config = NULL;
   gboolean good = TRUE;
@@ -34,8 +30,8 @@ pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError
   }
   if (good)
     choice->sampler = job->sampler ? job->sampler : pmt_sampler_find (sampler, error);
-  /* a sampler that was asked for by name and works in few steps says in how many */
-  if (good && job->sampler && job->sampler->advised_steps > 0) {
+  /* a sampler that was asked for by name and works in few steps says in how many, unless it is the model's own */
+  if (good && job->sampler && job->sampler->advised_steps > 0 && strcmp (job->sampler->id, usual.sampler) != 0) {
     choice->steps = job->sampler->advised_steps;
     choice->guidance = job->sampler->advised_guidance;
   }

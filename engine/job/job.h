@@ -118,7 +118,8 @@ PmtJob *pmt_job_parse (JsonObject *recipe, GError **error);
 void pmt_job_free (PmtJob *job);
 /* The tasks' parameters (prompt, steps, guidance, …) as tables; they feed CLI options, `methods --json` and the plug-in. Steps 0, guidance
  * -1 and sampler "" stand for what the model recommends: the values of a file pentimento.json in the model's folder
- * ({"steps": 20, "guidance": 4.0, "sampler": "ddim"}, each optional), otherwise 20 steps, guidance 7, dpmpp-2m-karras. */
+ * ({"steps": 20, "guidance": 4.0, "sampler": "ddim"}, each optional), otherwise those of a latent consistency or Turbo model where the folder
+ * shows that it is one, otherwise 20 steps, guidance 7, dpmpp-2m-karras. */
 const PmtParam *pmt_job_params (PmtTask task);
 const char *pmt_task_name (PmtTask task);
 /* {"generate": table, "fill": table, "edit": table}. New reference. */

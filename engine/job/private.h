@@ -4,7 +4,15 @@
 
 #include "engine/job/job.h"
 
-/* Sampler, steps and guidance in force: the job's own, else what the model's folder recommends, else the family's. */
+/* usual.c. What a model is run with where neither job nor pentimento.json says anything: few steps for models that were distilled for them. */
+typedef struct PmtJobUsual {
+  const char *sampler;
+  int steps;
+  double guidance;
+} PmtJobUsual;
+PmtJobUsual pmt_job_usual (const PmtModel *model);
+
+/* Sampler, steps and guidance in force: the job's own, else what the model's folder recommends, else the usual ones. */
 typedef struct PmtJobChoice {
   const PmtSampler *sampler;
   int steps;

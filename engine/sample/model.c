@@ -294,6 +294,12 @@ pmt_model_schedule (const PmtModel *model)
   return &model->schedule;
 }
 
+const char *
+pmt_model_scheduler_class (const PmtModel *model)
+{
+  return pmt_model_files_scheduler_class (model->files);
+}
+
 bool
 pmt_model_prediction_known (const PmtModel *model)
 {

@@ -55,6 +55,7 @@ PmtPrecision pmt_model_precision (const PmtModel *model);
  * themselves), else f32. */
 PmtPrecision pmt_model_auto_precision (PmtModel *model, GError **error);
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
+const char *pmt_model_scheduler_class (const PmtModel *model); /* diffusers' class that was shipped with the UNet; NULL = not told */
 /* False when the model's files don't say what the UNet predicts (a single file of SD 2): the schedule then holds a guess, until a run has
  * tried it out. */
 bool pmt_model_prediction_known (const PmtModel *model);

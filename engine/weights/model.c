@@ -488,6 +488,15 @@ pmt_model_files_scheduler (PmtModelFiles *files)
   return files->scheduler;
 }
 
+const char *
+pmt_model_files_scheduler_class (const PmtModelFiles *files)
+{
+  const char *class = NULL;
+  if (files->component[PMT_COMPONENT_UNET].replaced || !pmt_config_string (files->scheduler, "_class_name", NULL, &class, NULL))
+    return NULL;
+  return class;
+}
+
 gboolean
 pmt_model_files_prediction_known (const PmtModelFiles *files)
 {

@@ -53,6 +53,8 @@ PmtWeights *pmt_model_files_weights (PmtModelFiles *files, PmtComponent componen
 JsonObject *pmt_model_files_config (PmtModelFiles *files, PmtComponent component, GError **error);
 /* scheduler_config.json, or the family's. Never NULL. */
 JsonObject *pmt_model_files_scheduler (PmtModelFiles *files);
+/* The scheduler's class that it states; NULL when it states none, or when the UNet is another than the one that it was stated for. */
+const char *pmt_model_files_scheduler_class (const PmtModelFiles *files);
 /* FALSE when nothing in the files says whether the UNet predicts noise or velocity (SD 2 checkpoints): the scheduler's prediction_type is
  * then the family's and only a guess; running the UNet once tells (formats.md 1.4). */
 gboolean pmt_model_files_prediction_known (const PmtModelFiles *files);

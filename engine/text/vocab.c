@@ -110,11 +110,13 @@ pmt_vocab_merge (const PmtVocab *vocab, int left, int right)
   return g_hash_table_lookup (vocab->merges, &pair);
 }
 
-void
+gboolean
 pmt_vocab_add_token (PmtVocab *vocab, const char *content, int id, gboolean normalized)
 {
-  PmtAddedToken token = { g_strdup (content), id, normalized };
+  PmtAddedToken token = { NULL, id, normalized };
 
+  if (id < 0 || id >= MAX_ID)
+    return FALSE;
   for (guint i = 0; i < vocab->added->len; i++) {
     if (strcmp (g_array_index (vocab->added, PmtAddedToken, i).content, content) == 0) {
       g_array_remove_index (vocab->added, i);
@@ -123,7 +125,12 @@ pmt_vocab_add_token (PmtVocab *vocab, const char *content, int id, gboolean norm
   }
   if (pmt_vocab_id (vocab, content) < 0)
     pmt_vocab_add (vocab, content, id);
+  /* what is told of the vocabulary's size counts this id too, whatever symbol has it */
+  if ((guint) id >= vocab->symbols->len)
+    g_ptr_array_set_size (vocab->symbols, id + 1);
+  token.content = g_strdup (content);
   g_array_append_val (vocab->added, token);
+  return TRUE;
 }
 
 static int

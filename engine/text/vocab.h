@@ -44,7 +44,7 @@ PmtVocab *pmt_vocab_new (void);
 gboolean pmt_vocab_add (PmtVocab *vocab, const char *symbol, int id);
 /* The next merge in order of rank; FALSE when a symbol or the result is not in the vocabulary. */
 gboolean pmt_vocab_add_merge (PmtVocab *vocab, const char *left, const char *right, int rank);
-/* Replaces an added token of the same content. */
-void pmt_vocab_add_token (PmtVocab *vocab, const char *content, int id, gboolean normalized);
+/* Replaces an added token of the same content. FALSE when the id is out of bounds. */
+gboolean pmt_vocab_add_token (PmtVocab *vocab, const char *content, int id, gboolean normalized);
 /* Fills the byte tables and sorts added tokens: last step of loading. */
 void pmt_vocab_finish (PmtVocab *vocab);

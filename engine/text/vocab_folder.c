@@ -173,9 +173,9 @@ read_added_tokens (Loader *l, JsonArray *tokens, GError **error)
     JsonNode *node = json_array_get_element (tokens, i);
     JsonObject *token = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
     const char *content = token ? node_string (json_object_get_member (token, "content")) : NULL;
-    if (!content || !*content || !node_id (json_object_get_member (token, "id"), &id))
+    if (!content || !*content || !node_id (json_object_get_member (token, "id"), &id) ||
+        !pmt_vocab_add_token (l->vocab, content, id, object_bool (token, "normalized", FALSE)))
       return damaged (path, error, _("added token %u has no content or id"), i);
-    pmt_vocab_add_token (l->vocab, content, id, object_bool (token, "normalized", FALSE));
   }
   return TRUE;
 }
@@ -242,9 +242,37 @@ read_decoder_list (Loader *l, JsonObject *config)
   while (json_object_iter_next (&iter, &key, &value)) {
     JsonObject *token = JSON_NODE_HOLDS_OBJECT (value) ? json_node_get_object (value) : NULL;
     const char *content = token ? node_string (json_object_get_member (token, "content")) : NULL;
-    if (content && *content)
-      pmt_vocab_add_token (l->vocab, content, (int) g_ascii_strtoll (key, NULL, 10), object_bool (token, "normalized", FALSE));
+    gint64 id;
+    if (content && *content && g_ascii_string_to_signed (key, 10, 0, G_MAXINT, &id, NULL))
+      pmt_vocab_add_token (l->vocab, content, (int) id, object_bool (token, "normalized", FALSE));
   }
+}
+
+/* Earlier ones wrote what a slow tokenizer had learned into a file of its own, {content: id}, which a list in tokenizer_config.json makes void.
+ * As there, the four special tokens among them are matched as they are written, and all others in cleaned text. */
+static gboolean
+read_added_file (Loader *l, const char *const *specials, guint n_specials, GError **error)
+{
+  g_autofree char *path = g_build_filename (l->folder, "added_tokens.json", NULL);
+  JsonObjectIter iter;
+  const char *content;
+  JsonNode *node;
+  int id;
+
+  if (!exists (l, "added_tokens.json"))
+    return TRUE;
+  g_autoptr (JsonObject) object = load_object (l, "added_tokens.json", error);
+  if (!object)
+    return FALSE;
+  json_object_iter_init (&iter, object);
+  while (json_object_iter_next (&iter, &content, &node)) {
+    gboolean special = FALSE;
+    for (guint i = 0; i < n_specials; i++)
+      special = special || strcmp (specials[i], content) == 0;
+    if (!*content || !node_id (node, &id) || !pmt_vocab_add_token (l->vocab, content, id, !special))
+      return damaged (path, error, _("the id of '%s' is no number of its own"), content);
+  }
+  return TRUE;
 }
 
 static gboolean
@@ -272,7 +300,7 @@ read_specials (Loader *l, gboolean stated, GError **error)
   g_autoptr (JsonObject) config = NULL;
   g_autoptr (JsonObject) map = NULL;
   char *contents[G_N_ELEMENTS (specials)];
-  gboolean ok = TRUE;
+  gboolean ok;
 
   if (exists (l, "tokenizer_config.json") && !(config = load_object (l, "tokenizer_config.json", error)))
     return FALSE;
@@ -287,6 +315,8 @@ read_specials (Loader *l, gboolean stated, GError **error)
     if (!contents[i])
       contents[i] = g_strdup (specials[i].fallback);
   }
+  ok = stated || (config && json_object_has_member (config, "added_tokens_decoder")) ||
+       read_added_file (l, (const char *const *) contents, G_N_ELEMENTS (contents), error);
   for (guint i = 0; i < G_N_ELEMENTS (specials); i++) {
     int id = pmt_vocab_id (l->vocab, contents[i]);
     if (id < 0 && i > 0 && ok) {

@@ -11,7 +11,7 @@
 
 typedef struct Case {
   const char *name;
-  const char *files[3][2]; /* name, content */
+  const char *files[4][2]; /* name, content */
   PmtError code;
   const char *says; /* part of the message; NULL = must load */
 } Case;
@@ -43,6 +43,23 @@ static const Case cases[] = {
     { { "tokenizer.json", "{\"model\":{\"vocab\":" VOCAB ",\"merges\":[[\"a\"]],\"end_of_word_suffix\":\"</w>\"}}" } },
     PMT_ERROR_FORMAT,
     "merge 0" },
+  { "added-negative-id",
+    { { "vocab.json", VOCAB }, { "merges.txt", MERGES }, { "added_tokens.json", "{\"<cat>\":-1}" } },
+    PMT_ERROR_FORMAT,
+    "'<cat>'" },
+  { "added-huge-id",
+    { { "vocab.json", VOCAB }, { "merges.txt", MERGES }, { "added_tokens.json", "{\"<cat>\":2000000000}" } },
+    PMT_ERROR_FORMAT,
+    "'<cat>'" },
+  { "added-no-object",
+    { { "vocab.json", VOCAB }, { "merges.txt", MERGES }, { "added_tokens.json", "[7]" } },
+    PMT_ERROR_FORMAT,
+    "added_tokens.json" },
+  { "json-huge-added",
+    { { "tokenizer.json", "{\"model\":{\"vocab\":" VOCAB ",\"merges\":[],\"end_of_word_suffix\":\"</w>\"},"
+                          "\"added_tokens\":[{\"id\":2000000000,\"content\":\"<cat>\"}]}" } },
+    PMT_ERROR_FORMAT,
+    "added token 0" },
   { "json-bad-added",
     { { "tokenizer.json",
         "{\"model\":{\"vocab\":" VOCAB ",\"merges\":[],\"end_of_word_suffix\":\"</w>\"},\"added_tokens\":[{\"id\":5}]}" } },
@@ -132,6 +149,39 @@ test_added_words (void)
   pmt_tokenizer_free (tokenizer);
 }
 
+/* What a slow tokenizer wrote of them, read as transformers does: in any case of letters, and only where no later list is. */
+static void
+test_added_file (void)
+{
+  static const Case c = { "added-file",
+                          { { "vocab.json", VOCAB }, { "merges.txt", MERGES }, { "added_tokens.json", "{\"<Cat-toy>\":7,\"<|endoftext|>\":6}" } } };
+  static const Case void_one = { "void",
+                                 { { "vocab.json", VOCAB },
+                                   { "merges.txt", MERGES },
+                                   { "added_tokens.json", "{\"<Cat-toy>\":7}" },
+                                   { "tokenizer_config.json", "{\"added_tokens_decoder\":{}}" } } };
+  static const int wanted[] = { 3, 7, 2, 7, 4 };
+  g_autofree char *folder = make_folder (&c), *other = make_folder (&void_one);
+  g_autoptr (GError) error = NULL;
+  PmtTokenizer *tokenizer = pmt_tokenizer_new (folder, &error);
+  PmtTokens tokens;
+
+  g_assert_no_error (error);
+  g_assert_cmpint (pmt_tokenizer_size (tokenizer), ==, 8);
+  pmt_tokenizer_encode (tokenizer, "b <Cat-toy> a<cat-TOY>ab", &tokens);
+  g_assert_cmpint (tokens.n_tokens, ==, G_N_ELEMENTS (wanted));
+  for (guint i = 0; i < G_N_ELEMENTS (wanted); i++)
+    g_assert_cmpint (tokens.token[i].id, ==, wanted[i]);
+  pmt_tokens_clear (&tokens);
+  pmt_tokenizer_free (tokenizer);
+  tokenizer = pmt_tokenizer_new (other, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (pmt_tokenizer_size (tokenizer), ==, 7);
+  pmt_tokenizer_free (tokenizer);
+  remove_folder (&c, folder);
+  remove_folder (&void_one, other);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -141,5 +191,6 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &cases[i], test_case);
   }
   g_test_add_func ("/vocab/added-words", test_added_words);
+  g_test_add_func ("/vocab/added-file", test_added_file);
   return g_test_run ();
 }

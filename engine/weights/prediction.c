@@ -69,7 +69,8 @@ pmt_prediction_replace (const PmtSafetensors *file, const PmtFamily *family, con
   g_autoptr (JsonObject) told = NULL;
   gboolean now_known;
 
-  if (!states (file) && strcmp (family->id, "custom") == 0)
+  /* a file that says nothing is of the model that it is put into, as far as anybody knows; of SD 2's two kinds running it tells */
+  if (!states (file) && strcmp (family->id, "sd2") != 0)
     return TRUE;
   if (!pmt_prediction_adopt (file, family, traits, &told, &now_known, error))
     return FALSE;

@@ -13,7 +13,7 @@ gboolean pmt_prediction_adopt (const PmtSafetensors *file, const PmtFamily *fami
                                gboolean *known, GError **error);
 
 /* The same for a UNet that takes the place of another model's: changes what `scheduler` says of predictions and leaves its other settings.
- * Where neither the file nor its family tells anything (architectures in sizes of their own), nothing changes. On failure too. */
+ * Where the file tells nothing, nothing changes but for SD 2, of which there are two kinds. On failure nothing does either. */
 gboolean pmt_prediction_replace (const PmtSafetensors *file, const PmtFamily *family, const PmtUnetTraits *traits, JsonObject *scheduler,
                                  gboolean *known, GError **error);
 

@@ -205,7 +205,8 @@ prediction_of (PmtModelFiles *files)
   return json_object_get_string_member (pmt_model_files_scheduler (files), "prediction_type");
 }
 
-/* A UNet from elsewhere brings along what it predicts, and for SD 2 its size. */
+/* A UNet from elsewhere brings along what it predicts where it says so, and for SD 2 its size; one that says nothing predicts what the model's
+ * own does. */
 static void
 test_replaced_prediction (void)
 {
@@ -217,6 +218,13 @@ test_replaced_prediction (void)
   PmtModelFiles *files = pmt_model_files_open (noise, &error);
   g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, velocity, &error));
   g_assert_cmpstr (prediction_of (files), ==, "v_prediction");
+  pmt_model_files_free (files);
+  files = pmt_model_files_open (velocity, &error);
+  g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, noise, &error));
+  g_assert_true (pmt_model_files_prediction_known (files));
+  g_assert_cmpstr (prediction_of (files), ==, "v_prediction");
+  pmt_model_files_free (files);
+  files = pmt_model_files_open (noise, &error);
   g_assert_true (pmt_model_files_replace (files, PMT_COMPONENT_UNET, noise, &error));
   g_assert_cmpstr (prediction_of (files), ==, "epsilon");
   pmt_model_files_free (files);

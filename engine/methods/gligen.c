@@ -110,14 +110,23 @@ check_layout (const PmtLayout *layout, GError **error)
   return TRUE;
 }
 
+/* Where the weights are: those of a UNet that stands in for the model's were trained with it. */
+static const char *
+find_weights (const PmtRun *run)
+{
+  const char *told = run->request->layout.model, *unet = pmt_model_unet_path (run->model, run->unet_choice);
+  if (told && *told)
+    return told;
+  return unet && pmt_model_unet_config (run->model, run->unet_choice)->gated ? unet : pmt_model_path (run->model);
+}
+
 static gboolean
 open_layout (State *state, PmtRun *run, GError **error)
 {
   const PmtLayout *layout = &run->request->layout;
   if (!check_layout (layout, error))
     return FALSE;
-  const char *path = layout->model && *layout->model ? layout->model : pmt_model_path (run->model);
-  state->gligen = pmt_run_extra (run, &gligen_class, path, error);
+  state->gligen = pmt_run_extra (run, &gligen_class, find_weights (run), error);
   if (!state->gligen)
     return FALSE;
   state->n = layout->n_boxes;

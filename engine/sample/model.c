@@ -326,6 +326,12 @@ pmt_model_unet_chosen (const PmtModel *model, PmtUnetChoice choice)
   return model->has_unet[choice] ? choice : PMT_UNET_MAIN;
 }
 
+const char *
+pmt_model_unet_path (const PmtModel *model, PmtUnetChoice choice)
+{
+  return pmt_model_files_replaced (model->files, unets[pmt_model_unet_chosen (model, choice)]);
+}
+
 const PmtUnetConfig *
 pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice)
 {

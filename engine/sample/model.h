@@ -62,6 +62,8 @@ bool pmt_model_prediction_known (const PmtModel *model);
 void pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction); /* what trying it out has shown */
 void pmt_model_settle (PmtModel *model); /* between runs: with what a run has shown, the size may be another one */
 PmtUnetChoice pmt_model_unet_chosen (const PmtModel *model, PmtUnetChoice choice); /* the asked one, or the main one where it lacks that */
+/* The file or folder that a UNet comes from where it stands in for the model's own; else NULL. */
+const char *pmt_model_unet_path (const PmtModel *model, PmtUnetChoice choice);
 const PmtUnetConfig *pmt_model_unet_config (const PmtModel *model, PmtUnetChoice choice);
 const PmtVaeConfig *pmt_model_vae_config (const PmtModel *model);
 /* Of the first text encoder. SDXL has two, whose outputs stand side by side in the context; its refiner only the second of them, which

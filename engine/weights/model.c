@@ -28,7 +28,7 @@ struct PmtModelFiles {
     JsonObject *config; /* NULL = the model has no such component */
     PmtWeights *weights; /* opened at first use */
     PmtUnetUse use;
-    gboolean replaced; /* comes from a file of its own */
+    char *replaced; /* the file or folder of its own that it comes from; NULL = the model's */
   } component[PMT_N_COMPONENTS];
 };
 
@@ -58,6 +58,7 @@ pmt_model_files_free (PmtModelFiles *files)
   for (int i = 0; i < PMT_N_COMPONENTS; i++) {
     pmt_weights_free (files->component[i].weights);
     g_clear_pointer (&files->component[i].config, json_object_unref);
+    g_free (files->component[i].replaced);
   }
   g_clear_pointer (&files->scheduler, json_object_unref);
   pmt_safetensors_free (files->file);
@@ -431,6 +432,12 @@ pmt_model_files_needs (const PmtModelFiles *files, PmtComponent component)
   return component != PMT_COMPONENT_UNET_FILL && component != PMT_COMPONENT_UNET_EDIT;
 }
 
+const char *
+pmt_model_files_replaced (const PmtModelFiles *files, PmtComponent component)
+{
+  return files->component[component].replaced;
+}
+
 PmtUnetUse
 pmt_model_files_use (const PmtModelFiles *files, PmtComponent unet)
 {
@@ -588,7 +595,8 @@ pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const cha
   g_clear_pointer (&files->component[component].config, json_object_unref);
   files->component[component].weights = weights;
   files->component[component].config = g_steal_pointer (&config);
-  files->component[component].replaced = TRUE;
+  g_free (files->component[component].replaced);
+  files->component[component].replaced = g_strdup (path);
   if (component != PMT_COMPONENT_UNET)
     return TRUE;
   files->component[component].use = pmt_unet_use (traits.in_channels, traits.latent_channels);

@@ -47,6 +47,8 @@ int pmt_model_files_attention_divisor (const PmtModelFiles *files); /* image pix
  * be called right after opening, before weights are asked for. PMT_ERROR_UNSUPPORTED where it does not fit the model, in one sentence; the
  * model is then as it was. The hash counts it. */
 gboolean pmt_model_files_replace (PmtModelFiles *files, PmtComponent component, const char *path, GError **error);
+/* The path that was given for a component there; NULL = it is the model's own. */
+const char *pmt_model_files_replaced (const PmtModelFiles *files, PmtComponent component);
 
 /* Opened at first use. NULL on failure, also when the model lacks the component (the message says so). */
 PmtWeights *pmt_model_files_weights (PmtModelFiles *files, PmtComponent component, GError **error);

@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/weights/names.h"
 #include "engine/weights/part.h"
@@ -227,6 +228,66 @@ test_models (void)
   grounding_remove (folder);
 }
 
+/* The tiny model whose UNet has no gates, in a folder of links and of that UNet. */
+static char *
+ungated_folder (void)
+{
+  static const char *const parts[] = { "vae", "text_encoder", "tokenizer", "scheduler" };
+  GError *error = NULL;
+  char *folder = g_dir_make_tmp ("pentimento-test-XXXXXX", &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++) {
+    g_autofree char *inside = g_build_filename ("sd", parts[i], NULL), *from = grounding_path (inside);
+    g_autofree char *to = g_build_filename (folder, parts[i], NULL);
+    g_assert_cmpint (symlink (from, to), ==, 0);
+  }
+  g_autofree char *unet = g_build_filename (folder, "unet", NULL), *config = g_build_filename (unet, "config.json", NULL);
+  g_autofree char *weights = g_build_filename (unet, "diffusion_pytorch_model.safetensors", NULL), *text = NULL;
+  g_autofree char *own = grounding_path ("sd/unet/config.json"), *from = grounding_path ("sd/unet/diffusion_pytorch_model.safetensors");
+  g_assert_cmpint (g_mkdir (unet, 0700), ==, 0);
+  g_assert_true (g_file_get_contents (own, &text, NULL, NULL));
+  g_auto (GStrv) pieces = g_strsplit (text, "\"gated\"", 2);
+  g_autofree char *plain = g_strjoinv ("\"default\"", pieces);
+  g_assert_true (g_file_set_contents (config, plain, -1, NULL));
+  PmtSafetensors *file = pmt_safetensors_open (from, &error);
+  g_assert_no_error (error);
+  g_autoptr (GArray) list = g_array_new (FALSE, TRUE, sizeof (PmtSafetensorOut));
+  for (guint i = 0; i < pmt_safetensors_count (file); i++) {
+    const PmtSafetensor *t = pmt_safetensors_at (file, i);
+    PmtSafetensorOut out = { .name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data };
+    memcpy (out.dim, t->dim, sizeof out.dim);
+    if (!g_str_has_prefix (t->name, "position_net.") && !strstr (t->name, ".fuser."))
+      g_array_append_val (list, out);
+  }
+  pmt_safetensors_write (weights, (const PmtSafetensorOut *) list->data, list->len, NULL, &error);
+  g_assert_no_error (error);
+  pmt_safetensors_free (file);
+  return folder;
+}
+
+/* The weights come with the UNet that they were trained with, also where that stands in for another one. */
+static void
+test_replaced (void)
+{
+  GError *error = NULL;
+  char *folder = ungated_folder ();
+  g_autofree char *unet = grounding_path ("sd/unet");
+  PmtModel *plain = pmt_model_open (folder, &error), *replaced = pmt_model_open_with (folder, &(PmtModelParts) { unet, NULL }, &error);
+  g_assert_no_error (error);
+  PmtRequest q = request (two, 2);
+  PmtResult own = runs_do (&q);
+  q.model = replaced;
+  PmtResult found = runs_do (&q);
+  runs_assert_equal (&found, &own);
+  q.model = plain;
+  runs_refused (&q, PMT_ERROR_UNSUPPORTED, "without grounding weights");
+  pmt_result_clear (&own);
+  pmt_result_clear (&found);
+  pmt_model_unref (plain);
+  pmt_model_unref (replaced);
+  grounding_remove (folder);
+}
+
 /* ---- inpainting ------------------------------------------------------------------------------------------------------- */
 
 static PmtRequest
@@ -293,6 +354,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gligen/checkpoint", test_checkpoint);
   g_test_add_func ("/gligen/boxes", test_boxes);
   g_test_add_func ("/gligen/models", test_models);
+  g_test_add_func ("/gligen/replaced", test_replaced);
   g_test_add_func ("/gligen/inpaint", test_inpaint);
   int status = g_test_run ();
   pmt_model_unref (model);

@@ -194,7 +194,8 @@ typedef struct PmtJobStats {
 /* For fill and edit, image and mask cover the canvas, or the recipe's context when it has one. Without a mask everything is filled. A control
  * picture covers what the image covers; one of another size is scaled to it, and a note says so.
  * Blocks. A mask of another size than the image, missing inputs, … are PMT_ERROR_INPUT; too little memory is PMT_ERROR_MEMORY with
- * what was needed; nothing is loaded before these checks. Sets the process's thread count. */
+ * what was needed; nothing is loaded before these checks, but for a UNet that has to show what it predicts before sizes are known. Sets the
+ * process's thread count. */
 gboolean pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtJobHooks *hooks,
                       PmtJobStats *stats, GError **error);
 

@@ -196,6 +196,25 @@ run_variants (const PmtJob *job, PmtModel *model, const PmtJobPlan *plan, PmtReq
   return TRUE;
 }
 
+/* What a model predicts tells of some for which size they were made. Where only running it tells, that comes before the sizes are settled, and
+ * after all that can be refused without. */
+static gboolean
+plan_sizes (const PmtJob *job, PmtModel *model, const PmtJobInputs *inputs, const PmtJobHooks *hooks, PmtJobPlan *plan, GError **error)
+{
+  Variant variant = { hooks, 0, job->variants };
+  const PmtRequest request = { .model = model, .cancel = hooks->cancel, .progress = on_progress, .progress_user = &variant };
+
+  if (!pmt_job_plan_sizes (job, model, inputs, plan, error))
+    return FALSE;
+  if (job->has_prediction || pmt_model_prediction_known (model))
+    return TRUE;
+  if (!pmt_run_learn_prediction (&request, error))
+    return FALSE;
+  pmt_model_settle (model);
+  pmt_job_plan_clear (job, plan);
+  return pmt_job_plan_sizes (job, model, inputs, plan, error);
+}
+
 gboolean
 pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtJobHooks *hooks, PmtJobStats *stats,
              GError **error)
@@ -225,8 +244,8 @@ pmt_job_run (const PmtJob *job, PmtModelCache *cache, const PmtJobInputs *inputs
   }
   memset (&plan, 0, sizeof plan);
   pmt_speed_job (TRUE);
-  good = pmt_job_set_precision (job, model, refiner, error) && pmt_job_plan_sizes (job, model, inputs, &plan, error) && check_noise (model, inputs, &plan, error) &&
-         pmt_job_plan_pixels (job, model, inputs, &plan, error);
+  good = pmt_job_set_precision (job, model, refiner, error) && plan_sizes (job, model, inputs, hooks, &plan, error) &&
+         check_noise (model, inputs, &plan, error) && pmt_job_plan_pixels (job, model, inputs, &plan, error);
   if (good) {
     pmt_job_request (job, model, &plan, &request);
     request.refiner = refiner;

@@ -129,8 +129,10 @@ pmt_model_new (PmtModelFiles *files, GError **error)
   model->files = files;
   model->extras = pmt_extras_new ();
   model->small = (size_t) 64 << 20;
-  if (read_configs (model, error) && check_fit (model, error) && (model->hash = pmt_model_files_hash (files, error)))
+  if (read_configs (model, error) && check_fit (model, error) && (model->hash = pmt_model_files_hash (files, error))) {
+    pmt_model_settle (model);
     return model;
+  }
   pmt_model_unref (model);
   return NULL;
 }
@@ -311,11 +313,17 @@ pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction)
 {
   model->schedule.prediction = prediction;
   model->prediction_known = true;
+  pmt_model_files_remember_prediction (model->files, prediction == PMT_PREDICT_EPSILON);
 }
 
 void
 pmt_model_settle (PmtModel *model)
 {
+  gboolean epsilon;
+  if (!model->prediction_known && pmt_model_files_recall_prediction (model->files, &epsilon)) {
+    model->schedule.prediction = epsilon ? PMT_PREDICT_EPSILON : PMT_PREDICT_V;
+    model->prediction_known = true;
+  }
   if (model->prediction_known)
     pmt_model_files_settle_prediction (model->files, model->schedule.prediction == PMT_PREDICT_EPSILON);
 }

@@ -57,10 +57,11 @@ PmtPrecision pmt_model_auto_precision (PmtModel *model, GError **error);
 const PmtScheduleConfig *pmt_model_schedule (const PmtModel *model);
 const char *pmt_model_scheduler_class (const PmtModel *model); /* diffusers' class that was shipped with the UNet; NULL = not told */
 /* False when the model's files don't say what the UNet predicts (a single file of SD 2): the schedule then holds a guess, until a run has
- * tried it out. */
+ * tried it out (pmt_run_learn_prediction before it, so that the size is known with it). */
 bool pmt_model_prediction_known (const PmtModel *model);
 void pmt_model_set_prediction (PmtModel *model, PmtPrediction prediction); /* what trying it out has shown */
-void pmt_model_settle (PmtModel *model); /* between runs: with what a run has shown, the size may be another one */
+/* Between runs: takes what a run has shown, one of another model of the same files too; the size may be another one then. */
+void pmt_model_settle (PmtModel *model);
 PmtUnetChoice pmt_model_unet_chosen (const PmtModel *model, PmtUnetChoice choice); /* the asked one, or the main one where it lacks that */
 /* The file or folder that a UNet comes from where it stands in for the model's own; else NULL. */
 const char *pmt_model_unet_path (const PmtModel *model, PmtUnetChoice choice);

@@ -150,6 +150,11 @@ void pmt_result_clear (PmtResult *result);
  * heavy is loaded when the run does not fit. */
 gboolean pmt_run (const PmtRequest *request, PmtResult *result, GError **error);
 
+/* Tries out what the request's model predicts where its files don't say, as a run would in its course; after pmt_model_settle (model) sizes can be
+ * decided. Of the request, only the model, what it is cancelled by and whom it tells count. Nothing happens where memory is short: the run
+ * will say so. */
+gboolean pmt_run_learn_prediction (const PmtRequest *request, GError **error);
+
 typedef struct PmtCost {
   size_t activation_bytes; /* exact peak of the run's arenas */
   size_t weight_bytes;     /* packed weights of the networks it uses */

@@ -2,6 +2,7 @@
 /* What the UNet predicts, where the model's files don't say: one evaluation tells (formats.md 1.4, after stable-diffusion.cpp). At the
  * last timestep the latent is nearly all noise. Shown a constant there, a network that predicts noise gives about what it was shown, and
  * one that predicts velocity, which there is nearly the clean latent turned round, stays far below. */
+#include "engine/base/memory.h"
 #include "engine/sample/runner.h"
 
 enum { SIDE = 8, TOKENS = 2 };
@@ -58,4 +59,42 @@ pmt_runner_prediction (PmtRunner *runner, GError **error)
     return FALSE;
   run->schedule->config.prediction = wanted ? *wanted : pmt_model_schedule (run->model)->prediction;
   return TRUE;
+}
+
+/* The UNet alone, and one evaluation. */
+static gboolean
+learn (PmtRunner *runner, GError **error)
+{
+  PmtRun *run = &runner->run;
+  if (!pmt_runner_open (runner, error))
+    return FALSE;
+  if (runner->dry) {
+    run->unet = pmt_model_unet_dry (run->model, run->unet_choice, error);
+  } else {
+    pmt_runner_report (runner, PMT_STAGE_LOAD, 0, 1, PMT_NO_TENSOR);
+    run->unet = pmt_model_unet (run->model, run->unet_choice, run->request->cancel, error);
+  }
+  return run->unet && probe (run, error);
+}
+
+gboolean
+pmt_run_learn_prediction (const PmtRequest *request, GError **error)
+{
+  const int side = SIDE * pmt_model_size_multiple (request->model);
+  const PmtRequest q = { .model = request->model, .prompt = "", .width = side, .height = side, .steps = 1, .guidance = 1, .strength = 1,
+                         .sampler = pmt_sampler_find ("ddim", NULL), .cancel = request->cancel, .progress = request->progress,
+                         .progress_user = request->progress_user };
+  if (pmt_model_prediction_known (q.model))
+    return TRUE;
+  PmtRunner dry = { .run.request = &q, .dry = true };
+  gboolean ok = learn (&dry, error);
+  const size_t memory = ok ? pmt_arena_peak (dry.run.memory) : 0, step = ok ? pmt_arena_peak (dry.run.ctx.step) : 0;
+  const size_t weights = ok ? pmt_unet_weight_bytes (dry.run.unet) : 0;
+  pmt_runner_close (&dry);
+  if (!ok || weights + memory + step > pmt_memory_available ())
+    return ok;
+  PmtRunner runner = { .run.request = &q, .memory_limit = memory, .step_limit = step };
+  ok = learn (&runner, error);
+  pmt_runner_close (&runner);
+  return ok;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #include "engine/weights/derive.h"
 #include "engine/weights/kinds.h"
 #include "engine/weights/part.h"
@@ -518,6 +520,35 @@ pmt_model_files_settle_prediction (PmtModelFiles *files, gboolean epsilon)
   files->prediction_known = TRUE;
   json_object_set_string_member (files->scheduler, "prediction_type", epsilon ? "epsilon" : "v_prediction");
   find_native_size (files, NULL); /* its configurations were read before */
+}
+
+/* What the UNet's weights are read from, which another file in its place would not be called. Newly allocated; NULL when it has no file. */
+static char *
+unet_identity (PmtModelFiles *files)
+{
+  PmtWeights *weights = pmt_model_files_weights (files, PMT_COMPONENT_UNET, NULL);
+  const GPtrArray *opened = weights ? pmt_weights_files (weights) : NULL;
+  GStatBuf status;
+
+  if (!opened || opened->len == 0 || g_stat (pmt_safetensors_path (opened->pdata[0]), &status) != 0)
+    return NULL;
+  return g_strdup_printf ("%llu:%llu:%lld:%lld.%09ld", (unsigned long long) status.st_dev, (unsigned long long) status.st_ino,
+                          (long long) status.st_size, (long long) status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+void
+pmt_model_files_remember_prediction (PmtModelFiles *files, gboolean epsilon)
+{
+  g_autofree char *identity = unet_identity (files);
+  if (identity)
+    pmt_prediction_remember (identity, epsilon);
+}
+
+gboolean
+pmt_model_files_recall_prediction (PmtModelFiles *files, gboolean *epsilon)
+{
+  g_autofree char *identity = unet_identity (files);
+  return identity && pmt_prediction_recall (identity, epsilon);
 }
 
 const char *

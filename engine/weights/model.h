@@ -61,6 +61,9 @@ const char *pmt_model_files_scheduler_class (const PmtModelFiles *files);
  * then the family's and only a guess; running the UNet once tells (formats.md 1.4). */
 gboolean pmt_model_files_prediction_known (const PmtModelFiles *files);
 /* What running it has told then. The size may be another one afterwards: to be called between runs. */
+/* All of this process that open the same UNet's file share what one of them has found out. FALSE when none has. */
+void pmt_model_files_remember_prediction (PmtModelFiles *files, gboolean epsilon);
+gboolean pmt_model_files_recall_prediction (PmtModelFiles *files, gboolean *epsilon);
 void pmt_model_files_settle_prediction (PmtModelFiles *files, gboolean epsilon);
 /* Folder with the tokenizer's files; NULL = the built-in CLIP vocabulary. Pass it to pmt_tokenizer_new. */
 const char *pmt_model_files_tokenizer (const PmtModelFiles *files);

@@ -94,3 +94,27 @@ pmt_prediction_is_small_sd2 (const char *path, PmtUnetUse use, const char *predi
     return TRUE;
   return g_strcmp0 (prediction, "epsilon") == 0 && !strstr (name, "768");
 }
+
+static GMutex shown_lock;
+static GHashTable *shown; /* identity -> whether it is noise */
+
+void
+pmt_prediction_remember (const char *identity, gboolean epsilon)
+{
+  g_mutex_lock (&shown_lock);
+  if (!shown)
+    shown = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_hash_table_replace (shown, g_strdup (identity), GINT_TO_POINTER (epsilon));
+  g_mutex_unlock (&shown_lock);
+}
+
+gboolean
+pmt_prediction_recall (const char *identity, gboolean *epsilon)
+{
+  gpointer value = NULL;
+  g_mutex_lock (&shown_lock);
+  gboolean found = shown && g_hash_table_lookup_extended (shown, identity, NULL, &value);
+  g_mutex_unlock (&shown_lock);
+  *epsilon = GPOINTER_TO_INT (value);
+  return found;
+}

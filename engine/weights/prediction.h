@@ -20,3 +20,7 @@ gboolean pmt_prediction_replace (const PmtSafetensors *file, const PmtFamily *fa
 /* Whether a single file of SD 2 is of the kind that was trained at 512 pixels, not at 768: that predicts noise, not velocity, as do the
  * inpainting and depth networks made from it; or its name says so. `prediction` NULL: not known. */
 gboolean pmt_prediction_is_small_sd2 (const char *path, PmtUnetUse use, const char *prediction);
+
+/* What running a UNet has shown, for all of this process, by whatever tells one file from another. Any thread. */
+void pmt_prediction_remember (const char *identity, gboolean epsilon);
+gboolean pmt_prediction_recall (const char *identity, gboolean *epsilon);

@@ -3,9 +3,11 @@
  * UNet's last bias, which is then what comes out. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/job/job.h"
 #include "engine/weights/config.h"
 #include "tests/sample/runs.h"
 
@@ -149,11 +151,157 @@ test_velocity (void)
   assert_predicts (-3.0f, PMT_PREDICT_V);
 }
 
+/* ---- the size that goes with it ---------------------------------------------------------------------------------------- */
+
+/* As it is told for a single file without a config. */
+static const char file_text[] =
+  "{\"cross_attention_dim\":1024,\"block_out_channels\":[160,160,160,160],\"layers_per_block\":1,\"norm_num_groups\":32,"
+  "\"attention_head_dim\":[5,10,20,20],\"use_linear_projection\":true,"
+  "\"down_block_types\":[\"DownBlock2D\",\"DownBlock2D\",\"DownBlock2D\",\"CrossAttnDownBlock2D\"],"
+  "\"up_block_types\":[\"CrossAttnUpBlock2D\",\"UpBlock2D\",\"UpBlock2D\",\"UpBlock2D\"]}";
+
+static char *
+make_file (const char *folder)
+{
+  GError *error = NULL;
+  PmtUnetConfig config;
+  char *path = g_build_filename (folder, "plain.safetensors", NULL);
+  g_autoptr (JsonObject) object = pmt_config_from_text (file_text, "unet");
+  g_assert_true (pmt_unet_config_parse (object, "unet", &config, &error));
+  PmtUnet *unet = pmt_unet_new (&config, NULL, NULL, &error);
+  g_assert_no_error (error);
+  write_weights (pmt_unet_weights (unet), path, "conv_out.bias", 0);
+  pmt_unet_free (unet);
+  return path;
+}
+
+static PmtModel *
+open_with (const char *folder, const char *unet)
+{
+  GError *error = NULL;
+  PmtModel *model = pmt_model_open_with (folder, &(PmtModelParts) { unet, NULL }, &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+static void
+assert_small (PmtModel *model, bool small)
+{
+  g_assert_cmpint (pmt_model_prediction_known (model), ==, small);
+  g_assert_cmpint (pmt_model_native_size (model), ==, small ? 512 : 768);
+}
+
+/* What one model of the file has found out, all have. */
+static void
+test_shared (void)
+{
+  GError *error = NULL;
+  g_autofree char *folder = make_model (0), *unet = make_file (folder);
+  PmtModel *model = open_with (folder, unet), *other = open_with (folder, unet);
+  const PmtRequest q = { .model = model };
+  assert_small (model, false);
+  g_assert_true (pmt_run_learn_prediction (&q, &error));
+  g_assert_no_error (error);
+  pmt_model_settle (model);
+  assert_small (model, true);
+  assert_small (other, false); /* not in the midst of something */
+  pmt_model_settle (other);
+  assert_small (other, true);
+  pmt_model_unref (other);
+  other = open_with (folder, unet);
+  assert_small (other, true);
+  pmt_model_unref (other);
+  pmt_model_unref (model);
+  g_assert_cmpint (g_remove (unet), ==, 0);
+  remove_model (folder);
+}
+
+typedef struct Watch {
+  PmtCancel cancel;
+  int64_t width;
+} Watch;
+
+/* Enough is seen as soon as there is a latent. */
+static void
+watch (void *user, const PmtProgress *progress, int variant, int variants)
+{
+  Watch *w = user;
+  if (!progress->latent.data)
+    return;
+  w->width = pmt_tensor_dim (progress->latent, 2);
+  pmt_cancel_request (&w->cancel);
+}
+
+static int
+estimated_width (const PmtJob *job, PmtModelCache *cache)
+{
+  GError *error = NULL;
+  PmtJobEstimate estimate;
+  pmt_job_estimate (job, cache, PMT_PREVIEW_NONE, &estimate, &error);
+  g_assert_no_error (error);
+  return estimate.width;
+}
+
+/* A job that leaves the size open has the same one the first time and later, and estimates that come after it agree. */
+static void
+test_job (void)
+{
+  GError *error = NULL;
+  g_autofree char *folder = make_model (0), *unet = make_file (folder);
+  g_autofree char *text = g_strdup_printf ("{\"pentimento\":1,\"task\":\"generate\",\"model\":\"%s\",\"unet\":\"%s\",\"prompt\":\"a red circle\","
+                                           "\"sampler\":\"ddim\",\"steps\":1,\"guidance\":1,\"precision\":\"f32\"}", folder, unet);
+  g_autoptr (JsonNode) node = json_from_string (text, &error);
+  g_assert_no_error (error);
+  PmtJob *job = pmt_job_parse (json_node_get_object (node), &error);
+  g_assert_no_error (error);
+  PmtModelCache *jobs = pmt_model_cache_new (), *questions = pmt_model_cache_new ();
+  g_assert_cmpint (estimated_width (job, questions), ==, 768);
+  for (int i = 0; i < 2; i++) {
+    Watch w = { .width = 0 };
+    const PmtJobHooks hooks = { .cancel = &w.cancel, .progress = watch, .user = &w };
+    g_assert_false (pmt_job_run (job, jobs, NULL, &hooks, NULL, &error));
+    g_assert_error (error, PMT_ERROR, PMT_ERROR_CANCELLED);
+    g_clear_error (&error);
+    g_assert_cmpint (w.width, ==, 512 / 8);
+    g_assert_cmpint (estimated_width (job, questions), ==, 512);
+  }
+  pmt_model_cache_free (jobs);
+  pmt_model_cache_free (questions);
+  pmt_job_free (job);
+  g_assert_cmpint (g_remove (unet), ==, 0);
+  remove_model (folder);
+}
+
+/* ---- weights that give no numbers -------------------------------------------------------------------------------------- */
+
+static void
+test_no_numbers (void)
+{
+  static const float bad[] = { NAN, INFINITY };
+  for (size_t i = 0; i < G_N_ELEMENTS (bad); i++) {
+    GError *error = NULL;
+    g_autofree char *folder = make_model (bad[i]);
+    PmtModel *model = pmt_model_open (folder, &error);
+    g_assert_no_error (error);
+    const PmtPrediction prediction = PMT_PREDICT_V;
+    PmtRequest q = { .model = model, .prompt = "a red circle", .width = 16, .height = 8, .steps = 3, .guidance = 1, .strength = 1,
+                     .sampler = pmt_sampler_find ("ddim", NULL), .prediction = &prediction };
+    runs_refused (&q, PMT_ERROR_UNSUPPORTED, "In step 1 of 3 the model '");
+    q.full = (PmtFullSize) { .width = 24, .height = 16, .strength = 0.5 };
+    runs_refused (&q, PMT_ERROR_UNSUPPORTED, "choose another precision than f32");
+    pmt_model_unref (model);
+    remove_model (folder);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/probe/noise", test_noise);
   g_test_add_func ("/probe/velocity", test_velocity);
+  g_test_add_func ("/probe/shared", test_shared);
+  g_test_add_func ("/probe/job", test_job);
+  g_test_add_func ("/probe/no-numbers", test_no_numbers);
   return g_test_run ();
 }

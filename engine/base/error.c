@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/base/error.h"
 
+#include <string.h>
+
 G_DEFINE_QUARK (pmt-error-quark, pmt_error)
 
 static const char *const names[] = {
@@ -28,4 +30,20 @@ pmt_error_from_name (const char *name)
     if (g_strcmp0 (name, names[i]) == 0)
       return (PmtError) i;
   return PMT_ERROR_INTERNAL;
+}
+
+char *
+pmt_error_shown (const char *sentence)
+{
+  enum { MOST = 4096 };
+  static const char more[] = "…";
+  char *valid = g_utf8_make_valid (sentence, -1);
+
+  if (strlen (valid) > MOST) {
+    char *end = valid + MOST - (sizeof more - 1);
+    while (((guchar) *end & 0xc0) == 0x80) /* inside a character */
+      end--;
+    strcpy (end, more);
+  }
+  return valid;
 }

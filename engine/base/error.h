@@ -28,3 +28,7 @@ GQuark pmt_error_quark (void);
  * An unknown name gives PMT_ERROR_INTERNAL. */
 const char *pmt_error_name (PmtError code);
 PmtError pmt_error_from_name (const char *name);
+
+/* A sentence (a message, a note, what is wrong with a file) as it goes into JSON: names of files and of what is in them may be any bytes,
+ * and of any length. Valid UTF-8 of 4 KiB at most. Newly allocated. */
+char *pmt_error_shown (const char *sentence);

@@ -199,10 +199,11 @@ void
 pmt_connection_send_error (PmtConnection *self, gint64 id, const GError *error)
 {
   PmtMessage *message = pmt_message_new ("error", id);
+  g_autofree char *shown = pmt_error_shown (error->message);
   PmtError code = error->domain == PMT_ERROR ? (PmtError) error->code : PMT_ERROR_INTERNAL;
 
   json_object_set_string_member (message->header, "code", pmt_error_name (code));
-  json_object_set_string_member (message->header, "message", error->message);
+  json_object_set_string_member (message->header, "message", shown);
   pmt_connection_send (self, message);
 }
 

@@ -142,8 +142,10 @@ on_result (void *user, const PmtJobResult *result, GError **error)
   json_array_add_int_element (box, result->box.y);
   json_array_add_int_element (box, result->box.width);
   json_array_add_int_element (box, result->box.height);
-  for (guint i = 0; result->notes && i < result->notes->len; i++)
-    json_array_add_string_element (notes, g_ptr_array_index (result->notes, i));
+  for (guint i = 0; result->notes && i < result->notes->len; i++) {
+    g_autofree char *shown = pmt_error_shown (g_ptr_array_index (result->notes, i));
+    json_array_add_string_element (notes, shown);
+  }
 
   message = pmt_message_new ("result", task->id);
   json_object_set_int_member (message->header, "variant", result->variant);

@@ -194,7 +194,8 @@ answer_models (const Question *question, PmtModelCache *cache, GError **error)
   cut = pmt_library_walk (folders, list_file, &listing);
   pmt_library_cache_save (listing.cache, FALSE);
   pmt_library_cache_free (listing.cache);
-  json_object_set_string_member (answer->header, "folder", own);
+  g_autofree char *folder = g_utf8_make_valid (own, -1);
+  json_object_set_string_member (answer->header, "folder", folder);
   json_object_set_array_member (answer->header, "models", listing.models);
   json_object_set_int_member (answer->header, "left-off", listing.left_off);
   if (cut) {

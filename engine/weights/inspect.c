@@ -16,7 +16,8 @@ typedef struct Report {
 static void
 add_problem (Report *report, const char *sentence)
 {
-  json_array_add_string_element (report->problems, sentence);
+  g_autofree char *shown = pmt_error_shown (sentence);
+  json_array_add_string_element (report->problems, shown);
 }
 
 /* Moves an error into the problems. */
@@ -89,9 +90,9 @@ add_sentence (JsonArray *list, const char *format, ...)
 {
   va_list args;
   va_start (args, format);
-  g_autofree char *sentence = g_strdup_vprintf (format, args);
+  g_autofree char *sentence = g_strdup_vprintf (format, args), *shown = pmt_error_shown (sentence);
   va_end (args);
-  json_array_add_string_element (list, sentence);
+  json_array_add_string_element (list, shown);
 }
 
 /* What a file that is no whole model is used with. */
@@ -293,7 +294,8 @@ pmt_model_files_inspect (const char *path, GError **error)
     return NULL;
   }
   Report report = { json_object_new (), json_array_new (), json_array_new (), json_array_new () };
-  json_object_set_string_member (report.object, "path", path);
+  g_autofree char *valid = g_utf8_make_valid (path, -1);
+  json_object_set_string_member (report.object, "path", valid);
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
     inspect_folder (&report, path);
   else

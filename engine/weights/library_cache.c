@@ -62,8 +62,10 @@ inspect (const PmtLibraryFile *file)
   if (problems && json_array_get_length (problems) > 0)
     problem = json_array_get_string_element (problems, 0);
   json_object_set_boolean_member (report, "works", !problem);
-  if (problem)
-    json_object_set_string_member (report, "problem", problem);
+  if (problem) {
+    g_autofree char *shown = pmt_error_shown (problem);
+    json_object_set_string_member (report, "problem", shown);
+  }
   return report;
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/weights/kinds.h"
 #include "engine/weights/lora_parts.h"
+#include "engine/weights/safetensors_private.h"
 #include "engine/weights/tensor_file.h"
 
 /* ---- the file --------------------------------------------------------------------------------------------------------- */
@@ -81,14 +82,15 @@ guess_base (const PmtSafetensors *file)
 static void
 refuse_shape (const PmtLora *lora, const PmtLoraModel *model, const PmtLoraModule *module, const PmtLoraWeight *weight, GError **error)
 {
-  g_autofree char *base = guess_base (lora->file);
+  g_autofree char *base = guess_base (lora->file), *stem = g_strdup (module->stem);
   g_autoptr (GString) shape = g_string_new (NULL);
+  pmt_tensor_table_tidy (stem);
   for (int i = 0; i < weight->rank; i++)
     g_string_append_printf (shape, "%s%d", i ? "x" : "", (int) weight->dim[i]);
   g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
                _("The LoRA '%s' was made for %s, and the model '%s' is %s (text of width %d; the change '%s' does not fit its weight of %s); "
                  "choose a LoRA for this model, or the model that it was made for."),
-               lora->path, base, model->path, model->family->label, model->context_width, module->stem, shape->str);
+               lora->path, base, model->path, model->family->label, model->context_width, stem, shape->str);
 }
 
 static gboolean
@@ -197,8 +199,10 @@ find_scale (const PmtLora *lora, const PmtLoraMeta *meta, PmtLoraModule *m, GErr
     return TRUE;
   if (tensor) {
     if (tensor->count != 1 || !pmt_safetensors_read_f32 (lora->file, tensor, 0, 1, &value, NULL) || !isfinite (value)) {
+      g_autofree char *name = g_strdup (tensor->name);
+      pmt_tensor_table_tidy (name);
       g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, _("In the LoRA '%s' the scale '%s' is not a number; fetch the file again."), lora->path,
-                   tensor->name);
+                   name);
       return FALSE;
     }
     alpha = value; /* LyCORIS's rs_lora is in it already */
@@ -225,7 +229,9 @@ typedef struct Reading {
 static void
 note_unmatched (PmtLora *lora, const char *key)
 {
-  g_ptr_array_add (lora->unmatched, g_strdup (key));
+  char *shown = g_strdup (key); /* it is only told */
+  pmt_tensor_table_tidy (shown);
+  g_ptr_array_add (lora->unmatched, shown);
 }
 
 static void

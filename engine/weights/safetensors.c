@@ -25,7 +25,7 @@ pmt_tensor_table_tidy (char *text)
       *c = '?';
   if (strlen (text) > limit) {
     char *end = g_utf8_find_prev_char (text, text + limit);
-    strcpy (end, "...");
+    strcpy (end ? end : text, "..."); /* NULL: no character begins there */
   }
 }
 

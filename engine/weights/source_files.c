@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/threads.h"
+#include "engine/weights/safetensors_private.h"
 #include "engine/weights/tensor_file.h"
 
 typedef struct FileWeights {
@@ -80,8 +81,10 @@ read_transposed (const PmtSafetensors *file, const PmtSafetensor *t, uint64_t be
   float *all = malloc (MAX (t->count, 1) * sizeof *all);
 
   if (!all) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("Reading tensor '%s' needs %" PRIu64 " bytes more; close other programs."),
-                 t->name, t->count * sizeof *all);
+    g_autofree char *name = g_strdup (t->name);
+    pmt_tensor_table_tidy (name);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY, _("Reading tensor '%s' needs %" PRIu64 " bytes more; close other programs."), name,
+                 t->count * sizeof *all);
     return FALSE;
   }
   gboolean ok = pmt_safetensors_read_f32 (file, t, 0, t->count, all, error);
@@ -273,9 +276,11 @@ add_mapped (FileWeights *set, const char *index, const char *folder, GHashTable 
   const char *shard = node && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
 
   if (!shard || !*shard || strpbrk (shard, "/\\") || strstr (shard, "..")) {
+    g_autofree char *named = g_strdup (shard ? shard : "(not a string)"), *of = g_strdup (tensor);
+    pmt_tensor_table_tidy (named);
+    pmt_tensor_table_tidy (of);
     g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT,
-                 _("'%s' names '%s' as the file of tensor '%s', which is not a plain file name; get a fresh copy of the model."), index,
-                 shard ? shard : "(not a string)", tensor);
+                 _("'%s' names '%s' as the file of tensor '%s', which is not a plain file name; get a fresh copy of the model."), index, named, of);
     return FALSE;
   }
   PmtSafetensors *file = g_hash_table_lookup (open, shard);

@@ -250,6 +250,31 @@ test_unmatched (void)
   free_edits (edits + 1, 1);
 }
 
+/* Names as long as files may have them are told cut. */
+static void
+test_long_name (void)
+{
+  g_autofree char *name = g_strnfill (2 << 20, 'x');
+  const char *const more[] = { name };
+  g_autofree char *path = changed_copy ("kohya", more, 1, 10000), *few = changed_copy ("kohya", more, 1, 0);
+  PmtWeightEdit edit = { path, 1, 1 };
+  PmtResult some = loras_run (&loras, &edit, 1);
+  g_autoptr (GError) error = NULL;
+  PmtResult none;
+  PmtRequest q = loras.request;
+  g_assert_nonnull (some.notes);
+  g_assert_nonnull (strstr (some.notes[0], "xxx..."));
+  g_assert_cmpuint (strlen (some.notes[0]), <, 2000);
+  pmt_result_clear (&some);
+  edit.path = few;
+  q.weight_edits = &edit;
+  q.n_weight_edits = 1;
+  g_assert_false (pmt_run (&q, &none, &error));
+  g_assert_cmpuint (strlen (error->message), <, 2000);
+  g_remove (path);
+  g_remove (few);
+}
+
 static void
 test_refusals (void)
 {
@@ -398,6 +423,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lora/cancel", test_cancel);
   g_test_add_func ("/lora/rows", test_rows);
   g_test_add_func ("/lora/unmatched", test_unmatched);
+  g_test_add_func ("/lora/long-name", test_long_name);
   g_test_add_func ("/lora/other-unet", test_other_unet);
   g_test_add_func ("/lora/refusals", test_refusals);
   g_test_add_func ("/lora/folder", test_folder);

@@ -296,6 +296,23 @@ def test_more_models_than_a_line_has_room_for(program):
             assert answer["left-off"] > 0 and answer["left-off"] + len(answer["models"]) == 2501 and "cut" not in answer, answer["left-off"]
 
 
+def test_names_that_are_no_text(program):
+    """File names are bytes, and what is said of a file holds its path."""
+    with tempfile.TemporaryDirectory(prefix="pmt-serve-") as home:
+        folder = os.fsencode(home) + b"/data/pentimento/models/loras"
+        os.makedirs(folder)
+        path = folder + b"/Malm\xf6.safetensors"
+        Path(os.fsdecode(path)).write_bytes(b"no model")
+        with Engine(program, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config", XDG_CACHE_HOME=home + "/cache") as engine:
+            client = engine.client()
+            for _ in range(2):
+                models = client.ask({"type": "models", "id": 1})["models"]
+                assert "Malm\ufffd.safetensors" in models[1]["problem"] and not models[1]["works"], models
+            client.send({"type": "job", "id": 2, "job": recipe(model="/nowhere/" + "x" * 500000)})
+            answer = client.until("error")[-1]
+            assert 100 < len(answer["message"].encode()) <= 4096, answer
+
+
 def test_names(program):
     """What the folders of models have for prompts, whatever lies in them."""
     with tempfile.TemporaryDirectory(prefix="pmt-names-") as home:

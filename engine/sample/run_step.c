@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <string.h>
 
+#include "engine/kernels/packed.h"
 #include "engine/nets/time_embedding.h"
 #include "engine/ops/ops.h"
 #include "engine/sample/runner.h"
@@ -369,6 +371,31 @@ evaluate (PmtRun *run, PmtStep *step, GError **error)
   return call_latents (run, step, PMT_LATENT_POST, error);
 }
 
+/* A latent with one value that is no number, or infinite, is lost: the picture would be black. */
+static bool
+is_sound (const PmtTensor latent)
+{
+  const int64_t n = pmt_tensor_size (latent);
+  for (int64_t i = 0; i < n; i++)
+    if (!isfinite (latent.data[i]))
+      return false;
+  return true;
+}
+
+static gboolean
+check_sound (PmtRunner *runner, const PmtStep *step, GError **error)
+{
+  const PmtRun *run = &runner->run;
+  const PmtTrack *t = run->tracks[run->result_track];
+  if (runner->dry || (is_sound (t->latent) && (t->passive || is_sound (t->denoised))))
+    return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_UNSUPPORTED,
+               _("In step %d of %d the model '%s' gave values that are no numbers, with which there is no picture; choose another precision than "
+                 "%s, leave out LoRAs and controls, or get a fresh copy of the model."),
+               step->i + 1, step->n, pmt_model_path (run->model), pmt_precision_name (pmt_model_precision (run->model)));
+  return FALSE;
+}
+
 /* Whether the estimate at hand is to be the picture. */
 static bool
 is_enough (const PmtRunner *runner)
@@ -424,7 +451,7 @@ pmt_runner_sample (PmtRunner *runner, GError **error)
     pmt_arena_release (run->ctx.step, mark);
     if (ok) {
       runner->steps_done++;
-      ok = report_step (runner, &step, error);
+      ok = check_sound (runner, &step, error) && report_step (runner, &step, error);
     }
   }
   if (ok)

@@ -237,6 +237,10 @@ pmt_level_from_sigma (double sigma)
   return (PmtLevel) { a, sigma * a };
 }
 
+/* Of a schedule that ends in pure noise, abar is 0 there, and what is left of the clean latent cannot be told from noise alone: stay just
+ * above, where abar is 2^-24 (as in pmt_schedule_new). A network that predicts noise was not trained for it, but may be run so. */
+#define LEAST_SIGNAL 0x1p-12
+
 void
 pmt_predict_split (PmtPrediction prediction, PmtLevel level, const float *output, const float *x, double x_scale, size_t n,
                    float *clean, float *noise)
@@ -247,7 +251,7 @@ pmt_predict_split (PmtPrediction prediction, PmtLevel level, const float *output
     double c = o, e = o;
     switch (prediction) {
       case PMT_PREDICT_EPSILON:
-        c = (z - s * o) / a;
+        c = (z - s * o) / MAX (a, LEAST_SIGNAL);
         break;
       case PMT_PREDICT_V:
         c = a * z - s * o;

@@ -299,6 +299,43 @@ test_predictions (void)
   }
 }
 
+/* A schedule that ends in pure noise under a network that predicts noise: nothing is left of the clean latent there, but nothing is divided
+ * by it. */
+static void
+test_no_signal (void)
+{
+  PmtScheduleConfig config;
+  pmt_schedule_config_init_sd (&config);
+  config.zero_terminal_snr = true;
+  config.spacing = PMT_SPACING_TRAILING;
+  PmtSchedule *schedule = pmt_schedule_new (&config, NULL);
+  g_assert_cmpfloat (schedule->abar[config.train_steps - 1], ==, 0.0);
+  for (int i = 0; pmt_samplers[i]; i++) {
+    GError *error = NULL;
+    PmtGrid *grid = pmt_samplers[i]->grid (schedule, 4, 1.0, &error);
+    g_assert_no_error (error);
+    PmtRng rng;
+    pmt_rng_seed (&rng, 1);
+    PmtSolver *solver = pmt_solver_new (pmt_samplers[i], schedule, grid, 0, SIZE, CHANNELS, -1, &rng, &error);
+    g_assert_no_error (error);
+    float x[SIZE], output[SIZE], clean[SIZE];
+    for (int k = 0; k < SIZE; k++) {
+      x[k] = (float) (sin (k + 1.0) * grid->init_sigma);
+      output[k] = (float) cos (k + 1.0);
+    }
+    for (int step = 0; step < grid->n; step++) {
+      pmt_samplers[i]->denoised (solver, step, output, x, clean);
+      pmt_samplers[i]->step (solver, step, output, x);
+      for (int k = 0; k < SIZE; k++)
+        if (!isfinite (x[k]) || !isfinite (clean[k]))
+          g_error ("%s gives no numbers in step %d", pmt_samplers[i]->id, step);
+    }
+    pmt_solver_free (solver);
+    pmt_grid_free (grid);
+  }
+  pmt_schedule_free (schedule);
+}
+
 static void
 expect (GError *error, int code, const char *part)
 {
@@ -382,6 +419,7 @@ main (int argc, char **argv)
   data = load ("schedules.json");
   g_test_add_func ("/schedule/tables", test_tables);
   g_test_add_func ("/schedule/predictions", test_predictions);
+  g_test_add_func ("/schedule/no-signal", test_no_signal);
   g_test_add_func ("/schedule/errors", test_errors);
   g_test_add_func ("/samplers/list", test_list);
   for (int i = 0; pmt_samplers[i]; i++) {

@@ -214,7 +214,7 @@ static void
 grid_clear (Grid *grid)
 {
   for (int i = 0; i < grid->n; i++) {
-    g_free (grid->level[i].open);
+    free (grid->level[i].open);
     free (grid->level[i].u);
     free (grid->level[i].f);
     free (grid->level[i].spare);
@@ -229,8 +229,8 @@ add_level (Grid *grid, int width, int height, GError **error)
 
   level->width = width;
   level->height = height;
-  level->open = g_malloc0 (n);
-  return (level->u = pmt_pixels_new (n, error)) && (level->f = pmt_pixels_new (n, error)) && (level->spare = pmt_pixels_new (n, error));
+  return (level->open = pmt_marks_new (n, error)) && (level->u = pmt_pixels_new (n, error)) && (level->f = pmt_pixels_new (n, error)) &&
+         (level->spare = pmt_pixels_new (n, error));
 }
 
 static gboolean
@@ -349,12 +349,14 @@ pmt_membrane_blend (float *patch, const float *picture, const float *blend, int 
 {
   const size_t n = (size_t) width * (size_t) height;
   float *difference = pmt_pixels_new (n * 3, error);
-  g_autofree uint8_t *open = g_malloc0 (n);
+  uint8_t *open = difference ? pmt_marks_new (n, error) : NULL;
   bool closed = false;
   gboolean good;
 
-  if (!difference)
+  if (!open) {
+    free (difference);
     return FALSE;
+  }
   for (size_t i = 0; i < n; i++) {
     open[i] = blend[i] > 0;
     closed = closed || !open[i];
@@ -366,5 +368,6 @@ pmt_membrane_blend (float *patch, const float *picture, const float *blend, int 
     for (size_t c = 0; c < 3; c++)
       patch[i * 3 + c] = open[i] ? CLAMP (patch[i * 3 + c] + difference[i * 3 + c], 0, 1) : picture[i * 3 + c];
   free (difference);
+  free (open);
   return good;
 }

@@ -6,17 +6,29 @@
 
 #include "engine/image/resize.h"
 
-float *
-pmt_pixels_new (size_t count, GError **error)
+static void *
+zeroed (size_t count, size_t size, GError **error)
 {
   /* calloc of a large block is fresh pages: they cost nothing until touched */
-  float *data = calloc (count ? count : 1, sizeof (float));
+  void *data = calloc (count ? count : 1, size);
 
   if (!data)
     g_set_error (error, PMT_ERROR, PMT_ERROR_MEMORY,
                  _("There is no memory for %zu MB of pixels; close other programs or use a smaller picture."),
-                 (count * sizeof (float)) >> 20);
+                 (count * size) >> 20);
   return data;
+}
+
+float *
+pmt_pixels_new (size_t count, GError **error)
+{
+  return zeroed (count, sizeof (float), error);
+}
+
+uint8_t *
+pmt_marks_new (size_t count, GError **error)
+{
+  return zeroed (count, sizeof (uint8_t), error);
 }
 
 gboolean

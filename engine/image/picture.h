@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "engine/base/error.h"
 #include "engine/image/region.h"
@@ -24,6 +25,8 @@ void pmt_picture_clear (PmtPicture *picture); /* a zeroed struct is fine */
 
 /* `count` zeroed f32 in a block of their own, for masks and scratch; free with free(). NULL + PMT_ERROR_MEMORY naming the size. */
 float *pmt_pixels_new (size_t count, GError **error);
+/* The same with a byte for each pixel, for masks that only say yes or no. */
+uint8_t *pmt_marks_new (size_t count, GError **error);
 
 /* The part of `source` inside `box`, which lies within it, as a new picture in *out (uninitialised before). */
 gboolean pmt_picture_crop (const PmtPicture *source, const PmtBox *box, PmtPicture *out, GError **error);

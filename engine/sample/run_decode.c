@@ -58,8 +58,8 @@ pmt_run_note (PmtRun *run, const char *format, ...)
   va_end (args);
 }
 
-static float *
-big_array (int64_t n, GError **error)
+float *
+pmt_result_array (int64_t n, GError **error)
 {
   float *p = g_try_malloc ((size_t) n * sizeof (float));
   if (!p)
@@ -72,10 +72,10 @@ static gboolean
 fill_result (PmtRunner *runner, PmtTensor latent, PmtTensor picture, PmtResult *result, GError **error)
 {
   const PmtRun *run = &runner->run;
-  result->latent = big_array (pmt_tensor_size (latent), error);
+  result->latent = pmt_result_array (pmt_tensor_size (latent), error);
   if (!result->latent)
     return FALSE;
-  if (picture.data && !(result->image = big_array (pmt_tensor_size (picture), error)))
+  if (picture.data && !(result->image = pmt_result_array (pmt_tensor_size (picture), error)))
     return FALSE;
   result->width = run->request->width;
   result->height = run->request->height;

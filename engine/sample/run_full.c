@@ -182,9 +182,16 @@ pmt_full_stage_skip (const PmtRequest *q, PmtResult *made, GError **error)
   float *large = enlarged (PMT_FILTER_AUTO, made->image, made->width, made->height, 3, &q->full, error);
   if (!large)
     return FALSE;
-  g_free (made->image);
-  made->image = g_memdup2 (large, (gsize) q->full.width * (gsize) q->full.height * 3 * sizeof (float));
+  const int64_t n = (int64_t) q->full.width * q->full.height * 3;
+  float *image = pmt_result_array (n, error);
+  if (image) {
+    memcpy (image, large, (size_t) n * sizeof (float));
+    g_free (made->image);
+    made->image = image;
+  }
   free (large);
+  if (!image)
+    return FALSE;
   made->width = q->full.width;
   made->height = q->full.height;
   return TRUE;

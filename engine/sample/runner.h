@@ -96,6 +96,8 @@ bool pmt_probing_seen (const PmtProbing *probing);
 
 /* run_decode.c */
 void pmt_runner_drop_maps (PmtRunner *runner);
+/* For a result's pictures, g_free it; NULL + PMT_ERROR_MEMORY. */
+float *pmt_result_array (int64_t n, GError **error);
 gboolean pmt_runner_decode (PmtRunner *runner, PmtResult *result, GError **error);
 
 /* run_preview.c. What the present estimate looks like, for one report: sets the progress's picture, or leaves it NULL. `latent` is what the

@@ -2,6 +2,8 @@
 /* Membranes against a direct solution of their equations, and what prefills, the gradient seam and the match of colours promise. */
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "engine/image/colour_lab.h"
 #include "engine/image/membrane.h"
@@ -360,6 +362,44 @@ test_lab_match (void)
   g_rand_free (rand);
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------------------ */
+
+/* The process may have that many bytes of addresses more. */
+static void
+allow (size_t more)
+{
+  g_autofree char *pages = NULL;
+  g_assert_true (g_file_get_contents ("/proc/self/statm", &pages, NULL, NULL));
+  const rlim_t limit = (rlim_t) (g_ascii_strtoull (pages, NULL, 10) * (guint64) sysconf (_SC_PAGESIZE) + more);
+  g_assert_cmpint (setrlimit (RLIMIT_AS, &(struct rlimit) { limit, limit }), ==, 0);
+}
+
+/* Where a picture's memory is not there, that is said; the pixels are not looked at before. */
+static void
+test_no_memory (void)
+{
+  enum { SIDE = 8192 };
+  const size_t n = (size_t) SIDE * SIDE;
+  g_autoptr (GError) error = NULL;
+  float dot[3] = { 0, 0, 0 };
+#ifdef __SANITIZE_ADDRESS__
+  g_test_skip ("the sanitizer needs addresses without end");
+  return;
+#endif
+  if (!g_test_subprocess ()) {
+    g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_passed ();
+    return;
+  }
+  allow (n * 3 * sizeof (float) + n / 2);
+  g_assert_false (pmt_membrane_blend (dot, dot, dot, SIDE, SIDE, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_MEMORY);
+  g_clear_error (&error);
+  allow (n / 2);
+  g_assert_false (pmt_prefill_find ("surroundings")->make (dot, dot, SIDE, SIDE, 1, dot, &error));
+  g_assert_error (error, PMT_ERROR, PMT_ERROR_MEMORY);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -372,6 +412,7 @@ main (int argc, char **argv)
   g_test_add_func ("/image/prefill/surroundings-forget-and-blur-remembers", test_surroundings_forget_and_blur_remembers);
   g_test_add_func ("/image/gradient-seam/meets-the-picture", test_gradient_seam);
   g_test_add_func ("/image/gradient-seam/without-a-border", test_gradient_seam_without_a_border);
+  g_test_add_func ("/image/no-memory", test_no_memory);
   g_test_add_func ("/image/lab/values", test_lab_values);
   g_test_add_func ("/image/lab/match", test_lab_match);
   return g_test_run ();

@@ -35,6 +35,9 @@ pmt_job_choose (const PmtJob *job, PmtModel *model, PmtJobChoice *choice, GError
     choice->steps = job->sampler->advised_steps;
     choice->guidance = job->sampler->advised_guidance;
   }
+  for (int i = 0; i < job->n_methods; i++)
+    if (job->methods[i].method->advised_guidance > 0)
+      choice->guidance = MIN (choice->guidance, job->methods[i].method->advised_guidance);
   if (job->steps > 0)
     choice->steps = job->steps;
   if (job->guidance >= 0)

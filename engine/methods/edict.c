@@ -204,6 +204,7 @@ const PmtMethod pmt_method_edict = {
   .summary = N_("Changes a photo as a prompt says and keeps what it does not speak of, by a way to noise that can be gone back exactly."),
   .params = params,
   .order = 200,
+  .advised_guidance = 3, /* the paper's: the way to noise goes with it too, and more leads astray */
   .replaces = replaces,
   .conflicts = conflicts,
   .state_new = state_new,

@@ -100,6 +100,7 @@ typedef struct PmtMethod {
   const char *const *replaces;  /* ids of methods that the request implies and that this one, asked for, does the work of; or NULL */
   bool internal;                /* used by tasks, not offered in lists */
   bool whole_batch;             /* its taps need all rows of an evaluation in one network call */
+  double advised_guidance;      /* where a job leaves it open and the model's is higher; 0 = the model's */
 
   /* True when the request itself asks for this method, without naming it (guidance > 1, an image, a mask …). */
   bool (*implied) (const PmtRun *run);

@@ -143,6 +143,27 @@ test_replaced (void)
   remove_model (folder);
 }
 
+/* A method for which the usual guidance is too much says so; what the job asks for is taken as it is, and a model that wants less has less. */
+static void
+test_method (void)
+{
+  PmtMethodUse use = { .method = pmt_method_find ("edict", NULL) };
+  const double asked[] = { -1, 7 }, models[] = { 7, 1 };
+
+  for (int turbo = 0; turbo <= 1; turbo++) {
+    g_autofree char *folder = make_model (cases[turbo ? 8 : 0].scheduler, "");
+    PmtModel *model = pmt_model_open (folder, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS (asked); i++) {
+      const PmtJob job = { .guidance = asked[i], .methods = &use, .n_methods = 1 };
+      PmtJobChoice choice;
+      g_assert_true (pmt_job_choose (&job, model, &choice, NULL));
+      g_assert_cmpfloat (choice.guidance, ==, asked[i] >= 0 ? asked[i] : MIN (models[turbo], 3));
+    }
+    pmt_model_unref (model);
+    remove_model (folder);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -152,5 +173,6 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &cases[i], test_case);
   }
   g_test_add_func ("/choice/replaced", test_replaced);
+  g_test_add_func ("/choice/method", test_method);
   return g_test_run ();
 }

@@ -125,47 +125,80 @@ entry_folders (const char *root)
   return folders;
 }
 
+/* What the mark says: nothing, as long as the user wants results kept; the session in which that was taken back, as long as it lives: what is
+ * seen there stays until its end. NULL: there is no mark. Newly allocated. */
+static char *
+read_mark (const char *root)
+{
+  g_autofree char *path = g_build_filename (root, KEEP, NULL);
+  char *text = NULL;
+
+  return g_file_get_contents (path, &text, NULL, NULL) ? text : NULL;
+}
+
 gboolean
 pmt_history_keeps (void)
 {
-  g_autofree char *root = root_path (), *path = g_build_filename (root, KEEP, NULL);
+  g_autofree char *root = root_path (), *mark = read_mark (root);
 
-  return g_file_test (path, G_FILE_TEST_EXISTS);
+  return mark && !mark[0];
 }
 
-/* Of sessions that are over and whose GIMP could not clean up (a crash, a machine that was switched off). */
+/* Of sessions that are over and whose GIMP could not clean up (a crash, a machine that was switched off), or which were kept and are not any
+ * more. */
 static void
 clean_sessions (const char *root)
 {
-  g_autoptr (GPtrArray) sessions = names_in (root);
+  g_autofree char *mark = read_mark (root);
+  g_autoptr (GPtrArray) names = NULL;
 
-  for (guint i = 0; i < sessions->len; i++)
-    if (strcmp (g_ptr_array_index (sessions, i), KEEP) != 0 && !pmt_session_lives (g_ptr_array_index (sessions, i)))
-      pmt_history_clean (g_ptr_array_index (sessions, i));
+  if (mark && (!mark[0] || pmt_session_lives (mark)))
+    return;
+  names = names_in (root);
+  for (guint i = 0; i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    g_autofree char *path = g_build_filename (root, name, NULL);
+    if (strcmp (name, KEEP) == 0)
+      g_unlink (path);
+    else if (!pmt_session_lives (name))
+      remove_folder (path);
+  }
 }
 
 void
 pmt_history_clean (const char *session)
 {
-  g_autofree char *root = root_path (), *folder = g_build_filename (root, session, NULL);
+  g_autofree char *root = open_root ();
 
-  if (!pmt_history_keeps () && !strchr (session, '/') && session[0] != '.' && !pmt_session_lives (session))
-    remove_folder (folder);
+  if (root)
+    clean_sessions (root); /* the session's own, and what was kept until its end */
+}
+
+/* This session's folder, made when it is not there; then somebody waits for the session's end. NULL: it cannot be made. */
+static char *
+open_session (const char *root)
+{
+  g_autofree char *name = pmt_session_name (), *folder = g_build_filename (root, name, NULL);
+
+  if (g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return g_steal_pointer (&folder);
+  if (g_mkdir (folder, 0700) != 0)
+    return NULL;
+  pmt_session_watch (name);
+  return g_steal_pointer (&folder);
 }
 
 void
 pmt_history_set_keeps (gboolean keeps)
 {
-  g_autofree char *root = open_root (), *path = root ? g_build_filename (root, KEEP, NULL) : NULL;
+  g_autofree char *root = open_root (), *path = root ? g_build_filename (root, KEEP, NULL) : NULL, *session = NULL, *name = NULL;
 
-  if (!root)
+  if (!root || keeps == pmt_history_keeps ())
     return;
-  if (keeps) {
-    g_file_set_contents_full (path, "", 0, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
-    return;
-  }
-  g_unlink (path);
-  clean_sessions (root);
+  name = keeps ? g_strdup ("") : pmt_session_name ();
+  if (!keeps)
+    session = open_session (root); /* for its end, also where nothing is painted until then */
+  g_file_set_contents_full (path, name, -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
 }
 
 /* The oldest go until there is room for `more` bytes. */
@@ -269,18 +302,15 @@ add_one (const char *session, GimpImage *image, PmtResult *result)
 void
 pmt_history_add (GimpImage *image, PmtResult *result)
 {
-  g_autofree char *root = open_root (), *name = pmt_session_name (), *session = root ? g_build_filename (root, name, NULL) : NULL;
-
+  g_autofree char *root = open_root (), *session = NULL;
   const guint64 size = g_bytes_get_size (result->picture) + (result->blend ? g_bytes_get_size (result->blend) : 0);
 
   if (!root || result->only_maps || size > limit () / 4)
     return;
   clean_sessions (root);
-  if (!g_file_test (session, G_FILE_TEST_IS_DIR)) {
-    if (g_mkdir (session, 0700) != 0)
-      return;
-    pmt_session_watch (name);
-  }
+  session = open_session (root);
+  if (!session)
+    return;
   make_room (root, size);
   add_one (session, image, result);
 }

@@ -3,7 +3,8 @@
  *
  * They are in pentimento/history/SESSION/ below the user's cache folder, which nobody else may enter, since prompts are private. At most
  * 1000 MB (PENTIMENTO_HISTORY_MB) are kept, the oldest go first; a result that is larger than a quarter of that is not kept. When GIMP has
- * ended, its folder goes, unless the user has asked for keeping (a file "keep" beside the sessions). */
+ * ended, its folder goes, unless the user has asked for keeping: an empty file "keep" beside the sessions. When that is taken back, the file
+ * names the session, and all go when that one ends. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -40,9 +41,9 @@ PmtResult *pmt_history_load (const PmtHistoryEntry *entry, GimpImage *image, GEr
 PmtInputs *pmt_history_inputs (const PmtHistoryEntry *entry, GimpImage *image);
 void pmt_history_remove (const PmtHistoryEntry *entry);
 
-/* Whether results stay when GIMP ends. */
+/* Whether results stay when GIMP ends. Taking that back removes nothing before then. */
 gboolean pmt_history_keeps (void);
 void pmt_history_set_keeps (gboolean keeps);
 
-/* Removes what a session that is over has left; for the program that waits for its end. */
+/* Removes what a session that is over has left, and what was kept until its end; for the program that waits for that. */
 void pmt_history_clean (const char *session);

@@ -446,6 +446,25 @@ def case_stopped(s, tap):
     tap.check("a job that was stopped leaves what it had done to the history", seeds == [960, 961], seeds)
 
 
+def case_keeping(s, tap):
+    """Taking back that the history is kept removes nothing before the end of GIMP (main() looks after that)."""
+    earlier = KEPT / "1-1" / "0000000000000001-00"
+    earlier.mkdir(parents=True)
+    (KEPT / "keep").touch()
+    (earlier / "entry.json").write_text(json.dumps({"time": 1, "seed": 5, "recipe": {"task": "fill", "prompt": "an owl of yesterday"}}))
+    call = f"(plug-in-pentimento-history #:run-mode 1 #:image {IMAGE} #:drawables {LAYERS})"
+    for ticked in (False, True, False):
+        window = s.dialog("history", "^History$")
+        s.gimp.keys(window, "alt+k")
+        s.gimp.keys(window, "Escape")
+        s.gimp.gone("^History$")
+        s.settle()
+        kept = (KEPT / "keep").exists() and not (KEPT / "keep").read_text()
+        tap.check(f"the history's keeping is {'on' if ticked else 'off'}", kept == ticked, list(KEPT.glob("*")))
+        tap.check("and an earlier session's pictures are there", (earlier / "entry.json").exists() and "of yesterday" in s.gimp.scheme(call),
+                  list(KEPT.glob("*")))
+
+
 def complaints(s):
     return [line for line in s.gimp.log.read_text(errors="replace").splitlines() if "CRITICAL" in line or "nemonic" in line]
 
@@ -538,7 +557,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe, case_keeping):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

@@ -16,6 +16,7 @@
 #include "plugin/help.h"
 #include "plugin/history.h"
 #include "plugin/job.h"
+#include "plugin/last-items.h"
 #include "plugin/last-settings.h"
 #include "plugin/look.h"
 #include "plugin/method-fields.h"
@@ -302,6 +303,7 @@ start_job (PmtPaintDialog *self)
 
   if (self->help)
     pmt_prompt_help_settle (self->help);
+  pmt_last_items_note (self->config);
   /* Before any work: a crash or Cancel must not cost the prompt. */
   if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
     job = (self->form->start ? self->form->start : pmt_job_start) (self->image, self->drawables, self->config, &job_handlers, self, &error);

@@ -12,6 +12,7 @@
 #include "plugin/history.h"
 #include "plugin/precision.h"
 #include "plugin/job.h"
+#include "plugin/last-items.h"
 #include "plugin/last-settings.h"
 #include "plugin/preflight.h"
 #include "plugin/preset.h"
@@ -153,11 +154,11 @@ run_call (const PmtPaintForm *form, GimpProcedureConfig *config, gboolean by_han
   return pmt_procedure_run_job (image, &how, error);
 }
 
-/* Last values of which the words were forgotten are no last values: they are asked for. */
+/* Last values of which the words were forgotten, or which GIMP did not keep (missing: a sentence), are no last values: they are asked for. */
 static gboolean
-asks (GimpProcedureConfig *config, GimpRunMode run_mode)
+asks (GimpProcedureConfig *config, GimpRunMode run_mode, const char *missing)
 {
-  return run_mode == GIMP_RUN_INTERACTIVE || (run_mode == GIMP_RUN_WITH_LAST_VALS && pmt_last_settings_forgets (config));
+  return run_mode == GIMP_RUN_INTERACTIVE || (run_mode == GIMP_RUN_WITH_LAST_VALS && (missing || pmt_last_settings_forgets (config)));
 }
 
 static GimpValueArray *
@@ -165,13 +166,14 @@ run (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawa
      gpointer form)
 {
   const gboolean by_hand = run_mode != GIMP_RUN_NONINTERACTIVE;
+  g_autofree char *missing = run_mode == GIMP_RUN_WITH_LAST_VALS ? pmt_last_items_missing (config) : NULL;
   PmtDelivered *delivered = NULL;
   GError *error = NULL;
 
   gegl_init (NULL, NULL);
-  if (asks (config, run_mode)) {
+  if (asks (config, run_mode, missing)) {
     gimp_ui_init ("pentimento");
-    delivered = pmt_paint_dialog_run (form, procedure, config, image, drawables, NULL, &error);
+    delivered = pmt_paint_dialog_run (form, procedure, config, image, drawables, missing, &error);
   } else if (by_hand || pmt_preset_settle (config, &error)) {
     /* with last values, and from scripts */
     delivered = run_call (form, config, by_hand, image, drawables, &error);
@@ -246,6 +248,7 @@ pmt_procedure_add_result (GimpProcedure *procedure)
   pmt_embeddings_add_argument (procedure);
   pmt_preflight_add_arguments (procedure);
   pmt_preset_add_argument (procedure);
+  pmt_last_items_add_argument (procedure);
   pmt_procedure_add_when_done (procedure);
   pmt_procedure_add_delivered (procedure);
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "plugin"))
 
+from around import plug_ins                              # noqa: E402
 from access import complaints, dialog_node, walk         # noqa: E402
 from dialogs import close_dialog, open_dialog, windows   # noqa: E402
 from fill import IMAGE, picture                          # noqa: E402
@@ -65,6 +66,33 @@ def case_enlarged(gimp, tap):
     tap.check("Generate says by how much its picture is enlarged", not told, told)
 
 
+def case_repeat(gimp, tap):
+    """GIMP keeps no channel among the last settings: Repeat does not paint over what was protected, it asks."""
+    log = Path(os.environ["PMT_GIMP_TMP"]) / "fake" / "log"
+    gimp.scheme(f"(gimp-image-select-rectangle {IMAGE} CHANNEL-OP-REPLACE 120 100 40 30)")
+    gimp.scheme(f"(gimp-item-set-name (car (gimp-selection-save {IMAGE})) \"kept\")")
+    gimp.scheme(f"(gimp-image-set-selected-layers {IMAGE} (vector (vector-ref (car (gimp-image-get-layers {IMAGE})) 0)))")
+    gimp.scheme(f"(gimp-image-select-ellipse {IMAGE} CHANNEL-OP-REPLACE 100 80 120 90)")
+    window = open_dialog(gimp, "refine")
+    gimp.keys(window, "alt+i", "alt+k", "Tab", "Down")
+    gimp.shot("says-protect", window)
+    gimp.keys(window, "alt+g")
+    wait_for("end of the dialog", lambda: window not in windows(), 30)
+    wait_for("end of the call", lambda: not plug_ins(), 30)
+    jobs = log.read_text().count('"type": "job"')
+    gimp.act("filters-repeat")
+    window = wait_for("the dialog, or a job", lambda: windows() or (log.read_text().count('"type": "job"') > jobs and {None}), 30).pop()
+    told = "" if window is None else "\n".join(texts())
+    if window and "Not brought back" not in told:
+        time.sleep(2)
+        told = "\n".join(texts())
+    tap.check("Repeat after a channel was protected opens the dialog and says what to choose again",
+              "Not brought back: what was protected. Choose it again" in told and log.read_text().count('"type": "job"') == jobs, told)
+    if window:
+        gimp.shot("says-repeat", gimp.ready(window))
+        close_dialog(gimp, window)
+
+
 def case_closed(gimp, tap):
     window = open_dialog(gimp, "fill")
     gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
@@ -86,7 +114,7 @@ def main():
     (folder / "fake").mkdir()
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(HERE.parent / "plugin" / "fake-engine.py"), PMT_FAKE_FOLDER=str(folder / "fake"),
               NO_AT_BRIDGE="0") as gimp:
-        for case in (case_nothing_selected, case_selected, case_enlarged, case_closed):
+        for case in (case_nothing_selected, case_selected, case_enlarged, case_repeat, case_closed):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, gimp)
     tap.end()

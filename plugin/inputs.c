@@ -152,7 +152,7 @@ pmt_inputs_to_json (PmtInputs *inputs)
   JsonObject *object = json_object_new ();
 
   json_object_set_string_member (object, "source", sources[inputs->source]);
-  if (inputs->source == PMT_SOURCE_LAYER)
+  if (inputs->source == PMT_SOURCE_LAYER || inputs->layer_name)
     set_layer (object, inputs->layer, inputs->layer_name);
   set_ints (object, "canvas", (int[]) { inputs->canvas.width, inputs->canvas.height }, 2);
   set_ints (object, "area", (int[]) { area->x, area->y, area->width, area->height }, 4);
@@ -317,7 +317,7 @@ pmt_inputs_from_json (JsonObject *object, GimpImage *image, const char *name, GE
   if (!pmt_recipe_get_rect (object, "before", &inputs->before) || !pmt_rect_holds (&inputs->canvas, &inputs->before))
     inputs->before = (PmtRect) { 0 };
   inputs->source = pmt_source_from_name (json_object_get_string_member_with_default (object, "source", ""));
-  if (inputs->source == PMT_SOURCE_LAYER)
+  if (inputs->source == PMT_SOURCE_LAYER || json_object_has_member (object, "layer"))
     inputs->layer = find_layer (object, image, &inputs->layer_name);
   inputs->signed_picture = json_object_has_member (object, "sign");
   inputs->sign = json_object_get_double_member_with_default (object, "sign", 0);

@@ -19,7 +19,7 @@ typedef enum { PMT_SOURCE_NONE, PMT_SOURCE_VISIBLE, PMT_SOURCE_LAYER } PmtSource
 
 typedef struct PmtInputs {
   PmtSource source;
-  GimpLayer *layer; /* PMT_SOURCE_LAYER; NULL when it could not be found again */
+  GimpLayer *layer; /* PMT_SOURCE_LAYER, and where the mask was a layer's; NULL when it could not be found again */
   char *layer_name;
   GPtrArray *controls; /* PmtControl */
   PmtRect canvas, area;

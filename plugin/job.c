@@ -835,7 +835,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   inputs = pmt_inputs_new ();
   inputs->source = source;
   inputs->asked = pmt_asked_new (config);
-  if (source == PMT_SOURCE_LAYER) {
+  if (source == PMT_SOURCE_LAYER || place.kind == PMT_MASK_LAYER_MASK) {
     inputs->layer = g_object_ref (pmt_capture_active_layer (image, drawables));
     inputs->layer_name = gimp_item_get_name (GIMP_ITEM (inputs->layer));
   }

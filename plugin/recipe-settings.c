@@ -112,15 +112,25 @@ set_methods (GObject *config, JsonObject *recipe)
   g_object_set (config, "methods", text, NULL);
 }
 
+static void
+add_missing (GString *missing, const char *what)
+{
+  g_string_append_printf (missing, "%s%s", missing->len ? ", " : "", what);
+}
+
 /* Where the inputs do not say what a generated picture started from, it is known by how much of that was painted anew. */
 static void
-set_source (GObject *config, JsonObject *recipe, const PmtInputs *inputs)
+set_source (GObject *config, JsonObject *recipe, const PmtInputs *inputs, GimpLayer *layer, GString *missing)
 {
   const gboolean started = json_object_get_double_member_with_default (recipe, "strength", 1) < 1 || pmt_describe_method (recipe);
   PmtSource source = started || !has (config, "boxes-from-paths") ? PMT_SOURCE_VISIBLE : PMT_SOURCE_NONE;
 
   if (inputs)
     source = inputs->source;
+  if (source == PMT_SOURCE_LAYER && !layer) {
+    source = PMT_SOURCE_VISIBLE;
+    add_missing (missing, _("the layer that was the source"));
+  }
   g_object_set (config, "source", pmt_source_name (source), NULL);
   if (source == PMT_SOURCE_NONE)
     pmt_field_reset (config, "strength"); /* of nothing, everything is painted anew */
@@ -168,19 +178,13 @@ set_growth (GObject *config, const PmtInputs *inputs)
                   (double) (inputs->canvas.height - before->y - before->height), NULL);
 }
 
-static void
-add_missing (GString *missing, const char *what)
-{
-  g_string_append_printf (missing, "%s%s", missing->len ? ", " : "", what);
-}
-
 /* A kind of mask that is no item of the image comes back. */
 static void
-set_mask (GObject *config, JsonObject *asked, GString *missing)
+set_mask (GObject *config, JsonObject *asked, GimpLayer *layer, GString *missing)
 {
   const char *mask = pmt_asked_mask (asked);
 
-  if (g_strcmp0 (mask, "layer-mask") == 0 || g_strcmp0 (mask, "uncovered") == 0)
+  if ((g_strcmp0 (mask, "layer-mask") == 0 && layer) || g_strcmp0 (mask, "uncovered") == 0)
     g_object_set (config, "mask", mask, NULL);
   else if (mask)
     add_missing (missing, _("the mask"));
@@ -188,8 +192,14 @@ set_mask (GObject *config, JsonObject *asked, GString *missing)
     add_missing (missing, _("what was protected"));
 }
 
+gboolean
+pmt_recipe_names_layer (const PmtInputs *inputs)
+{
+  return inputs && (inputs->source == PMT_SOURCE_LAYER || g_strcmp0 (pmt_asked_mask (inputs->asked), "layer-mask") == 0);
+}
+
 char *
-pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *image, GimpProcedureConfig *config)
+pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *image, GimpLayer *layer, GimpProcedureConfig *config)
 {
   static const char *const same[] = { "prompt", "negative-prompt", "model", "strength", "steps", "guidance", "sampler", "seed",
                                       "text-guidance", "image-guidance", "full-size", "full-size-strength", "mode", "prefill", "seam",
@@ -204,13 +214,13 @@ pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *im
   pmt_recipe_value_to_config (object, "instruction", json_object_get_member (recipe, "prompt"));
   set_region (object, recipe);
   if (has (object, "source"))
-    set_source (object, recipe, inputs);
+    set_source (object, recipe, inputs, layer, missing);
   if (has (object, "width"))
     set_size (object, recipe, inputs, image);
   if (has (object, "grow-left") && inputs)
     set_growth (object, inputs);
   if (has (object, "mask"))
-    set_mask (object, asked, missing);
+    set_mask (object, asked, layer, missing);
   if (has (object, "methods"))
     set_methods (object, recipe);
   if (has (object, "embeddings"))

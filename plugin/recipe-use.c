@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 #include <libgimp/gimpui.h>
 
+#include "plugin/capture.h"
 #include "plugin/describe.h"
 #include "plugin/edit.h"
 #include "plugin/fill.h"
@@ -13,6 +14,7 @@
 #include "plugin/procedure.h"
 #include "plugin/recipe-layer.h"
 #include "plugin/recipe-settings.h"
+#include "plugin/stack.h"
 
 /* Not by way of GIMP: within one program libgimp takes the procedure made here and the one that GIMP would run for the same. */
 static GimpProcedure *
@@ -25,16 +27,33 @@ procedure_new (const char *name)
   return g_str_equal (name, PMT_PROCEDURE_EDIT) ? pmt_edit_procedure_new (gimp_get_plug_in (), name) : pmt_fill_procedure_new (gimp_get_plug_in (), name);
 }
 
+/* Where the settings are about one layer, that one as it was then, and not what was painted of it, which is the active one by now. Where it
+ * cannot be known by the inputs, it is the active one; NULL: it is gone. */
+static GimpLayer *
+find_layer (const PmtInputs *inputs, GimpImage *image, GimpDrawable **drawables)
+{
+  GimpLayer *active = pmt_capture_active_layer (image, drawables);
+
+  if (!pmt_recipe_names_layer (inputs))
+    return active;
+  if (inputs->layer && gimp_item_is_valid (GIMP_ITEM (inputs->layer)) && gimp_item_get_image (GIMP_ITEM (inputs->layer)) == image)
+    return inputs->layer;
+  return active && !pmt_stack_is_painted (GIMP_ITEM (active)) ? active : NULL;
+}
+
 PmtDelivered *
 pmt_recipe_use (JsonObject *recipe, const PmtInputs *inputs, GimpImage *image, GimpDrawable **drawables, GError **error)
 {
   g_autoptr (GimpProcedure) procedure = procedure_new (pmt_recipe_procedure (recipe, inputs));
   g_autoptr (GimpProcedureConfig) config = gimp_procedure_create_config (procedure);
+  GimpLayer *layer = find_layer (inputs, image, drawables);
+  GimpDrawable *named[] = { GIMP_DRAWABLE (layer), NULL };
   g_autofree char *missing = NULL;
 
   pmt_last_settings_load (config); /* what no recipe has: when results are added, what is shown meanwhile */
-  missing = pmt_recipe_to_config (recipe, inputs, image, config);
-  return pmt_procedure_run_dialog (procedure, config, image, drawables, missing ? missing : "", error);
+  missing = pmt_recipe_to_config (recipe, inputs, image, layer, config);
+  return pmt_procedure_run_dialog (procedure, config, image, layer && pmt_recipe_names_layer (inputs) ? named : drawables, missing ? missing : "",
+                                   error);
 }
 
 /* A script gets the picture that the dialog would paint. */
@@ -43,11 +62,13 @@ paint (JsonObject *recipe, const PmtInputs *inputs, GimpImage *image, GimpDrawab
 {
   g_autoptr (GimpProcedure) procedure = procedure_new (pmt_recipe_procedure (recipe, inputs));
   g_autoptr (GimpProcedureConfig) config = gimp_procedure_create_config (procedure);
-  g_autofree char *missing = pmt_recipe_to_config (recipe, inputs, image, config);
+  GimpLayer *layer = find_layer (inputs, image, drawables);
+  GimpDrawable *named[] = { GIMP_DRAWABLE (layer), NULL };
+  g_autofree char *missing = pmt_recipe_to_config (recipe, inputs, image, layer, config);
 
   if (missing)
     gimp_message (missing);
-  return pmt_procedure_run_settings (procedure, config, image, drawables, error);
+  return pmt_procedure_run_settings (procedure, config, image, layer && pmt_recipe_names_layer (inputs) ? named : drawables, error);
 }
 
 static GimpValueArray *

@@ -389,6 +389,42 @@ def case_use_controls(tap):
     image.delete()
 
 
+def case_use_layer(tap):
+    """Settings about the active layer are about the one that was active then, and not about what was painted of it."""
+    image, user = picture()
+    user.set_opacity(50)
+    new_layer(image, "below", 97, 71, alpha=False, position=1, seed=5)
+    fill(image, [user], prompt="a fox", seed=7, source="layer")
+    made, first = newest(image), blob("image").copy()
+    status, said = recipe("use", image, made)
+    tap.check("the source is the layer that it was then", status == DONE and (blob("image") == first).all(), said)
+    tap.check("and the result lies above all that was painted of it", image.get_layers()[0].get_id() == newest(image).get_id(), new_layers(image))
+    mask = user.create_mask(Gimp.AddMaskType.BLACK)
+    user.add_mask(mask)
+    paint(mask, np.random.default_rng(9))
+    user.set_edit_mask(False)
+    fill(image, [user], prompt="a cat", seed=8, mask="layer-mask")
+    made, first = newest(image), blob("mask").copy()
+    status, said = recipe("use", image, made)
+    tap.check("the mask is that layer's", status == DONE and blob("mask").shape == first.shape and (blob("mask") == first).all(), said)
+    for layer in new_layers(image):
+        if layer != made:
+            image.remove_layer(layer)
+    parasite(made, lambda text: text.pop("layer"))
+    status, said = recipe("use", image, made)
+    tap.check("a mask whose layer is not known is not the painted layer's own", status == DONE and sent()["region"]["selection"] == [25, 17, 31, 27],
+              (said, sent()["region"]))
+    fill(image, [user], prompt="a fox", seed=7, source="layer")
+    made = newest(image)
+    image.remove_layer(user)
+    shown = seen(image)
+    status, said = recipe("use", image, made)
+    x, y, width, height = sent()["region"]["context"]
+    tap.check("of a layer that is gone, the visible picture is the source", status == DONE and
+              np.abs(blob("image") - shown[y:y + height, x:x + width]).max() < 1e-6, said)
+    image.delete()
+
+
 def case_beside(tap):
     """Whoever has just painted has the old layer active."""
     image, user = picture()

@@ -20,6 +20,37 @@ struct PmtBoxes {
   char *prompt; /* the recipe's own, from the first time it is placed */
 };
 
+/* What "auto" is. */
+static const char *
+way_of (const char *method, const char *model)
+{
+  if (method && !g_str_equal (method, "auto"))
+    return method;
+  return model && model[0] ? "gligen" : "layout-forward";
+}
+
+static gboolean
+has_entries (const char *text)
+{
+  g_autoptr (GPtrArray) entries = pmt_box_list_new ();
+  g_autofree char *problem = NULL;
+
+  return text && pmt_box_list_parse (entries, text, &problem) && entries->len > 0;
+}
+
+const char *
+pmt_boxes_way (GimpProcedureConfig *config)
+{
+  g_autofree char *text = NULL, *method = NULL, *model = NULL;
+  g_autoptr (GimpLayer) group = NULL;
+  gboolean paths = FALSE;
+
+  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes"))
+    return NULL;
+  g_object_get (config, "boxes", &text, "boxes-from-paths", &paths, "boxes-from-group", &group, "boxes-method", &method, "boxes-model", &model, NULL);
+  return paths || group || has_entries (text) ? g_intern_string (way_of (method, model)) : NULL;
+}
+
 gboolean
 pmt_boxes_read (GimpProcedureConfig *config, GimpImage *image, PmtBoxes **boxes, GError **error)
 {
@@ -190,9 +221,7 @@ set_regions (JsonObject *recipe, JsonArray *all)
 gboolean
 pmt_boxes_place (PmtBoxes *boxes, JsonObject *recipe, GimpImage *image, const PmtRect *canvas, const PmtRect *area, GError **error)
 {
-  const gboolean automatic = !boxes->method || g_str_equal (boxes->method, "auto");
-  const gboolean given = boxes->model && boxes->model[0];
-  const char *method = !automatic ? boxes->method : given ? "gligen" : "layout-forward";
+  const char *method = way_of (boxes->method, boxes->model);
   const gboolean regions = g_str_equal (method, "regions");
   JsonArray *all = all_boxes (boxes, image, canvas, area, regions ? MOST_REGIONS : PMT_BOX_LIST_MOST, error);
 

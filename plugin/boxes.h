@@ -13,6 +13,9 @@ void pmt_boxes_add_arguments (GimpProcedure *procedure);
 /* The fields; `open` says whether any box is there already. */
 GtkWidget *pmt_boxes_fields_new (GObject *config, GimpImage *image, gboolean *open);
 
+/* The way in which boxes act: "boxes-method", with "auto" resolved as below. NULL: no boxes are asked for, or none can be. */
+const char *pmt_boxes_way (GimpProcedureConfig *config);
+
 typedef struct PmtBoxes PmtBoxes;
 
 /* *boxes is NULL where the arguments ask for none. FALSE + PMT_ERROR_INPUT for what cannot be read, for

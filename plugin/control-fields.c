@@ -86,21 +86,11 @@ picture_new (GObject *config, GimpImage *image, int n)
 
 /* ---- the pages ---- */
 
-static gboolean
-is_used (GObject *config, int n)
-{
-  g_autofree char *source_argument = pmt_controls_argument ("source", n), *layer_argument = pmt_controls_argument ("layer", n), *source = NULL;
-  g_autoptr (GimpLayer) layer = NULL;
-
-  g_object_get (config, source_argument, &source, layer_argument, &layer, NULL);
-  return layer || g_strcmp0 (source, "visible") == 0 || g_strcmp0 (source, "strokes") == 0;
-}
-
 gboolean
 pmt_control_fields_used (GObject *config)
 {
   for (int n = 0; n < PMT_CONTROLS; n++)
-    if (is_used (config, n))
+    if (pmt_controls_used (config, n))
       return TRUE;
   return FALSE;
 }

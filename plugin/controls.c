@@ -44,6 +44,32 @@ pmt_controls_source (PmtControlSource source)
   return sources[source];
 }
 
+gboolean
+pmt_controls_used (GObject *config, int n)
+{
+  g_autofree char *source_argument = pmt_controls_argument ("source", n), *layer_argument = pmt_controls_argument ("layer", n), *source = NULL;
+  g_autoptr (GimpLayer) layer = NULL;
+
+  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), layer_argument))
+    return FALSE;
+  g_object_get (config, source_argument, &source, layer_argument, &layer, NULL);
+  return layer || g_strcmp0 (source, "visible") == 0 || g_strcmp0 (source, "strokes") == 0;
+}
+
+gboolean
+pmt_controls_follow (GObject *config)
+{
+  for (int n = 0; n < PMT_CONTROLS; n++) {
+    g_autofree char *argument = pmt_controls_argument ("type", n), *type = NULL;
+    if (!pmt_controls_used (config, n))
+      continue;
+    g_object_get (config, argument, &type, NULL);
+    if (g_strcmp0 (type, "reference") != 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 add_arguments (GimpProcedure *procedure, int n)
 {

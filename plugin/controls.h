@@ -27,6 +27,9 @@ void pmt_control_free (PmtControl *control);
 void pmt_controls_add_arguments (GimpProcedure *procedure);
 /* An argument's name for the n-th control, from 0. Newly allocated. */
 char *pmt_controls_argument (const char *name, int n);
+/* Whether the n-th control has a picture; whether any has one that is followed, and not only taken after. FALSE where there are none. */
+gboolean pmt_controls_used (GObject *config, int n);
+gboolean pmt_controls_follow (GObject *config);
 /* The value of control-source. */
 const char *pmt_controls_source (PmtControlSource source);
 /* NULL-terminated pairs of id and label, translated: the types that control-type takes. */

@@ -8,6 +8,7 @@
 #include "plugin/asked.h"
 #include "plugin/boxes.h"
 #include "plugin/capture.h"
+#include "plugin/conflicts.h"
 #include "plugin/controls.h"
 #include "plugin/engine-client.h"
 #include "plugin/error.h"
@@ -815,7 +816,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
 
   g_object_get (config, "source", &source_name, NULL);
   source = pmt_source_from_name (source_name);
-  if (!pmt_capture_check (image, drawables, source == PMT_SOURCE_LAYER, error))
+  if (!pmt_capture_check (image, drawables, source == PMT_SOURCE_LAYER, error) || !pmt_conflicts_check (config, error))
     return NULL;
   if (!pmt_place_from_config (&place, config, image, drawables, source == PMT_SOURCE_LAYER ? pmt_capture_active_layer (image, drawables) : NULL,
                               error))

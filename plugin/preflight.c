@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/capture.h"
+#include "plugin/conflicts.h"
 #include "plugin/error.h"
 #include "ui/fields.h"
 #include "ui/preflight.h"
@@ -107,6 +108,10 @@ ask (PmtPreflight *self)
 
   g_clear_pointer (&self->job, pmt_job_free);
   pmt_capture_bounds (self->image, &self->canvas, &self->selection);
+  if (!pmt_conflicts_check (self->config, &error)) {
+    pmt_preflight_bar_refuse (self->bar, error->message, NULL, NULL, NULL);
+    return;
+  }
   self->job = (self->start ? self->start : pmt_job_start) (self->image, self->drawables, self->config, &handlers, self, &error);
   if (self->job)
     pmt_job_only_ask (self->job);

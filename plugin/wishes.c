@@ -82,6 +82,25 @@ make_sure (JsonObject *recipe, const char *words, GError **error)
   return TRUE;
 }
 
+/* NULL: none, or nothing but spaces. Newly allocated. */
+static char *
+chosen_words (GimpProcedureConfig *config)
+{
+  g_autofree char *words = NULL;
+
+  if (has (config, "make-sure"))
+    g_object_get (config, "make-sure", &words, NULL);
+  return words && g_strstrip (words)[0] ? g_steal_pointer (&words) : NULL;
+}
+
+gboolean
+pmt_wishes_sure (GimpProcedureConfig *config)
+{
+  g_autofree char *words = chosen_words (config);
+
+  return words != NULL;
+}
+
 static char *
 chosen_panorama (GimpProcedureConfig *config)
 {
@@ -103,11 +122,9 @@ pmt_wishes_wide (GimpProcedureConfig *config)
 gboolean
 pmt_wishes_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **error)
 {
-  g_autofree char *words = NULL, *panorama = chosen_panorama (config);
+  g_autofree char *words = chosen_words (config), *panorama = chosen_panorama (config);
 
-  if (has (config, "make-sure"))
-    g_object_get (config, "make-sure", &words, NULL);
-  if (words && g_strstrip (words)[0] && !make_sure (recipe, words, error))
+  if (words && !make_sure (recipe, words, error))
     return FALSE;
   if (pmt_wishes_wide (config)) {
     JsonObject *method = method_for (recipe, "multidiffusion");

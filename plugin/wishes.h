@@ -15,5 +15,7 @@ void pmt_wishes_add_fields (GObject *config, GtkWidget *form);
 gboolean pmt_wishes_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **error);
 /* What is wished in a recipe's methods, as far as the list of methods does not say all of it: a panorama has a size of its own. */
 void pmt_wishes_from_recipe (JsonObject *recipe, GObject *config);
+/* Words are to be made sure of. */
+gboolean pmt_wishes_sure (GimpProcedureConfig *config);
 /* The picture's longer side is longer than the model's own. */
 gboolean pmt_wishes_wide (GimpProcedureConfig *config);

@@ -85,7 +85,8 @@ pmt_estimate_enlarges (int width, int height, int place_width, int place_height)
 static char *
 size_text (const PmtEstimate *estimate)
 {
-  g_autofree char *size = pmt_estimate_size (estimate->width, estimate->height);
+  g_autofree char *bare = pmt_estimate_size (estimate->width, estimate->height);
+  g_autofree char *size = estimate->shrunk ? g_strdup_printf (_("%s (painted smaller: memory is short)"), bare) : g_strdup (bare);
   g_autofree char *place = pmt_estimate_size (estimate->place_width, estimate->place_height);
   g_autofree char *becomes = NULL;
 
@@ -118,6 +119,9 @@ pmt_estimate_refusal (const PmtEstimate *estimate)
   g_autofree char *free_memory = memory_text (estimate->available);
   g_autofree char *most = pmt_estimate_size (estimate->most_width, estimate->most_height);
 
+  if (estimate->fixed)
+    return g_strdup_printf (_("Painting at %s needs %s of memory and %s are free: close other programs, or run the recipe in a smaller selection."),
+                            size, memory, free_memory);
   if (estimate->most_width > 0)
     return g_strdup_printf (_("Painting at %s needs %s of memory and %s are free: paint at %s at most, or close other programs."), size,
                             memory, free_memory, most);

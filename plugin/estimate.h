@@ -11,6 +11,8 @@ typedef struct PmtEstimate {
   gboolean tiled;              /* the autoencoder works in tiles */
   int place_width, place_height; /* what a picture of its own is brought to; 0: it is painted at its size */
   gboolean everything;         /* nothing is selected, so all of the picture is painted */
+  gboolean shrunk;             /* smaller than was asked for, so that it fits into memory */
+  gboolean fixed;              /* a layer's recipe says the size, and nobody can choose another */
   int most_width, most_height; /* the largest picture of this shape that fits, where this one does not; 0: none */
 } PmtEstimate;
 

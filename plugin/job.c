@@ -49,6 +49,7 @@ struct PmtJob {
   GHashTable *seen;  /* but for layers with these tattoos; NULL: none */
   gboolean continues; /* for the first time: the picture is another one than the recipe's */
   gboolean only_ask; /* what it takes */
+  gboolean fixed;    /* a layer's recipe says the size */
   gboolean shrink;   /* to what fits into memory */
   gboolean shrunk;
   gboolean keeping;
@@ -440,6 +441,7 @@ on_estimate (PmtJob *job, JsonObject *message)
 
   if (job->again) { /* all of the place is in the recipe */
     pmt_estimate_read (message, &job->estimate);
+    job->estimate.fixed = job->fixed;
     job->estimated = TRUE;
     finish (job, NULL);
     return;
@@ -451,6 +453,8 @@ on_estimate (PmtJob *job, JsonObject *message)
   if (!image_is_there (job) || !source_is_there (job))
     return;
   pmt_estimate_read (message, &job->estimate);
+  job->estimate.shrunk = job->shrunk;
+  job->estimate.fixed = job->fixed;
   if (job->generate) {
     job->estimate.place_width = job->inputs->area.width;
     job->estimate.place_height = job->inputs->area.height;
@@ -950,6 +954,7 @@ pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, Pm
   }
   job = job_new (image, above, recipe, inputs, handlers, user);
   job->again = !how->here;
+  job->fixed = TRUE;
   if (how->here)
     follow_mode (job);
   if (job->again && pmt_inputs_grow (inputs, image)) {
@@ -987,6 +992,13 @@ pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps)
 {
   job->whole = whole;
   job->only_maps = only_maps;
+  job->fixed = job->fixed && !whole; /* the size follows from the canvas */
+}
+
+void
+pmt_job_shrink (PmtJob *job)
+{
+  job->shrink = !job->fixed;
 }
 
 const PmtEstimate *

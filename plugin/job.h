@@ -62,6 +62,9 @@ void pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps);
 /* Of a job that was just started: it only asks what it would take, and finishes; pmt_job_estimate has the answer then, where finished had no
  * error. Of the picture only the bounds of the selection are looked at. */
 void pmt_job_only_ask (PmtJob *job);
+/* Of a job that was just started: where memory is too short for it, it is painted as large as fits, and enlarged. Not where a layer's recipe
+ * says the size. */
+void pmt_job_shrink (PmtJob *job);
 /* NULL: not known. The job's. */
 const PmtEstimate *pmt_job_estimate (PmtJob *job);
 

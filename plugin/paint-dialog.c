@@ -307,6 +307,8 @@ start_job (PmtPaintDialog *self)
   /* Before any work: a crash or Cancel must not cost the prompt. */
   if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
     job = (self->form->start ? self->form->start : pmt_job_start) (self->image, self->drawables, self->config, &job_handlers, self, &error);
+  if (job && pmt_preflight_shrinks (self->preflight))
+    pmt_job_shrink (job);
   if (job)
     share_model (self);
   job_started (self, job, error);
@@ -550,6 +552,8 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   if (form->prepare && !form->prepare (image, drawables, config, error))
     return NULL;
   fill_in_strings (config);
+  if (has_argument (&self, "shrink-to-fit"))
+    g_object_set (config, "shrink-to-fit", FALSE, NULL); /* for scripts: here a button says it, each time (preflight.h) */
   if (has_argument (&self, "model"))
     g_object_get (config, "model", &self.model, NULL);
   self.last = pmt_last_settings_watch (config);

@@ -24,7 +24,7 @@ struct PmtPreflight {
   PmtJob *job; /* the question under way */
   PmtRect canvas, selection;
   guint settle, look;
-  gboolean paused, refused;
+  gboolean paused, refused, shrink;
 };
 
 void
@@ -50,19 +50,15 @@ pmt_preflight_preview_choice (GObject *config)
   return choice;
 }
 
+static void ask_soon (PmtPreflight *self);
+
 static void
 on_shrink (gpointer user)
 {
   PmtPreflight *self = user;
 
-  g_object_set (self->config, "shrink-to-fit", TRUE, NULL); /* which asks anew */
-}
-
-/* A recipe's size is its own. */
-static gboolean
-can_shrink (PmtPreflight *self)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (self->config), "shrink-to-fit") != NULL;
+  self->shrink = TRUE;
+  ask_soon (self);
 }
 
 static void
@@ -76,7 +72,7 @@ show (PmtPreflight *self, const PmtEstimate *estimate)
   } else {
     g_autofree char *size = pmt_estimate_size (estimate->most_width, estimate->most_height);
     g_autofree char *remedy = g_strdup_printf (_("Pa_int at %s"), size);
-    pmt_preflight_bar_refuse (self->bar, line, estimate->most_width > 0 && can_shrink (self) ? remedy : NULL, on_shrink, self);
+    pmt_preflight_bar_refuse (self->bar, line, estimate->most_width > 0 && !estimate->fixed ? remedy : NULL, on_shrink, self);
   }
 }
 
@@ -115,7 +111,9 @@ ask (PmtPreflight *self)
   self->job = (self->start ? self->start : pmt_job_start) (self->image, self->drawables, self->config, &handlers, self, &error);
   if (self->job)
     pmt_job_only_ask (self->job);
-  else
+  if (self->job && self->shrink)
+    pmt_job_shrink (self->job);
+  if (!self->job)
     pmt_preflight_bar_say (self->bar, ""); /* an unfinished setting; said when the job is started */
 }
 
@@ -186,6 +184,12 @@ GtkWidget *
 pmt_preflight_bar (PmtPreflight *self)
 {
   return self->bar;
+}
+
+gboolean
+pmt_preflight_shrinks (PmtPreflight *self)
+{
+  return self->shrink;
 }
 
 gboolean

@@ -16,6 +16,9 @@ void pmt_preflight_add_arguments (GimpProcedure *procedure);
 PmtPreflight *pmt_preflight_new (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, PmtJobStart *start);
 /* The line itself; the preflight holds it too. */
 GtkWidget *pmt_preflight_bar (PmtPreflight *preflight);
+/* Whether the user wants a picture that does not fit into memory painted smaller (pmt_job_shrink): as long as the dialog is open, since none of
+ * its fields would say so the next time. */
+gboolean pmt_preflight_shrinks (PmtPreflight *preflight);
 /* Whether the line says already that there is too little memory. */
 gboolean pmt_preflight_refuses (PmtPreflight *preflight);
 /* While a job runs nothing is asked. */

@@ -28,14 +28,25 @@ def texts():
     return [node.get_name().replace("\u00a0", " ") for node in walk(root) if node.get_name()] if root else []
 
 
+def shown(words):
+    """Waits until the dialog says something with these words; what it says instead, or ""."""
+    try:
+        wait_for(words, lambda: any(words in text for text in texts()), 20)
+    except GuiError:
+        return "\n".join(texts())
+    return ""
+
+
+def press(label):
+    """The first button with that in its label."""
+    button = [node for node in walk(dialog_node()) if node.get_role_name() in ("push button", "button") and label in node.get_name()][0]
+    button.get_action_iface().do_action(0)
+
+
 def says(gimp, name, words, shot=None):
     """Opens the dialog and waits until it says something with these words; what it says instead, or ""."""
     window = open_dialog(gimp, name)
-    try:
-        wait_for(words, lambda: any(words in text for text in texts()), 20)
-        told = ""
-    except GuiError:
-        told = "\n".join(texts())
+    told = shown(words)
     gimp.shot(shot or f"says-{name}", window)
     close_dialog(gimp, window)
     return told
@@ -64,6 +75,35 @@ def case_enlarged(gimp, tap):
     gimp.scheme("(gimp-selection-none " + IMAGE + ")")
     told = says(gimp, "generate", "80 × 64, enlarged to 400 × 300, ")
     tap.check("Generate says by how much its picture is enlarged", not told, told)
+
+
+def case_tight(gimp, tap):
+    """Too little memory: a smaller picture for as long as the dialog is open, and the line says so."""
+    mode = Path(os.environ["PMT_GIMP_TMP"]) / "fake" / "mode"
+    mode.write_text("tight")
+    gimp.scheme("(gimp-selection-none " + IMAGE + ")")
+    for name in ("generate", "describe"):
+        window = open_dialog(gimp, name)
+        gimp.type(window, "a house")
+        told = shown("needs 9.0 GB of memory")
+        if not told:
+            press("Paint at")
+            told = shown("(painted smaller: memory is short)")
+        gimp.shot(f"says-{name}-smaller", window)
+        tap.check(f"{name}: what is painted smaller is called so", not told, told)
+        close_dialog(gimp, window)
+        told = says(gimp, name, "needs 9.0 GB of memory", f"says-{name}-tight")
+        tap.check(f"{name}: the next time it is asked for again", not told, told)
+    mode.write_text("paint")
+    window = open_dialog(gimp, "generate")
+    gimp.keys(window, "alt+g")
+    wait_for("end of the dialog", lambda: window not in windows(), 30)
+    wait_for("end of the call", lambda: not plug_ins(), 30)
+    mode.write_text("tight")
+    gimp.scheme(f"(gimp-image-set-selected-layers {IMAGE} (vector (vector-ref (car (gimp-image-get-layers {IMAGE})) 0)))")
+    told = says(gimp, "recipe-vary", "close other programs, or run the recipe in a smaller selection.")
+    tap.check("a recipe's own size is not offered smaller", not told, told)
+    mode.write_text("paint")
 
 
 def case_repeat(gimp, tap):
@@ -114,7 +154,7 @@ def main():
     (folder / "fake").mkdir()
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(HERE.parent / "plugin" / "fake-engine.py"), PMT_FAKE_FOLDER=str(folder / "fake"),
               NO_AT_BRIDGE="0") as gimp:
-        for case in (case_nothing_selected, case_selected, case_enlarged, case_repeat, case_closed):
+        for case in (case_nothing_selected, case_selected, case_enlarged, case_tight, case_repeat, case_closed):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, gimp)
     tap.end()

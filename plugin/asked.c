@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/asked.h"
 
+#include "plugin/wishes.h"
 #include "ui/fields.h"
 
 /* Arguments whose default leaves the choice to the engine, or to the shape of the place. */
@@ -37,6 +38,7 @@ pmt_asked_new (GimpProcedureConfig *config)
       json_array_add_string_element (names, automatic[i]);
   json_object_set_string_member (asked, "procedure", gimp_procedure_get_name (gimp_procedure_config_get_procedure (config)));
   json_object_set_array_member (asked, "automatic", names);
+  json_object_set_array_member (asked, "wished", pmt_wishes_alone (config));
   if (has (G_OBJECT (config), "mask"))
     describe_mask (asked, G_OBJECT (config));
   return asked;
@@ -68,17 +70,32 @@ pmt_asked_protects (JsonObject *asked)
   return asked && json_object_get_boolean_member_with_default (asked, "protect", FALSE);
 }
 
+static gboolean
+is_name (JsonNode *element, const char *name)
+{
+  return json_node_get_value_type (element) == G_TYPE_STRING && g_str_equal (json_node_get_string (element), name);
+}
+
+gboolean
+pmt_asked_wished (JsonObject *asked, const char *field)
+{
+  JsonNode *node = asked ? json_object_get_member (asked, "wished") : NULL;
+  JsonArray *fields = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+
+  for (guint i = 0; fields && i < json_array_get_length (fields); i++)
+    if (is_name (json_array_get_element (fields, i), field))
+      return TRUE;
+  return FALSE;
+}
+
 void
 pmt_asked_leave (JsonObject *asked, GObject *config)
 {
   JsonNode *node = asked ? json_object_get_member (asked, "automatic") : NULL;
-  JsonArray *names = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  JsonArray *left = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
 
-  for (guint i = 0; names && i < json_array_get_length (names); i++) {
-    JsonNode *element = json_array_get_element (names, i);
-    const char *name = json_node_get_value_type (element) == G_TYPE_STRING ? json_node_get_string (element) : "";
+  for (guint i = 0; left && i < json_array_get_length (left); i++)
     for (gsize k = 0; k < G_N_ELEMENTS (automatic); k++)
-      if (g_str_equal (name, automatic[k]))
+      if (is_name (json_array_get_element (left, i), automatic[k]))
         pmt_field_reset (config, automatic[k]);
-  }
 }

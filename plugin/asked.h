@@ -2,7 +2,8 @@
 /* What a dialog was asked for, as far as a completed recipe no longer says it: by which procedure, which numbers were left to the engine, and
  * what kind of thing was the mask. No words of the user's are in it. Kept with a result's inputs (inputs.h).
  *
- * A JSON object: {procedure, automatic: [names of arguments], mask: "channel"… (absent: the selection), protect: true (absent: nothing)}. */
+ * A JSON object: {procedure, automatic: [names of arguments], wished: [names of fields that said all of their method (wishes.h)], mask:
+ * "channel"… (absent: the selection), protect: true (absent: nothing)}. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -15,5 +16,7 @@ JsonObject *pmt_asked_new (GimpProcedureConfig *config);
 const char *pmt_asked_procedure (JsonObject *asked);
 const char *pmt_asked_mask (JsonObject *asked);
 gboolean pmt_asked_protects (JsonObject *asked);
+/* Whether that field, and not the list of methods, asked for its method. */
+gboolean pmt_asked_wished (JsonObject *asked, const char *field);
 /* Puts the arguments that were left to the engine back to their defaults. */
 void pmt_asked_leave (JsonObject *asked, GObject *config);

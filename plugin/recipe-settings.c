@@ -206,6 +206,7 @@ pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *im
                                       "colour-match", "precision" };
   JsonObject *asked = inputs ? inputs->asked : NULL;
   g_autoptr (GString) missing = g_string_new (NULL);
+  g_autoptr (JsonObject) rest = pmt_recipe_copy (recipe); /* what no field of its own says */
   GObject *object = G_OBJECT (config);
 
   forget_last (object);
@@ -221,8 +222,9 @@ pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *im
     set_growth (object, inputs);
   if (has (object, "mask"))
     set_mask (object, asked, layer, missing);
+  pmt_wishes_from_recipe (rest, asked, object);
   if (has (object, "methods"))
-    set_methods (object, recipe);
+    set_methods (object, rest);
   if (has (object, "embeddings"))
     set_embeddings (object, recipe);
   if (has (object, "shows"))
@@ -230,7 +232,6 @@ pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *im
   if (has (object, "control-source"))
     pmt_recipe_controls_to_config (recipe, inputs, image, object, missing);
   pmt_recipe_boxes_to_config (recipe, image, object);
-  pmt_wishes_from_recipe (recipe, object);
   pmt_asked_leave (asked, object);
   return missing->len ? g_strdup_printf (_("Not brought back: %s. Choose it again where it is wanted."), missing->str) : NULL;
 }

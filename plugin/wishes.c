@@ -3,10 +3,15 @@
 
 #include <glib/gi18n.h>
 
+#include "plugin/asked.h"
 #include "plugin/error.h"
 #include "plugin/recipe-method.h"
+#include "plugin/recipe.h"
 #include "ui/fields.h"
 #include "ui/form.h"
+
+#define SURE "attend-and-excite"
+#define WIDE "multidiffusion"
 
 static const char *const panoramas[][2] = {
   { "no", N_("No") },
@@ -70,7 +75,7 @@ method_for (JsonObject *recipe, const char *id)
 static gboolean
 make_sure (JsonObject *recipe, const char *words, GError **error)
 {
-  JsonObject *method = method_for (recipe, "attend-and-excite");
+  JsonObject *method = method_for (recipe, SURE);
   const char *said = json_object_get_string_member_with_default (method, "words", "");
 
   if (said && said[0] && g_strcmp0 (said, words) != 0) {
@@ -127,21 +132,70 @@ pmt_wishes_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **
   if (words && !make_sure (recipe, words, error))
     return FALSE;
   if (pmt_wishes_wide (config)) {
-    JsonObject *method = method_for (recipe, "multidiffusion");
+    JsonObject *method = method_for (recipe, WIDE);
     if (g_strcmp0 (panorama, "closed") == 0)
       json_object_set_boolean_member (method, "wrap", TRUE);
   }
   return TRUE;
 }
 
-void
-pmt_wishes_from_recipe (JsonObject *recipe, GObject *config)
+JsonArray *
+pmt_wishes_alone (GimpProcedureConfig *config)
 {
-  JsonObject *windows = pmt_recipe_method (recipe, "multidiffusion");
-  const char *panorama = !windows ? "no" : json_object_get_boolean_member_with_default (windows, "wrap", FALSE) ? "closed" : "windows";
+  g_autofree char *text = NULL;
+  g_autoptr (JsonObject) list = json_object_new ();
+  JsonArray *fields = json_array_new (), *methods = NULL;
 
+  if (has (config, "methods"))
+    g_object_get (config, "methods", &text, NULL);
+  methods = text ? pmt_recipe_parse_methods (text, NULL) : NULL;
+  if (methods)
+    json_object_set_array_member (list, "methods", methods);
+  if (pmt_wishes_sure (config) && !pmt_recipe_method (list, SURE))
+    json_array_add_string_element (fields, "make-sure");
+  if (pmt_wishes_wide (config) && !pmt_recipe_method (list, WIDE))
+    json_array_add_string_element (fields, "panorama");
+  return fields;
+}
+
+/* Whether the field is to have the method. */
+static gboolean
+belongs (JsonObject *method, const char *member, JsonObject *asked, const char *field)
+{
+  if (asked)
+    return pmt_asked_wished (asked, field);
+  return json_object_get_size (method) == 1 || (json_object_get_size (method) == 2 && json_object_has_member (method, member));
+}
+
+static void
+take_words (JsonObject *recipe, JsonObject *asked, GObject *config)
+{
+  JsonObject *method = pmt_recipe_method (recipe, SURE);
+  const char *words = method ? json_object_get_string_member_with_default (method, "words", "") : "";
+
+  if (!words || !words[0] || !belongs (method, "words", asked, "make-sure"))
+    words = "";
+  g_object_set (config, "make-sure", words, NULL);
+  if (words[0])
+    pmt_recipe_remove_method (recipe, SURE);
+}
+
+static void
+take_panorama (JsonObject *recipe, JsonObject *asked, GObject *config)
+{
+  JsonObject *method = pmt_recipe_method (recipe, WIDE);
+  const char *panorama = !method ? "no" : json_object_get_boolean_member_with_default (method, "wrap", FALSE) ? "closed" : "windows";
+
+  g_object_set (config, "panorama", panorama, NULL);
+  if (method && belongs (method, "wrap", asked, "panorama"))
+    pmt_recipe_remove_method (recipe, WIDE);
+}
+
+void
+pmt_wishes_from_recipe (JsonObject *recipe, JsonObject *asked, GObject *config)
+{
   if (has (config, "make-sure"))
-    g_object_set (config, "make-sure", "", NULL);
+    take_words (recipe, asked, config);
   if (has (config, "panorama"))
-    g_object_set (config, "panorama", panorama, NULL);
+    take_panorama (recipe, asked, config);
 }

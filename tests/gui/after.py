@@ -281,6 +281,32 @@ def case_use(s, tap):
     tap.check("two steps take both back", s.layers() == before, s.layers())
 
 
+def case_use_wishes(s, tap):
+    """What a field had asked for is in that field again, and not in the list of methods, where it would go on after the field was emptied."""
+    last, before = PROFILE / "plug-in-pentimento-generate.last", s.layers()
+    dialog = s.dialog("generate", "^Generate$")
+    s.prompt(dialog, "a boat")
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone("^Generate$")
+    leave("generate", '(make-sure "lake boat")', '(boxes "")', "(seed 990)")
+    dialog = s.dialog("generate", "^Generate$")
+    s.prompt(dialog, "a boat on a lake")
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone("^Generate$")
+    painted = s.new_layer(before)
+    leave("generate", '(make-sure "")', '(methods "noop")')
+    dialog = s.gimp.ready(s.dialog("recipe-use", "^Generate$"))
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone("^Generate$")
+    s.new_layer(painted)
+    tap.check("the field has its words", '(make-sure "lake boat")' in last.read_text() and s.sent()["methods"] ==
+              [{"id": "attend-and-excite", "words": "lake boat"}], s.sent())
+    tap.check("and the list of methods has none of it", "attend-and-excite" not in last.read_text(), last.read_text())
+    s.undo()
+    s.undo()
+    leave("generate", '(make-sure "")', "(seed -1)")
+
+
 def case_forgotten(s, tap):
     """Words that were forgotten are asked for again, and not left out."""
     expand = "^Expand Canvas$"
@@ -557,7 +583,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe, case_keeping):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_use_wishes, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe, case_keeping):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

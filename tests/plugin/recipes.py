@@ -327,6 +327,23 @@ def case_use_generate(tap):
     wide = sent()["size"]
     recipe("use", image, newest(image))
     tap.check("a panorama is as wide again", sent()["size"] == wide and sent()["methods"] == [{"id": "multidiffusion", "wrap": True}], (wide, sent()))
+    made = newest(image)
+    for name, change, methods in (("field", None, [{"id": "multidiffusion", "wrap": True}]),
+                                  ("recipe alone", lambda text: text.pop("asked"), [{"id": "multidiffusion", "wrap": True}])):
+        if change:
+            parasite(made, change)
+        recipe("use", image, made)
+        tap.check(f"a panorama by the {name} is one again", sent()["size"] == wide and sent()["methods"] == methods, sent())
+    generate(image, [user], prompt="a coast", seed=9, methods="multidiffusion:stride=4")
+    first = sent()
+    recipe("use", image, newest(image))
+    tap.check("windows of the list of methods stay there, with their values", (sent()["size"], sent()["methods"]) == (first["size"], first["methods"]),
+              (first, sent()))
+    generate(image, [user], prompt="a red coast", seed=9, make_sure="red coast", methods="noop")
+    first = sent()
+    recipe("use", image, newest(image))
+    tap.check("words are made sure of again, beside other methods", sorted(map(json.dumps, sent()["methods"])) == sorted(map(json.dumps, first["methods"])),
+              (first, sent()))
     image.delete()
 
 

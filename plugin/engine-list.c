@@ -14,6 +14,9 @@ struct PmtEngineList {
   GPtrArray *choices; /* GtkWidget; NULL: somebody else asked */
 };
 
+/* Lists that got no answer; NULL: none. */
+static GPtrArray *unanswered;
+
 static void
 on_ready (gpointer user, JsonObject *hello)
 {
@@ -55,18 +58,37 @@ on_failed (gpointer user, const GError *error)
   PmtEngineList *list = user;
 
   g_clear_pointer (&list->client, pmt_engine_client_free);
+  if (!unanswered)
+    unanswered = g_ptr_array_new ();
+  g_ptr_array_add (unanswered, list);
+}
+
+static void
+ask (PmtEngineList *list)
+{
+  const PmtEngineHandlers handlers = { on_ready, on_message, on_failed };
+
+  list->client = pmt_engine_client_new (&handlers, list);
+}
+
+void
+pmt_engine_list_again (void)
+{
+  g_autoptr (GPtrArray) lists = g_steal_pointer (&unanswered);
+
+  for (guint i = 0; lists && i < lists->len; i++)
+    ask (g_ptr_array_index (lists, i));
 }
 
 PmtEngineList *
 pmt_engine_list_ask (const char *kind, void (*answer) (gpointer user, JsonArray *entries), gpointer user)
 {
-  const PmtEngineHandlers handlers = { on_ready, on_message, on_failed };
   PmtEngineList *list = g_new0 (PmtEngineList, 1);
 
   list->kind = g_strdup (kind);
   list->answer = answer;
   list->user = user;
-  list->client = pmt_engine_client_new (&handlers, list);
+  ask (list);
   return list;
 }
 
@@ -87,6 +109,8 @@ pmt_engine_list_free (PmtEngineList *list)
 {
   if (!list)
     return;
+  if (unanswered)
+    g_ptr_array_remove_fast (unanswered, list);
   pmt_engine_client_free (list->client);
   if (list->choices)
     g_ptr_array_unref (list->choices);

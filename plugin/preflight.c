@@ -5,6 +5,7 @@
 
 #include "plugin/capture.h"
 #include "plugin/conflicts.h"
+#include "plugin/engine-list.h"
 #include "plugin/error.h"
 #include "ui/fields.h"
 #include "ui/preflight.h"
@@ -87,12 +88,14 @@ on_finished (gpointer user, const GError *error)
   PmtPreflight *self = user;
   const PmtEstimate *estimate = pmt_job_estimate (self->job);
 
-  if (estimate)
+  if (estimate) {
     show (self, estimate);
-  else if (error && g_error_matches (error, PMT_ERROR, PMT_ERROR_ENGINE))
+    pmt_engine_list_again ();
+  } else if (error && g_error_matches (error, PMT_ERROR, PMT_ERROR_ENGINE)) {
     pmt_preflight_bar_say (self->bar, ""); /* the job itself will say what is wrong with the engine */
-  else if (error)
+  } else if (error) {
     pmt_preflight_bar_refuse (self->bar, error->message, NULL, NULL, NULL);
+  }
   g_clear_pointer (&self->job, pmt_job_free);
 }
 

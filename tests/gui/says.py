@@ -6,6 +6,7 @@ the fake engine behind it. TAP; screenshots go to the folder SHOTS.
 Runs inside tests/plugin/gimp-env.sh --gui.
 """
 
+import json
 import os
 import sys
 import time
@@ -50,6 +51,31 @@ def says(gimp, name, words, shot=None):
     gimp.shot(shot or f"says-{name}", window)
     close_dialog(gimp, window)
     return told
+
+
+def asked():
+    """Kinds of messages that the engine got."""
+    log = Path(os.environ["PMT_GIMP_TMP"]) / "fake" / "log"
+    return [json.loads(line)["type"] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def case_no_engine(gimp, tap):
+    """An engine that comes late is still asked what there is to choose from."""
+    fake = Path(os.environ["PMT_GIMP_TMP"]) / "fake"
+    (fake / "mode").write_text("quit")
+    window = open_dialog(gimp, "generate")
+    time.sleep(10)
+    tap.check("there is no engine", not asked(), asked())
+    (fake / "mode").write_text("paint")
+    gimp.keys(window, "alt+v", "ctrl+a", "2", "Tab")
+    told = shown("80 × 64, enlarged to 400 × 300, ")
+    tap.check("the next estimate finds one", not told, told)
+    kinds = {"methods", "samplers", "preprocessors"}
+    wait_for("questions", lambda: kinds <= set(asked()), 20)
+    tap.check("and then all lists are asked for again, once each", [asked().count(kind) for kind in sorted(kinds)] == [1, 1, 1], asked())
+    gimp.shot("says-no-engine", window)
+    gimp.keys(window, "alt+v", "ctrl+a", "1", "Tab")
+    close_dialog(gimp, window)
 
 
 def case_nothing_selected(gimp, tap):
@@ -154,7 +180,7 @@ def main():
     (folder / "fake").mkdir()
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(HERE.parent / "plugin" / "fake-engine.py"), PMT_FAKE_FOLDER=str(folder / "fake"),
               NO_AT_BRIDGE="0") as gimp:
-        for case in (case_nothing_selected, case_selected, case_enlarged, case_tight, case_repeat, case_closed):
+        for case in (case_no_engine, case_nothing_selected, case_selected, case_enlarged, case_tight, case_repeat, case_closed):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, gimp)
     tap.end()

@@ -111,6 +111,8 @@ class Client:
             self.send({"type": "samplers", "id": number, "samplers": [{"id": "euler", "label": "Euler"}, {"id": "ddim", "label": "DDIM"}]})
         elif kind == "preprocessors":
             self.send({"type": kind, "id": number, "preprocessors": [{"id": "canny", "label": "Canny edges"}, {"id": "depth", "label": "Depth"}]})
+        elif kind == "methods":
+            self.send({"type": kind, "id": number, "methods": [{"id": "freeu", "label": "FreeU", "summary": "Weighs parts.", "params": []}]})
         elif kind == "tokens":
             words = message["prompt"].split()
             self.send({"type": kind, "id": number, "count": len(words), "limit": 16, "chunks": max(1, -(-len(words) // 16)), "cut": 0})

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/image/resize.h"
 
@@ -51,54 +52,144 @@ pmt_areas_read (PmtAreas *areas, const PmtRun *run, const char *where, GError **
   return good;
 }
 
+static void
+area_clear (PmtArea *area)
+{
+  pmt_words_clear (&area->words);
+  g_free (area->columns);
+  if (area->also)
+    area_clear (area->also);
+  g_free (area->also);
+}
+
 void
 pmt_areas_clear (PmtAreas *areas)
 {
-  for (int i = 0; i < areas->n; i++) {
-    pmt_words_clear (&areas->area[i].words);
-    g_free (areas->area[i].columns);
-  }
+  for (int i = 0; i < areas->n; i++)
+    area_clear (&areas->area[i]);
   g_free (areas->area);
   *areas = (PmtAreas) { NULL, 0 };
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------------ */
+
+static int
+by_number (const void *a, const void *b)
+{
+  const int x = *(const int *) a, y = *(const int *) b;
+  return (x > y) - (x < y);
+}
+
+/* Phrases of one area may share words: each counts once. */
+static gboolean
+find_columns (PmtArea *area, PmtRun *run, const char *where, GError **error)
+{
+  g_autoptr (GArray) all = g_array_new (FALSE, FALSE, sizeof (int));
+  for (int k = 0; k < area->words.n; k++) {
+    g_autoptr (GArray) columns = pmt_words_columns_or_fail (run, run->prompt, area->words.word[k].text, where, error);
+    if (!columns)
+      return FALSE;
+    g_array_append_vals (all, columns->data, columns->len);
+  }
+  g_array_sort (all, by_number);
+  area->columns = g_new (int, all->len);
+  for (guint i = 0; i < all->len; i++) {
+    const int column = g_array_index (all, int, i);
+    if (i == 0 || column != area->columns[area->n_columns - 1])
+      area->columns[area->n_columns++] = column;
+  }
+  return TRUE;
+}
+
+/* A dry run reads no pixels. */
+static gboolean
+check_painted (const PmtArea *area, const PmtRun *run, const char *where, GError **error)
+{
+  const size_t n = (size_t) run->request->height * (size_t) run->request->width;
+  if (!area->mask || run->ctx.dry)
+    return TRUE;
+  for (size_t i = 0; i < n; i++)
+    if (area->mask[i] >= 0.5f)
+      return TRUE;
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, the region of \"%s\" is empty; paint some of it."), where, area->words.word[0].text);
+  return FALSE;
+}
+
+static bool
+same_words (const PmtArea *a, const PmtArea *b)
+{
+  return a->n_columns == b->n_columns && memcmp (a->columns, b->columns, (size_t) a->n_columns * sizeof (int)) == 0;
+}
+
+/* Two boxes of one phrase are one thing in two places: as two things each would take from the other what it gets. */
+static void
+join_same (PmtAreas *areas)
+{
+  int n = 0;
+  for (int i = 0; i < areas->n; i++) {
+    int k = 0;
+    while (k < n && !same_words (&areas->area[k], &areas->area[i]))
+      k++;
+    if (k == n) {
+      areas->area[n++] = areas->area[i];
+      continue;
+    }
+    PmtArea *last = &areas->area[k];
+    while (last->also)
+      last = last->also;
+    last->also = g_memdup2 (&areas->area[i], sizeof (PmtArea));
+  }
+  areas->n = n;
 }
 
 gboolean
 pmt_areas_find (PmtAreas *areas, PmtRun *run, const char *where, GError **error)
 {
-  for (int i = 0; i < areas->n; i++) {
-    PmtArea *area = &areas->area[i];
-    GArray *all = g_array_new (FALSE, FALSE, sizeof (int));
-    gboolean good = TRUE;
-    for (int k = 0; good && k < area->words.n; k++) {
-      GArray *columns = pmt_words_columns_or_fail (run, run->prompt, area->words.word[k].text, where, error);
-      good = columns != NULL;
-      if (good)
-        g_array_append_vals (all, columns->data, columns->len);
-      g_clear_pointer (&columns, g_array_unref);
-    }
-    area->n_columns = (int) all->len;
-    area->columns = (int *) g_array_free (all, FALSE);
-    if (!good)
+  for (int i = 0; i < areas->n; i++)
+    if (!find_columns (&areas->area[i], run, where, error) || !check_painted (&areas->area[i], run, where, error))
       return FALSE;
-  }
+  join_same (areas);
   return TRUE;
 }
 
-gboolean
-pmt_area_cover (const PmtArea *area, const PmtRun *run, int height, int width, float *out, GError **error)
+/* ---- places ----------------------------------------------------------------------------------------------------------- */
+
+static void
+draw (const PmtArea *place, int h, int w, float value, float *pixels)
+{
+  const int left = (int) rint (place->x0 * w), right = (int) rint (place->x1 * w);
+  const int top = (int) rint (place->y0 * h), bottom = (int) rint (place->y1 * h);
+  for (int y = 0; y < h; y++)
+    for (int x = 0; x < w; x++) {
+      const size_t at = (size_t) y * (size_t) w + (size_t) x;
+      if (place->mask ? place->mask[at] >= 0.5f : x >= left && x < right && y >= top && y < bottom)
+        pixels[at] = MAX (pixels[at], value);
+    }
+}
+
+static gboolean
+cover (const PmtArea *area, bool all, const PmtRun *run, int height, int width, float *out, GError **error)
 {
   const int h = run->request->height, w = run->request->width;
   float *pixels = pmt_pixels_new ((size_t) h * (size_t) w, error);
   if (!pixels)
     return FALSE;
-  const int left = (int) rint (area->x0 * w), right = (int) rint (area->x1 * w);
-  const int top = (int) rint (area->y0 * h), bottom = (int) rint (area->y1 * h);
-  for (int y = 0; y < h; y++)
-    for (int x = 0; x < w; x++) {
-      const size_t at = (size_t) y * (size_t) w + (size_t) x;
-      pixels[at] = area->mask ? area->mask[at] >= 0.5f : x >= left && x < right && y >= top && y < bottom;
-    }
+  memset (pixels, 0, (size_t) h * (size_t) w * sizeof (float));
+  for (const PmtArea *place = area; place; place = all ? place->also : NULL)
+    draw (place, h, w, all ? (float) place->weight : 1.0f, pixels);
   const gboolean good = pmt_resize (PMT_FILTER_LINEAR, pixels, w, h, 1, out, width, height, error);
   free (pixels);
   return good;
+}
+
+gboolean
+pmt_area_cover (const PmtArea *area, const PmtRun *run, int height, int width, float *out, GError **error)
+{
+  return cover (area, false, run, height, width, out, error);
+}
+
+gboolean
+pmt_area_cover_all (const PmtArea *area, const PmtRun *run, int height, int width, float *out, GError **error)
+{
+  return cover (area, true, run, height, width, out, error);
 }

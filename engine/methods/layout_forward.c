@@ -14,10 +14,12 @@ typedef struct State {
   PmtAreas areas;
   double strength, until, feather;
   bool ends;
+  int *columns;     /* of all areas' words, each once */
+  int n_columns;
   int *others;      /* columns of end marks and padding */
   int n_others;
   PmtAttnLevel level;
-  float **window;   /* [area * levels + level], and one more per level for the ends */
+  float **window;   /* [column * levels + level], and one more per level for the ends */
   bool active;      /* in the present network call */
 } State;
 
@@ -43,9 +45,10 @@ static void
 state_free (void *user)
 {
   State *state = user;
-  for (int i = 0; state->window && i < (state->areas.n + 1) * n_levels (state); i++)
+  for (int i = 0; state->window && i < (state->n_columns + 1) * n_levels (state); i++)
     g_free (state->window[i]);
   g_free (state->window);
+  g_free (state->columns);
   g_free (state->others);
   pmt_areas_clear (&state->areas);
   g_free (state);
@@ -78,27 +81,22 @@ slope (double at, double begin, double end, double feather)
   return beyond < feather ? 0.5 + 0.5 * cos (G_PI * beyond / feather) : 0;
 }
 
-/* Not normalised. A box between the cells' centres has the cell that its own centre is in. */
+/* One place, not normalised. A box between the cells' centres has the cell that its own centre is in. */
 static gboolean
-draw (const State *state, const PmtRun *run, const PmtArea *area, int height, int width, float *out, GError **error)
+draw (const State *state, const PmtRun *run, const PmtArea *place, int height, int width, float *out, GError **error)
 {
   double sum = 0;
-  if (area->mask && !pmt_area_cover (area, run, height, width, out, error))
-    return FALSE;
+  if (place->mask)
+    return pmt_area_cover (place, run, height, width, out, error);
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x++) {
       float *cell = &out[y * width + x];
-      if (!area->mask)
-        *cell = (float) (slope ((x + 0.5) / width, area->x0, area->x1, state->feather) *
-                         slope ((y + 0.5) / height, area->y0, area->y1, state->feather));
+      *cell = (float) (slope ((x + 0.5) / width, place->x0, place->x1, state->feather) *
+                       slope ((y + 0.5) / height, place->y0, place->y1, state->feather));
       sum += *cell;
     }
-  if (sum == 0 && area->mask) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("In %s, the region of \"%s\" is empty; paint some of it."), NAME, area->words.word[0].text);
-    return FALSE;
-  }
   if (sum == 0)
-    out[(int) ((area->y0 + area->y1) / 2 * height) * width + (int) ((area->x0 + area->x1) / 2 * width)] = 1;
+    out[(int) ((place->y0 + place->y1) / 2 * height) * width + (int) ((place->x0 + place->x1) / 2 * width)] = 1;
   return TRUE;
 }
 
@@ -112,26 +110,60 @@ normalise (float *window, int n)
     window[i] = (float) (window[i] / sum);
 }
 
+static void
+join (float *window, const float *place, int n)
+{
+  for (int i = 0; i < n; i++)
+    window[i] = MAX (window[i], place[i]);
+}
+
+static int
+number_of (const State *state, int column)
+{
+  int k = 0;
+  while (k < state->n_columns && state->columns[k] != column)
+    k++;
+  return k;
+}
+
+/* A word of several areas, or of one with several places, has all of them: moved into one after the other it would be in the last alone. */
 static gboolean
 make_windows (State *state, PmtRun *run, int level, GError **error)
 {
   int height, width;
   pmt_attention_grid (run, (PmtAttnLevel) { level, state->level.last }, &height, &width);
-  const int cells = height * width;
-  float *any = state->window[state->areas.n * n_levels (state) + level] = g_new0 (float, cells);
-  for (int k = 0; k < state->areas.n; k++) {
-    float *window = state->window[k * n_levels (state) + level] = g_new0 (float, cells);
-    if (run->ctx.dry)
-      continue;
-    if (!draw (state, run, &state->areas.area[k], height, width, window, error))
-      return FALSE;
-    for (int i = 0; i < cells; i++)
-      any[i] = MAX (any[i], window[i]);
-    normalise (window, cells);
-  }
-  if (!run->ctx.dry)
-    normalise (any, cells);
+  const int cells = height * width, levels = n_levels (state);
+  g_autofree float *one = g_new (float, cells);
+  for (int k = 0; k <= state->n_columns; k++)
+    state->window[k * levels + level] = g_new0 (float, cells);
+  if (run->ctx.dry)
+    return TRUE;
+  for (int a = 0; a < state->areas.n; a++)
+    for (const PmtArea *place = &state->areas.area[a]; place; place = place->also) {
+      if (!draw (state, run, place, height, width, one, error))
+        return FALSE;
+      for (int c = 0; c < place->n_columns; c++)
+        join (state->window[number_of (state, place->columns[c]) * levels + level], one, cells);
+      join (state->window[state->n_columns * levels + level], one, cells);
+    }
+  for (int k = 0; k <= state->n_columns; k++)
+    normalise (state->window[k * levels + level], cells);
   return TRUE;
+}
+
+static void
+gather_columns (State *state)
+{
+  int most = 0;
+  for (int a = 0; a < state->areas.n; a++)
+    most += state->areas.area[a].n_columns;
+  state->columns = g_new (int, most);
+  for (int a = 0; a < state->areas.n; a++)
+    for (int c = 0; c < state->areas.area[a].n_columns; c++) {
+      const int column = state->areas.area[a].columns[c];
+      if (number_of (state, column) == state->n_columns)
+        state->columns[state->n_columns++] = column;
+    }
 }
 
 /* Places of the prompt without a word, but for each chunk's beginning. */
@@ -160,7 +192,8 @@ text (void *user, PmtRun *run, GError **error)
   State *state = user;
   if (!pmt_areas_find (&state->areas, run, NAME, error) || (state->ends && !find_ends (state, run, error)))
     return FALSE;
-  state->window = g_new0 (float *, (state->areas.n + 1) * n_levels (state));
+  gather_columns (state);
+  state->window = g_new0 (float *, (state->n_columns + 1) * n_levels (state));
   for (int level = 0; level < n_levels (state); level++)
     if (!make_windows (state, run, level, error))
       return FALSE;
@@ -205,7 +238,7 @@ attn (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *s
 {
   const State *state = user;
   const PmtTensor probs = site_call->probs;
-  const int level = pmt_attention_site_level (state->level, site_call->site), ends = state->areas.n * n_levels (state) + level;
+  const int level = pmt_attention_site_level (state->level, site_call->site), levels = n_levels (state);
   const int64_t heads = probs.shape.dim[1], cells = probs.shape.dim[2], length = probs.shape.dim[3];
   if (run->ctx.dry || state->strength == 0)
     return;
@@ -214,11 +247,10 @@ attn (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *s
       continue;
     for (int64_t head = 0; head < heads; head++) {
       float *p = probs.data + (i * heads + head) * cells * length;
-      for (int k = 0; k < state->areas.n; k++)
-        for (int c = 0; c < state->areas.area[k].n_columns; c++)
-          move (state, state->window[k * n_levels (state) + level], state->areas.area[k].columns[c], cells, length, p);
+      for (int c = 0; c < state->n_columns; c++)
+        move (state, state->window[c * levels + level], state->columns[c], cells, length, p);
       for (int c = 0; c < state->n_others; c++)
-        move (state, state->window[ends], state->others[c], cells, length, p);
+        move (state, state->window[state->n_columns * levels + level], state->others[c], cells, length, p);
     }
   }
 }

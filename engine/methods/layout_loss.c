@@ -1,23 +1,51 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/methods/layout_loss.h"
 
-void
-pmt_layout_cells (const PmtArea *area, int run_height, int run_width, int height, int width, float *cells)
+/* The cell that has most of a mask's pixels. */
+static int
+fullest_cell (const float *mask, int run_height, int run_width, int height, int width)
 {
-  const int left = (int) (area->x0 * width), right = (int) (area->x1 * width);
-  const int top = (int) (area->y0 * height), bottom = (int) (area->y1 * height);
+  g_autofree int *count = g_new0 (int, (gsize) height * (gsize) width);
+  int most = 0;
+  for (int y = 0; y < run_height; y++)
+    for (int x = 0; x < run_width; x++)
+      if (mask[(size_t) y * (size_t) run_width + (size_t) x] >= 0.5f)
+        count[(2 * y + 1) * height / (2 * run_height) * width + (2 * x + 1) * width / (2 * run_width)]++;
+  for (int i = 1; i < height * width; i++)
+    most = count[i] > count[most] ? i : most;
+  return most;
+}
+
+/* Adds one place's to `cells`. */
+static void
+add_place (const PmtArea *place, int run_height, int run_width, int height, int width, float *cells)
+{
+  const int left = (int) (place->x0 * width), right = (int) (place->x1 * width);
+  const int top = (int) (place->y0 * height), bottom = (int) (place->y1 * height);
   bool any = false;
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x++) {
       const int pixel_y = (2 * y + 1) * run_height / (2 * height), pixel_x = (2 * x + 1) * run_width / (2 * width);
-      const bool inside = area->mask ? area->mask[(size_t) pixel_y * (size_t) run_width + (size_t) pixel_x] >= 0.5f
-                                     : x >= left && x < right && y >= top && y < bottom;
-      cells[y * width + x] = inside;
+      const bool inside = place->mask ? place->mask[(size_t) pixel_y * (size_t) run_width + (size_t) pixel_x] >= 0.5f
+                                      : x >= left && x < right && y >= top && y < bottom;
+      if (inside)
+        cells[y * width + x] = 1;
       any = any || inside;
     }
-  const int x = (int) ((area->x0 + area->x1) / 2 * width), y = (int) ((area->y0 + area->y1) / 2 * height);
-  if (!any)
-    cells[MIN (y, height - 1) * width + MIN (x, width - 1)] = 1;
+  if (any)
+    return;
+  const int x = (int) ((place->x0 + place->x1) / 2 * width), y = (int) ((place->y0 + place->y1) / 2 * height);
+  cells[place->mask ? fullest_cell (place->mask, run_height, run_width, height, width)
+                    : MIN (y, height - 1) * width + MIN (x, width - 1)] = 1;
+}
+
+void
+pmt_layout_cells (const PmtArea *area, int run_height, int run_width, int height, int width, float *cells)
+{
+  for (int i = 0; i < height * width; i++)
+    cells[i] = 0;
+  for (; area; area = area->also)
+    add_place (area, run_height, run_width, height, width, cells);
 }
 
 /* One token at one head; `weight` is what its (1 - r)^2 counts in the loss. */

@@ -6,8 +6,8 @@
 #include "engine/methods/areas.h"
 #include "engine/sample/gradient.h"
 
-/* Which cells of a grid a place has, 0 or 1: edges are cut down to whole cells, as the reference does, and a place always has the cell of
- * its middle. Of a masked area (of the run's width and height) those whose middle is inside. */
+/* Which cells of a grid an area's places have, 0 or 1: edges are cut down to whole cells, as the reference does, and a place always has the
+ * cell of its middle. Of a mask (of the run's width and height) those whose middle is inside, or the one that has most of it. */
 void pmt_layout_cells (const PmtArea *area, int run_height, int run_width, int height, int width, float *cells);
 
 /* Mean over the cross-attentions among probed[n], areas and their tokens of the mean over heads of (1 - r)^2, r being the part of the

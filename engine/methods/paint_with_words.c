@@ -13,7 +13,7 @@ typedef struct State {
   PmtAreas areas;
   double strength, base;
   PmtAttnLevel level;
-  float **cover; /* [area * levels + level]: cells of that level's grid */
+  float **cover; /* [area * levels + level]: cells of that level's grid, with the places' weights */
   bool active;   /* some row of the present network call reads the prompt */
 } State;
 
@@ -67,7 +67,7 @@ text (void *user, PmtRun *run, GError **error)
       int height, width;
       pmt_attention_grid (run, (PmtAttnLevel) { level, state->level.last }, &height, &width);
       float *cover = state->cover[i * n_levels (state) + level] = g_new0 (float, (gsize) height * (gsize) width);
-      if (!run->ctx.dry && !pmt_area_cover (&state->areas.area[i], run, height, width, cover, error))
+      if (!run->ctx.dry && !pmt_area_cover_all (&state->areas.area[i], run, height, width, cover, error))
         return FALSE;
     }
   return TRUE;
@@ -96,10 +96,10 @@ paint (const State *state, int level, double noise, int64_t heads, int64_t cells
   float top = 0; /* all below 0 would turn words away */
   for (int64_t i = 0; i < heads * cells * length; i++)
     top = MAX (top, logits[i]);
+  const float factor = (float) (state->base * state->strength * noise) * top;
   for (int k = 0; k < state->areas.n; k++) {
     const PmtArea *area = &state->areas.area[k];
     const float *cover = state->cover[k * n_levels (state) + level];
-    const float factor = (float) (state->base * state->strength * area->weight * noise) * top;
     for (int64_t i = 0; i < heads * cells; i++)
       for (int c = 0; c < area->n_columns; c++)
         logits[i * length + area->columns[c]] += factor * cover[i % cells];

@@ -64,6 +64,28 @@ test_identities (void)
   pmt_param_values_clear (&use.values);
 }
 
+/* Two halves of one phrase are one thing that is everywhere, not two that keep from each other. */
+static void
+test_places_of_one (void)
+{
+  static const PmtLayoutBox halves[] = { { 0, 0, 0.5, 1, "house" }, { 0.5, 0, 1, 1, "house" } }, whole = { 0, 0, 1, 1, "house" };
+  PmtMethodUse use = runs_use ("attention-refocusing");
+  losses_set (&use, "enough", "1");
+  losses_set (&use, "scale", "20");
+  PmtRequest q = request ();
+  q.layout = (PmtLayout) { .boxes = halves, .n_boxes = 2, .beta = 0.3 };
+  PmtResult two = losses_run (q, &use);
+  q.layout.boxes = &whole;
+  q.layout.n_boxes = 1;
+  PmtResult one = losses_run (q, &use), plain = losses_run (losses_request (&runs, model), NULL);
+  runs_assert_equal (&two, &one);
+  runs_assert_differ (&two, &plain);
+  pmt_result_clear (&two);
+  pmt_result_clear (&one);
+  pmt_result_clear (&plain);
+  pmt_param_values_clear (&use.values);
+}
+
 /* ---- the loss alone ---------------------------------------------------------------------------------------------------- */
 
 static int one[] = { 2, 3 }, two[] = { 6 }, counted[] = { 1, 2, 3, 4, 5, 6 };
@@ -131,6 +153,7 @@ main (int argc, char **argv)
   static const RunsTest tests[] = {
     { "/attention-refocusing/reference", test_reference },
     { "/attention-refocusing/identities", test_identities },
+    { "/attention-refocusing/places-of-one", test_places_of_one },
     { "/attention-refocusing/differences", test_differences },
     { "/attention-refocusing/whole", test_whole },
     { "/attention-refocusing/errors", test_errors },

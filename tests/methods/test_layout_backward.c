@@ -89,6 +89,27 @@ test_identities (void)
   pmt_param_values_clear (&use.values);
 }
 
+/* Two boxes of one phrase are one thing in two places: halves that are the whole picture together leave nothing to do, where each by itself
+ * would have everything outside. */
+static void
+test_places_of_one (void)
+{
+  static const PmtLayoutBox halves[] = { { 0, 0, 0.5, 1, "house" }, { 0.5, 0, 1, 1, "house" } };
+  PmtMethodUse use = runs_use ("layout-backward");
+  PmtRequest q = request ();
+  q.layout = (PmtLayout) { .boxes = halves, .n_boxes = 2, .beta = 0.3 };
+  losses_set (&use, "scale", "300");
+  PmtResult both = losses_run (q, &use), plain = plain_run ();
+  runs_assert_equal (&both, &plain);
+  q.layout.n_boxes = 1;
+  PmtResult one = losses_run (q, &use);
+  runs_assert_differ (&one, &plain);
+  pmt_result_clear (&both);
+  pmt_result_clear (&one);
+  pmt_result_clear (&plain);
+  pmt_param_values_clear (&use.values);
+}
+
 /* A sampler on sigmas moves too. */
 static void
 test_sigmas (void)
@@ -153,6 +174,19 @@ test_cells (void)
   pmt_layout_cells (&(PmtArea) { .x1 = 1, .y1 = 1, .mask = mask }, 48, 64, 3, 4, cells);
   const float half[] = { 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1 };
   g_assert_cmpmem (cells, sizeof cells, half, sizeof half);
+  /* a mask without any cell's middle has the cell where most of it is */
+  memset (mask, 0, sizeof mask);
+  for (int y = 34; y < 36; y++)
+    for (int x = 28; x < 35; x++) /* four columns of the second cell's and three of the third's */
+      mask[y * 64 + x] = 1;
+  pmt_layout_cells (&(PmtArea) { .mask = mask }, 48, 64, 3, 4, cells);
+  const float most[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0 };
+  g_assert_cmpmem (cells, sizeof cells, most, sizeof most);
+  /* places together */
+  PmtArea second = { .x0 = 0.55, .y0 = 0.4, .x1 = 0.6, .y1 = 0.5 };
+  pmt_layout_cells (&(PmtArea) { .mask = mask, .also = &second }, 48, 64, 3, 4, cells);
+  const float both[] = { 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0 };
+  g_assert_cmpmem (cells, sizeof cells, both, sizeof both);
 }
 
 static void
@@ -174,6 +208,16 @@ test_errors (void)
     g_clear_error (&error);
     pmt_param_values_clear (&use.values);
   }
+  g_autofree float *nothing = g_new0 (float, runs.width * runs.height);
+  const PmtRegionPrompt region = { .mask = nothing, .prompt = "house", .weight = 1 };
+  PmtMethodUse use = runs_use ("layout-backward");
+  PmtRequest q = losses_request (&runs, model);
+  q.regions = &region;
+  q.n_regions = 1;
+  q.methods = &use;
+  q.n_methods = 1;
+  runs_refused (&q, PMT_ERROR_INPUT, "the region of \"house\" is empty");
+  pmt_param_values_clear (&use.values);
 }
 
 int
@@ -182,6 +226,7 @@ main (int argc, char **argv)
   static const RunsTest tests[] = {
     { "/layout-backward/reference", test_reference },
     { "/layout-backward/identities", test_identities },
+    { "/layout-backward/places-of-one", test_places_of_one },
     { "/layout-backward/sigmas", test_sigmas },
     { "/layout-backward/differences", test_differences },
     { "/layout-backward/cells", test_cells },

@@ -48,6 +48,7 @@ test_no_strength (void)
 
 enum { COLUMNS = 20, MOST = 4096 };
 static double total[MOST][COLUMNS], outside[MOST][COLUMNS]; /* per cross-attention of the run, of the prompt's row: all heads */
+static double quarter[MOST][COLUMNS][4];                    /* from left to right */
 static int seen;
 
 static unsigned
@@ -69,6 +70,7 @@ measure (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall
       const double p = call->probs.data[i * COLUMNS + k];
       total[seen][k] += p;
       outside[seen][k] += (i % cells) % call->site->width < call->site->width / 2 ? 0 : p;
+      quarter[seen][k][(i % cells) % call->site->width * 4 / call->site->width] += p;
     }
   seen++;
 }
@@ -81,6 +83,7 @@ watch (PmtRequest q, const PmtMethodUse *use)
   const PmtMethodUse uses[3] = { *use, { .method = &first }, { .method = &last } };
   memset (total, 0, sizeof total);
   memset (outside, 0, sizeof outside);
+  memset (quarter, 0, sizeof quarter);
   seen = 0;
   PmtResult made = attention_do (q, uses, 3);
   pmt_result_clear (&made);
@@ -121,6 +124,45 @@ test_mass (void)
     moved += outside[1][k] != outside[0][k];
   g_assert_cmpint (moved, >, 4);
   g_assert_cmpfloat (outside[1][0], ==, outside[0][0]); /* never the mark at the beginning */
+  pmt_param_values_clear (&use.values);
+}
+
+/* How many columns have all of their mass in the first quarter, in the last one, and in both to equal parts. */
+static void
+count_places (int *first, int *last, int *both)
+{
+  *first = *last = *both = 0;
+  for (int k = 0; k < COLUMNS; k++) {
+    const double *q = quarter[1][k], all = total[1][k];
+    if (q[1] + q[2] > 1e-4 * all)
+      continue;
+    *first += q[3] < 1e-4 * all;
+    *last += q[0] < 1e-4 * all;
+    *both += fabs (q[0] - q[3]) < 1e-4 * all;
+  }
+}
+
+/* Two boxes of one phrase, and a word that stands in two phrases: what is looked for is in both, not in the one that came last. */
+static void
+test_places_of_one (void)
+{
+  static const PmtLayoutBox same[] = { { 0, 0, 0.25, 1, "red circle" }, { 0.75, 0, 1, 1, "circle; red" } },
+                            shared[] = { { 0, 0, 0.25, 1, "red circle" }, { 0.75, 0, 1, 1, "circle" } };
+  PmtMethodUse use = runs_use ("layout-forward");
+  attention_set (&use, "until", "1");
+  attention_set (&use, "strength", "1");
+  attention_set (&use, "feather", "0");
+  int first, last, both;
+  PmtRequest q = boxed (2);
+  q.guidance = 1;
+  q.layout.boxes = same;
+  watch (q, &use);
+  count_places (&first, &last, &both);
+  g_assert_true (first == 0 && last == 0 && both == 2);
+  q.layout.boxes = shared;
+  watch (q, &use);
+  count_places (&first, &last, &both);
+  g_assert_true (first == 1 && last == 0 && both == 1);
   pmt_param_values_clear (&use.values);
 }
 
@@ -170,6 +212,7 @@ main (int argc, char **argv)
   static const RunsTest tests[] = {
     { "/layout-forward/no-strength", test_no_strength },
     { "/layout-forward/mass", test_mass },
+    { "/layout-forward/places-of-one", test_places_of_one },
     { "/layout-forward/small-box", test_small_box },
     { "/layout-forward/errors", test_errors },
     { "/layout-forward/parity", test_parity },

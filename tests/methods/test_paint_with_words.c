@@ -55,6 +55,36 @@ test_no_strength (void)
   pmt_param_values_clear (&noop.values);
 }
 
+/* Two halves of one phrase are the whole, also where they overlap; the heavier one counts there. */
+static void
+test_places_of_one (void)
+{
+  static const PmtLayoutBox halves[] = { { 0, 0, 0.75, 1, "house" }, { 0.5, 0, 1, 1, "house" } }, whole = { 0, 0, 1, 1, "house" };
+  PmtMethodUse use = runs_use ("paint-with-words");
+  attention_set (&use, "strength", "5");
+  PmtRequest q = boxed (2);
+  q.layout.boxes = halves;
+  PmtResult two = attention_do (q, &use, 1);
+  q.layout.boxes = &whole;
+  q.layout.n_boxes = 1;
+  PmtResult one = attention_do (q, &use, 1);
+  g_assert_cmpfloat (runs_distance (two.latent, one.latent, runs_latent_size (&one)), <, 1e-5);
+  const PmtRegionPrompt regions[] = { { 0, 0, 1, 1, NULL, "house", 3 }, { 0, 0, 1, 1, NULL, "house", 1 } };
+  q = boxed (0);
+  q.regions = regions;
+  q.n_regions = 2;
+  PmtResult heavy = attention_do (q, &use, 1);
+  q.n_regions = 1;
+  PmtResult alone = attention_do (q, &use, 1);
+  runs_assert_equal (&heavy, &alone);
+  runs_assert_differ (&heavy, &one);
+  pmt_result_clear (&two);
+  pmt_result_clear (&one);
+  pmt_result_clear (&heavy);
+  pmt_result_clear (&alone);
+  pmt_param_values_clear (&use.values);
+}
+
 static double inside, outside; /* mass of the first box's words in the first cross-attention of the run, which Q and K no box has moved */
 
 static unsigned
@@ -159,6 +189,7 @@ main (int argc, char **argv)
 {
   static const RunsTest tests[] = {
     { "/paint-with-words/no-strength", test_no_strength },
+    { "/paint-with-words/places-of-one", test_places_of_one },
     { "/paint-with-words/monotone", test_monotone },
     { "/paint-with-words/no-noise", test_no_noise },
     { "/paint-with-words/errors", test_errors },

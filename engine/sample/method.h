@@ -125,7 +125,7 @@ typedef struct PmtMethod {
    * such methods the first is asked). Their number; -1 + error. */
   int (*passes) (const struct PmtRequest *whole, const PmtParamValues *values, GError **error);
   /* Of pass i the prompt (newly allocated) and, where `area` [height, width] is not NULL, 1 where it paints and 0 elsewhere. Without it no
-   * pixels are read. */
+   * pixels are read, and where they decide about the order the prompt may be another pass's. */
   void (*pass) (const struct PmtRequest *whole, const PmtParamValues *values, int i, char **prompt, float *area);
   /* The picture of the final latent [1, h, w, c] -> [1, H, W, 3] around [-1, 1], in place of the autoencoder's; errors go into run->ctx. Of
    * several methods that have one the first is asked. */

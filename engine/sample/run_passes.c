@@ -95,9 +95,10 @@ pmt_passes_begin (PmtPasses *p, const PmtRequest *q, int i, GError **error)
     for (size_t k = 0; k < n * 3; k++)
       p->canvas[k] = q->image ? q->image[k] : 0.5f;
   }
-  char *again = NULL;
-  p->use->method->pass (q, &p->use->values, i, &again, p->area);
-  g_free (again);
+  /* the prompt again with the area: an order that pixels decide may be another than it seemed without them */
+  g_clear_pointer (&p->prompt[i], g_free);
+  p->use->method->pass (q, &p->use->values, i, &p->prompt[i], p->area);
+  p->request[i].prompt = p->prompt[i];
   for (size_t k = 0; q->mask && k < n; k++)
     p->area[k] *= q->mask[k];
   p->request[i].image = p->canvas;

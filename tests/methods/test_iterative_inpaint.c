@@ -175,6 +175,34 @@ test_params (void)
   pmt_param_values_clear (&use.values);
 }
 
+/* Regions with masks have no edges: their order is that of their pixels, with their words. */
+static void
+test_masks (void)
+{
+  static const char *const orders[] = { "given", "top-down", "bottom-up" };
+  PmtRegionPrompt regions[2];
+  PmtMethodUse use;
+  PmtRequest q = request_of (&use), masked = q;
+  g_autofree float *masks = g_new0 (float, 2 * W * H);
+  for (int i = 0; i < 2; i++) {
+    float *mask = masks + i * W * H;
+    for (int p = 0; p < W * H; p++)
+      mask[p] = in (&boxes[i], p % W, p / W);
+    regions[i] = (PmtRegionPrompt) { .mask = mask, .prompt = boxes[i].phrase, .weight = 1 };
+  }
+  masked.layout.n_boxes = 0;
+  masked.regions = regions;
+  masked.n_regions = 2;
+  for (guint i = 0; i < G_N_ELEMENTS (orders); i++) {
+    set (&use, "order", orders[i]);
+    PmtResult by_boxes = runs_do (&q), by_masks = runs_do (&masked);
+    runs_assert_equal (&by_boxes, &by_masks);
+    pmt_result_clear (&by_boxes);
+    pmt_result_clear (&by_masks);
+  }
+  pmt_param_values_clear (&use.values);
+}
+
 /* The estimate is exact; a run that stops in the second pass is that pass's estimate, laid in, and nothing after. */
 static void
 test_cost_and_stop (void)
@@ -265,6 +293,7 @@ main (int argc, char **argv)
   g_test_add_func ("/iterative-inpaint/mask", test_mask);
   g_test_add_func ("/iterative-inpaint/strength", test_strength);
   g_test_add_func ("/iterative-inpaint/params", test_params);
+  g_test_add_func ("/iterative-inpaint/masks", test_masks);
   g_test_add_func ("/iterative-inpaint/cost-and-stop", test_cost_and_stop);
   g_test_add_func ("/iterative-inpaint/full-size", test_full_size);
   g_test_add_func ("/iterative-inpaint/refusals", test_refusals);

@@ -10,8 +10,10 @@
 
 #define WHERE "method attend-and-excite"
 
+enum { MOST_STEPS = 1000 };
+
 typedef struct State {
-  PmtWords words, thresholds; /* a threshold's text is the step that it holds at */
+  PmtWords words, thresholds; /* a threshold's text is the step that it holds at, of a run of fifty */
   bool words_only;
   double scale;
   int steps, refinements;
@@ -25,10 +27,10 @@ static const PmtParam params[] = {
     .type = PMT_PARAM_STRING, .text = "" },
   { .id = "scale", .label = N_("_Strength"), .help = N_("How far the picture moves towards them in each step"), .type = PMT_PARAM_DOUBLE,
     .min = 0, .max = 1000, .fallback = 20 },
-  { .id = "steps", .label = N_("S_teps"), .help = N_("How many of the first steps it acts in"), .type = PMT_PARAM_INT, .min = 0, .max = 1000,
-    .fallback = 25 },
+  { .id = "steps", .label = N_("S_teps"), .help = N_("How many of the first steps of a run of 50 it acts in; of other runs the same part"),
+    .type = PMT_PARAM_INT, .min = 0, .max = MOST_STEPS, .fallback = 25 },
   { .id = "thresholds", .label = N_("_Thresholds"),
-    .help = N_("Steps in which it goes on until every word is seen that well, written step:value with semicolons between"),
+    .help = N_("Steps, of a run of 50, in which it goes on until every word is seen that well, written step:value with semicolons between"),
     .type = PMT_PARAM_STRING, .text = "0:0.05; 10:0.5; 20:0.8" },
   { .id = "refinements", .label = N_("_Most repetitions"), .help = N_("How often it goes on at most in such a step"), .type = PMT_PARAM_INT, .min = 0,
     .max = 100, .fallback = 20 },
@@ -132,14 +134,19 @@ loss (void *user, PmtRun *run, PmtProbed *probed, int n, double *value, GError *
   return TRUE;
 }
 
-/* The loss that has to be reached in step i; infinite where any will do. */
+/* The loss that has to be reached in this step; infinite where any will do. Of thresholds that fall into one step of a short run the highest
+ * counts. */
 static double
-target (const State *state, int i)
+target (const State *state, const PmtRun *run, const PmtStep *step)
 {
-  for (int k = 0; k < state->thresholds.n; k++)
-    if (g_ascii_strtoll (state->thresholds.word[k].text, NULL, 10) == i)
-      return MAX (0.0, 1.0 - state->thresholds.word[k].value);
-  return INFINITY;
+  double wanted = INFINITY;
+  for (int k = 0; k < state->thresholds.n; k++) {
+    const PmtWord *w = &state->thresholds.word[k];
+    const int64_t at = MIN (g_ascii_strtoll (w->text, NULL, 10), MOST_STEPS);
+    if (pmt_gradient_step_of_fifty (run, step, at) == pmt_gradient_step_begun (run, step))
+      wanted = MIN (wanted, MAX (0.0, 1.0 - w->value));
+  }
+  return wanted;
 }
 
 /* In place of what an earlier call left behind `mark`. */
@@ -150,14 +157,14 @@ evaluate (PmtRun *run, const PmtStep *step, int track, PmtGradient *gradient, Pm
   return pmt_run_gradient (run, step, track, gradient, error);
 }
 
-/* The loss that decides about going on is that of before the step just taken, as in the reference. */
+/* The loss that decides about going on is that of before the step just taken, as in the reference. A dry run counts all repetitions. */
 static gboolean
 refine (const State *state, PmtRun *run, const PmtStep *step, int track, PmtGradient *gradient, PmtArenaMark mark, double k,
         GError **error)
 {
-  const double wanted = target (state, pmt_gradient_step_begun (run, step));
+  const double wanted = target (state, run, step);
   bool moved = false;
-  for (int i = 0; i < state->refinements && gradient->value > wanted; i++) {
+  for (int i = 0; i < state->refinements && (run->ctx.dry ? wanted < INFINITY : gradient->value > wanted); i++) {
     if (i > 0 && !evaluate (run, step, track, gradient, mark, error))
       return FALSE;
     pmt_gradient_step (run, step, track, gradient->latent, k);
@@ -172,9 +179,8 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   const State *state = user;
   if (stage != PMT_LATENT_PRE || track != run->result_track || run->tracks[track]->passive || state->scale == 0)
     return TRUE;
-  const int begun = pmt_gradient_step_begun (run, step);
-  const bool acts = begun < state->steps;
-  if (begun < 0 || (!acts && target (state, begun) == INFINITY))
+  const bool acts = pmt_gradient_step_acts (run, step, state->steps);
+  if (pmt_gradient_step_begun (run, step) < 0 || (!acts && target (state, run, step) == INFINITY))
     return TRUE;
   const double k = state->scale * sqrt (step->n > 1 ? 1.0 - 0.5 * step->i / (step->n - 1) : 1.0);
   PmtGradient gradient = { .user = user, .wants_attention = wants, .loss = loss };

@@ -31,6 +31,29 @@ pmt_excite_loss (PmtProbed *probed, int n_probed, const int *columns, int n_colu
   return loss;
 }
 
+enum { PAPERS = 50 };
+
+/* How many the run has, for samplers that evaluate some of them twice. */
+static int
+n_steps (const PmtRun *run, const PmtStep *step)
+{
+  const int order = run->grid->order;
+  return (step->n + order - 1) / order;
+}
+
+bool
+pmt_gradient_step_acts (const PmtRun *run, const PmtStep *step, int steps)
+{
+  const int begun = pmt_gradient_step_begun (run, step);
+  return begun >= 0 && begun * PAPERS < steps * n_steps (run, step);
+}
+
+int
+pmt_gradient_step_of_fifty (const PmtRun *run, const PmtStep *step, int64_t k)
+{
+  return (int) (k * n_steps (run, step) / PAPERS);
+}
+
 void
 pmt_gradient_step (PmtRun *run, const PmtStep *step, int track, PmtTensor gradient, double k)
 {

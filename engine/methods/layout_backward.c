@@ -22,8 +22,8 @@ static const PmtParam params[] = {
     .type = PMT_PARAM_DOUBLE, .min = 0, .max = 1, .fallback = 0.2 },
   { .id = "iterations", .label = N_("_Repetitions"), .help = N_("How often it moves in one step at most"), .type = PMT_PARAM_INT, .min = 1,
     .max = 100, .fallback = 5 },
-  { .id = "steps", .label = N_("S_teps"), .help = N_("How many of the first steps it acts in"), .type = PMT_PARAM_INT, .min = 0, .max = 1000,
-    .fallback = 10 },
+  { .id = "steps", .label = N_("S_teps"), .help = N_("How many of the first steps of a run of 50 it acts in; of other runs the same part"),
+    .type = PMT_PARAM_INT, .min = 0, .max = 1000, .fallback = 10 },
   { 0 }
 };
 
@@ -82,9 +82,9 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   State *state = user;
   if (stage != PMT_LATENT_PRE || track != run->result_track || run->tracks[track]->passive || state->scale == 0)
     return TRUE;
-  const int begun = pmt_gradient_step_begun (run, step);
+  const bool acts = pmt_gradient_step_acts (run, step, state->steps);
   const double variance = step->sigma * step->sigma, k = variance / (1 + variance);
-  for (int i = 0; i < state->iterations && begun >= 0 && begun < state->steps && state->last / state->scale > state->threshold; i++) {
+  for (int i = 0; i < state->iterations && acts && state->last / state->scale > state->threshold; i++) {
     PmtGradient gradient = { .user = state, .wants_attention = wants, .loss = loss };
     PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
     if (!pmt_run_gradient (run, step, track, &gradient, error))

@@ -7,20 +7,20 @@
 static Runs runs;
 static PmtModel *model;
 
-/* diffusers' pipeline. */
+/* diffusers' pipeline. Its steps of a run of 6 are written as steps of 50: 4 as 33, the thresholds' 2 and 3 as 17 and 25. */
 static void
 test_reference (void)
 {
   PmtRequest q = losses_request (&runs, model);
   PmtMethodUse use = runs_use ("attend-and-excite");
   losses_set (&use, "words", "circle house");
-  losses_set (&use, "steps", "4");
-  losses_set (&use, "thresholds", "0:0.05; 2:0.5; 3:0.8");
+  losses_set (&use, "steps", "33");
+  losses_set (&use, "thresholds", "0:0.05; 17:0.5; 25:0.8");
   PmtResult r = losses_run (q, &use);
   losses_compare ("excite", &r);
   pmt_result_clear (&r);
   losses_set (&use, "words", "house");
-  losses_set (&use, "steps", "6");
+  losses_set (&use, "steps", "50");
   losses_set (&use, "scale", "60");
   losses_set (&use, "thresholds", "");
   r = losses_run (q, &use);
@@ -81,6 +81,46 @@ test_twice (void)
   }
   g_assert_cmpfloat (more[0], >, 0);
   g_assert_cmpfloat_with_epsilon (more[1] / more[0], 1, 1e-3);
+  pmt_param_values_clear (&use.values);
+}
+
+/* How many gradients a run of so many steps is told to cost, in those of one that acts in a single step. */
+static double
+gradients (PmtMethodUse *use, int steps)
+{
+  PmtMethodUse single = runs_use ("attend-and-excite");
+  PmtRequest q = losses_request (&runs, model);
+  losses_set (&single, "words", "house");
+  losses_set (&single, "steps", "1");
+  losses_set (&single, "thresholds", "");
+  const double one = runs_cost (q, &single).flops - runs_cost (q, NULL).flops;
+  q.steps = steps;
+  pmt_param_values_clear (&single.values);
+  return (runs_cost (q, use).flops - runs_cost (q, NULL).flops) / one;
+}
+
+/* Steps are those of a run of fifty, of another one the same part; the estimate counts repetitions as if no threshold was reached, one evaluation
+ * for each and one behind the last. */
+static void
+test_steps (void)
+{
+  static const struct {
+    const char *steps, *thresholds;
+    int run;
+    double gradients;
+  } cases[] = {
+    { "25", "", 50, 25 },     { "25", "", 20, 10 },  { "25", "", 100, 50 },          { "10", "", 4, 1 },
+    { "0", "10:0.5", 50, 4 }, { "0", "10:0.5", 6, 4 }, { "0", "0:0.1; 20:0.8", 6, 8 }, { "0", "0:0.1; 20:0.8", 2, 4 },
+    { "25", "10:0.5", 20, 13 }, { "0", "60:0.5", 50, 0 },
+  };
+  PmtMethodUse use = runs_use ("attend-and-excite");
+  losses_set (&use, "words", "house");
+  losses_set (&use, "refinements", "3");
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    losses_set (&use, "steps", cases[i].steps);
+    losses_set (&use, "thresholds", cases[i].thresholds);
+    g_assert_cmpfloat_with_epsilon (gradients (&use, cases[i].run), cases[i].gradients, 1e-3);
+  }
   pmt_param_values_clear (&use.values);
 }
 
@@ -156,6 +196,7 @@ main (int argc, char **argv)
     { "/attend-and-excite/identities", test_identities },
     { "/attend-and-excite/samplers", test_samplers },
     { "/attend-and-excite/twice", test_twice },
+    { "/attend-and-excite/steps", test_steps },
     { "/attend-and-excite/differences", test_differences },
     { "/attend-and-excite/satisfied", test_satisfied },
     { "/attend-and-excite/errors", test_errors },

@@ -19,6 +19,7 @@
 #include "engine/sample/invert.h"
 
 enum { SOURCE, TARGET, N_SIDES };
+enum { BAND = 256 };
 
 typedef struct State {
   const char *source;
@@ -254,31 +255,62 @@ find_place (const State *state, const PmtRun *run, int side, int height, int wid
   return true;
 }
 
-/* out [N, T, C]: target rows from two attentions, one on the source's cells inside its thing and one on those outside, merged by the target's
- * thing. Where the source has no cell of a kind, all of them are looked at. Other rows are not touched. */
+/* Which of the source's cells the target's may look at: those of their own kind. */
+typedef struct Places {
+  const bool *from, *to; /* [cells] of the source and of the target: the thing's */
+  bool there[2];         /* whether the source has a cell around the thing, and of it */
+} Places;
+
+/* logits [1, heads, count, cells] of the queries from `first` on. Where the source has no cell of a kind, all of them are looked at. */
+static void
+part (const Places *places, int64_t first, PmtTensor logits)
+{
+  const int64_t heads = pmt_tensor_dim (logits, 1), count = pmt_tensor_dim (logits, 2), cells = pmt_tensor_dim (logits, 3);
+  for (int64_t i = 0; i < heads * count; i++) {
+    const bool kind = places->to[first + i % count];
+    for (int64_t s = 0; s < cells && places->there[kind]; s++)
+      if (places->from[s] != kind)
+        logits.data[i * cells + s] = -INFINITY;
+  }
+}
+
+/* One row's attention, into out [N, T, C]. In bands of queries: whole, a large picture's matrix takes gigabytes. */
+static void
+mix_row (PmtContext *ctx, const PmtAttnCall *c, const Places *places, int64_t row, PmtTensor out)
+{
+  const PmtAttentionParams how = { .heads = c->site->heads };
+  const PmtTensor k = pmt_tensor_rows (c->k, row, 1), v = pmt_tensor_rows (c->v, row, 1);
+  const int64_t cells = pmt_tensor_dim (c->q, 1), width = pmt_tensor_dim (c->q, 2);
+  const PmtTensor queries = pmt_tensor_view (c->q, PMT_SHAPE2 (pmt_tensor_dim (c->q, 0) * cells, width));
+  for (int64_t first = 0; first < cells && !pmt_context_failed (ctx); first += BAND) {
+    const int64_t count = MIN (BAND, cells - first);
+    PmtFrame frame = pmt_frame_open (ctx);
+    const PmtTensor q = pmt_tensor_view (pmt_tensor_rows (queries, row * cells + first, count), PMT_SHAPE3 (1, count, width));
+    const PmtTensor logits = pmt_attention_logits (ctx, q, k, how);
+    if (logits.data && !ctx->dry)
+      part (places, first, logits);
+    const PmtTensor mixed = pmt_attention_mix (ctx, pmt_softmax (ctx, logits), v, how);
+    if (mixed.data && !ctx->dry)
+      memcpy (out.data + (row * cells + first) * width, mixed.data, (size_t) (count * width) * sizeof (float));
+    pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
+  }
+}
+
+/* Target rows of out [N, T, C] anew: what is the target's thing looks at the source's alone, what is around it at what is around that. */
 static void
 mix_apart (const State *state, PmtRun *run, const PmtStep *step, const PmtAttnCall *c, PmtTensor out)
 {
   PmtContext *ctx = &run->ctx;
-  const PmtAttentionParams how = { .heads = c->site->heads };
-  const int64_t cells = (int64_t) c->site->height * c->site->width, width = pmt_tensor_dim (c->q, -1);
-  g_autofree bool *from = g_new0 (bool, (size_t) cells), *to = g_new0 (bool, (size_t) cells);
-  const bool known = ctx->dry || (find_place (state, run, SOURCE, c->site->height, c->site->width, from) &&
-                                  find_place (state, run, TARGET, c->site->height, c->site->width, to));
-  for (int kind = 0; kind < 2 && known; kind++) {
-    PmtTensor logits = pmt_attention_logits (ctx, c->q, c->k, how);
-    int64_t there = 0;
-    for (int64_t s = 0; s < cells && !ctx->dry; s++)
-      there += from[s] == (kind != 0);
-    for (int64_t i = 0; i < pmt_tensor_size (logits) && there > 0; i++)
-      if (from[i % cells] != (kind != 0))
-        logits.data[i] = -INFINITY;
-    PmtTensor mixed = pmt_attention_mix (ctx, pmt_softmax (ctx, logits), c->v, how);
-    for (int64_t n = 0; n < pmt_tensor_dim (c->q, 0) && !ctx->dry && mixed.data; n++)
-      for (int64_t t = 0; t < cells && source_of (state, step, (int) n) >= 0; t++)
-        if (to[t] == (kind != 0))
-          memcpy (out.data + (n * cells + t) * width, mixed.data + (n * cells + t) * width, (size_t) width * sizeof (float));
-  }
+  const int height = c->site->height, width = c->site->width;
+  g_autofree bool *from = g_new0 (bool, (size_t) height * (size_t) width), *to = g_new0 (bool, (size_t) height * (size_t) width);
+  Places places = { .from = from, .to = to };
+  if (!ctx->dry && !(find_place (state, run, SOURCE, height, width, from) && find_place (state, run, TARGET, height, width, to)))
+    return;
+  for (int s = 0; s < height * width; s++)
+    places.there[from[s]] = true;
+  for (int n = 0; n < step->n_call_rows; n++)
+    if (source_of (state, step, n) >= 0)
+      mix_row (ctx, c, &places, n, out);
 }
 
 static void

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <string.h>
 
+#include "engine/methods/attention_map.h"
+#include "engine/methods/words.h"
 #include "tests/methods/composed.h"
 #include "tests/sample/runs.h"
 
@@ -103,6 +106,145 @@ test_things (void)
   pmt_param_values_clear (&part.values);
 }
 
+/* ---- what keeps things apart, written out ----------------------------------------------------------------------------- */
+
+#define BLUE "a blue house"
+
+enum { TARGET, SOURCE, N_SIDES }; /* as the tracks are */
+enum { MOST_CELLS = 512 };
+static PmtPhraseMap maps[N_SIDES];
+static PmtAttnLevel level;
+static double threshold;
+static int compared, parted;      /* attentions, and those of them in which the source's place and the target's part */
+
+static gboolean
+watch_text (void *user, PmtRun *run, GError **error)
+{
+  level = pmt_attention_level (run);
+  compared = parted = 0;
+  for (int side = 0; side < N_SIDES; side++) {
+    const char *prompt = side == SOURCE ? BLUE : run->prompt, *thing = side == SOURCE ? "house" : "circle";
+    g_autoptr (GArray) columns = pmt_words_columns_or_fail (run, prompt, thing, "the test", error);
+    pmt_phrase_map_clear (&maps[side]);
+    if (!columns || !pmt_phrase_map_init (&maps[side], run, level, (const int *) columns->data, (int) columns->len, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static unsigned
+watch_wants (void *user, const PmtAttnSite *site)
+{
+  if (pmt_attention_maps_here (level, site))
+    return PMT_ATTN_PROBS;
+  return !site->cross && site->block >= 2 ? PMT_ATTN_QKV | PMT_ATTN_OUT : 0;
+}
+
+static bool
+place_of (const PmtRun *run, int side, const PmtAttnSite *site, bool *out)
+{
+  float map[MOST_CELLS], here[MOST_CELLS], low = INFINITY, high = -INFINITY;
+  int height, width;
+  pmt_attention_grid (run, level, &height, &width);
+  g_assert_cmpint (MAX (height * width, site->height * site->width), <=, MOST_CELLS);
+  if (!pmt_phrase_map_mean (&maps[side], map))
+    return false;
+  for (int i = 0; i < height * width; i++) {
+    low = MIN (low, map[i]);
+    high = MAX (high, map[i]);
+  }
+  pmt_attention_resize (map, height, width, here, site->height, site->width);
+  for (int i = 0; i < site->height * site->width; i++)
+    out[i] = (double) (here[i] - low) >= threshold * (double) (high - low);
+  return true;
+}
+
+/* max |out - what row n's queries get of row m's keys and values, each from the cells of its own kind| */
+static double
+distance_of (const PmtAttnCall *c, int n, int m, const bool *from, const bool *to)
+{
+  const int cells = c->site->height * c->site->width, heads = c->site->heads, width = (int) pmt_tensor_dim (c->q, 2), d = width / heads;
+  const size_t own = (size_t) (n * cells * width), other = (size_t) (m * cells * width);
+  const float *q = c->q.data + own, *k = c->k.data + other, *v = c->v.data + other, *out = c->out.data + own;
+  double worst = 0, weight[MOST_CELLS];
+  int there[2] = { 0, 0 };
+  for (int s = 0; s < cells; s++)
+    there[from[s]]++;
+  for (int i = 0; i < cells * heads; i++) {
+    const int t = i / heads, first = i % heads * d;
+    double sum = 0;
+    for (int s = 0; s < cells; s++) {
+      double dot = 0;
+      for (int j = 0; j < d; j++)
+        dot += (double) q[t * width + first + j] * (double) k[s * width + first + j];
+      weight[s] = from[s] == to[t] || there[to[t]] == 0 ? exp (dot / sqrt (d)) : 0;
+      sum += weight[s];
+    }
+    for (int j = 0; j < d; j++) {
+      double mean = 0;
+      for (int s = 0; s < cells; s++)
+        mean += weight[s] / sum * (double) v[s * width + first + j];
+      worst = MAX (worst, fabs (mean - (double) out[t * width + first + j]));
+    }
+  }
+  return worst;
+}
+
+static void
+watch_out (PmtRun *run, const PmtStep *step, const PmtAttnCall *c)
+{
+  bool from[MOST_CELLS], to[MOST_CELLS];
+  if (!place_of (run, SOURCE, c->site, from) || !place_of (run, TARGET, c->site, to))
+    return;
+  for (int n = 0; n < step->n_call_rows; n++)
+    for (int m = 0; m < step->n_call_rows; m++) {
+      const PmtRow *row = &step->rows.row[step->call_row[n]], *other = &step->rows.row[step->call_row[m]];
+      if (row->track != TARGET || other->track != SOURCE || strcmp (row->role, other->role) != 0)
+        continue;
+      g_assert_cmpfloat (distance_of (c, n, m, from, to), <, 1e-5);
+      compared++;
+      parted += distance_of (c, n, m, to, from) > 1e-3;
+    }
+}
+
+static void
+watch_attn (void *user, PmtRun *run, PmtStep *step, PmtAttnStage stage, PmtAttnCall *c)
+{
+  for (int side = 0; side < N_SIDES && stage == PMT_ATTN_PROBS && !run->ctx.dry; side++)
+    pmt_phrase_map_see (&maps[side], c->probs, pmt_attention_row (step, side));
+  if (stage == PMT_ATTN_OUT && !run->ctx.dry)
+    watch_out (run, step, c);
+}
+
+/* Every query of the target gets what the definition says, and places the other way round would give something else. */
+static void
+test_apart (void)
+{
+  static const PmtMethod watch = { .id = "watch", .order = 1000, .text = watch_text, .attn_wants = watch_wants, .attn = watch_attn };
+  static const char *const thresholds[] = { "0.3", "0.6", "0" }; /* the last: the thing is everywhere, and nothing around it */
+  for (guint i = 0; i < G_N_ELEMENTS (thresholds); i++) {
+    const char *const values[] = { "source", BLUE, "from", "0", "source-thing", "house", "thing", "circle", "threshold", thresholds[i], NULL };
+    PmtMethodUse uses[2] = { use_with ("masactrl", values), { .method = &watch } };
+    PmtRequest q = runs_request (&runs, model);
+    threshold = g_ascii_strtod (thresholds[i], NULL);
+    q.guidance = 5;
+    if (i == 0) { /* more cells than are done at a time */
+      q.width = 160;
+      q.height = 128;
+      q.steps = 2;
+    }
+    q.methods = uses;
+    q.n_methods = 2;
+    PmtResult r = runs_do (&q);
+    g_assert_cmpint (compared, >=, 2 * q.steps);
+    g_assert_true (threshold > 0 ? parted > 0 : parted == 0);
+    pmt_result_clear (&r);
+    pmt_param_values_clear (&uses[0].values);
+  }
+  for (int side = 0; side < N_SIDES; side++)
+    pmt_phrase_map_clear (&maps[side]);
+}
+
 static void
 fill (PmtRequest *q, const Runs *r, JsonObject *c)
 {
@@ -159,6 +301,7 @@ main (int argc, char **argv)
     { "/masactrl/never", test_never },
     { "/masactrl/reference", test_reference },
     { "/masactrl/things", test_things },
+    { "/masactrl/apart", test_apart },
     { "/masactrl/errors", test_errors },
     { 0 }
   };

@@ -314,7 +314,7 @@ latent (void *user, PmtRun *run, PmtStep *step, int track, PmtLatentStage stage,
   return TRUE;
 }
 
-static const char *const conflicts[] = { "multidiffusion", "diffedit", "edict", "masactrl", "prompt-to-prompt", "deepcache", NULL };
+static const char *const conflicts[] = { "multidiffusion", "diffedit", "edict", "masactrl", "prompt-to-prompt", "deepcache", "token-merging", NULL };
 
 const PmtMethod pmt_method_self_guidance = {
   .id = "self-guidance",

@@ -74,6 +74,16 @@ state_free (void *user)
 
 /* ---- what is asked for ------------------------------------------------------------------------------------------------- */
 
+/* A step is done again for the picture alone: what a method compares its rows with would not be there. */
+static bool
+compares_rows (const PmtRun *run)
+{
+  bool any = false;
+  for (int i = 0; i < run->n_methods; i++)
+    any = any || run->methods[i]->whole_batch;
+  return any;
+}
+
 static gboolean
 check (const State *state, const PmtRun *run, GError **error)
 {
@@ -87,6 +97,8 @@ check (const State *state, const PmtRun *run, GError **error)
     wrong = _("the place is empty; left has to be less than right and top less than bottom");
   else if (state->repeats > 1 && strcmp (q->sampler->id, "ddim") != 0)
     wrong = _("steps are repeated with DDIM alone; choose the sampler ddim, or repeats=1");
+  else if (state->repeats > 1 && compares_rows (run))
+    wrong = _("steps are repeated for the picture alone, without the one that prompt-to-prompt or masactrl goes by; leave that out, or choose repeats=1");
   else if (state->start >= state->end)
     wrong = _("nothing is led, since start is not before end; change one of them");
   if (wrong)

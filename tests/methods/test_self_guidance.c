@@ -188,6 +188,18 @@ test_errors (void)
     runs_refused (&q, PMT_ERROR_INPUT, cases[i].part);
     pmt_param_values_clear (&use.values);
   }
+  /* what saves work in the run's own evaluations alone makes the reference another picture than the one that is led */
+  static const char *const savers[] = { "deepcache", "token-merging" };
+  for (size_t i = 0; i < G_N_ELEMENTS (savers); i++) {
+    PmtMethodUse uses[2] = { runs_use ("self-guidance"), runs_use (savers[i]) };
+    losses_set (&uses[0], "words", "house");
+    PmtRequest q = request ();
+    q.methods = uses;
+    q.n_methods = 2;
+    runs_refused (&q, PMT_ERROR_INPUT, savers[i]);
+    for (int k = 0; k < 2; k++)
+      pmt_param_values_clear (&uses[k].values);
+  }
 }
 
 int

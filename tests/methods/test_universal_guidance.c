@@ -233,6 +233,25 @@ test_errors (void)
   q.n_methods = 1;
   q.sampler = pmt_sampler_find ("euler", NULL);
   runs_refused (&q, PMT_ERROR_INPUT, "ddim");
+
+  /* what goes by another picture has none in a step that is repeated */
+  static const char *const ids[] = { "prompt-to-prompt", "masactrl" };
+  for (size_t i = 0; i < G_N_ELEMENTS (ids); i++) {
+    PmtMethodUse uses[2] = { use, runs_use (ids[i]) };
+    losses_set (&uses[1], "source", "a red circle");
+    losses_set (&uses[0], "scale", "0");
+    losses_set (&uses[0], "backward", "1");
+    q = request ();
+    q.methods = uses;
+    q.n_methods = 2;
+    runs_refused (&q, PMT_ERROR_INPUT, "repeats=1");
+    losses_set (&uses[0], "repeats", "1");
+    PmtResult r = runs_do (&q);
+    pmt_result_clear (&r);
+    losses_set (&uses[0], "repeats", "2");
+    use = uses[0];
+    pmt_param_values_clear (&uses[1].values);
+  }
   pmt_param_values_clear (&use.values);
 }
 

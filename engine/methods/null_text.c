@@ -31,11 +31,26 @@ static const PmtParam params[] = {
   { 0 }
 };
 
+/* Then guidance is no longer linear in the prediction with the negative prompt, as the way that is looked for here has it. */
+static bool
+rescales (const PmtRequest *q)
+{
+  for (int i = 0; i < q->n_methods; i++)
+    if (strcmp (q->methods[i].method->id, "guidance") == 0 && pmt_param_number (&q->methods[i].values, "rescale") > 0)
+      return true;
+  return false;
+}
+
 static void *
 state_new (PmtRun *run, const PmtParamValues *values, GError **error)
 {
   if (!pmt_start_check_inversion (run, "null-text", error))
     return NULL;
+  if (rescales (run->request)) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT,
+                         _("The method null-text goes back by guidance as it is; set the rescale of the method guidance to 0."));
+    return NULL;
+  }
   if (run->request->mask) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("The method null-text takes whole pictures to noise and back; leave the mask out."));
     return NULL;
@@ -66,9 +81,10 @@ text (void *user, PmtRun *run, GError **error)
 
 /* ---- one step ---------------------------------------------------------------------------------------------------------- */
 
-/* The network's output with that text, kept in the run's memory at `to`. */
+/* The network's output with that text, kept in the run's memory at `to`: of a row as the run itself has it, so that methods which show the
+ * rows with the negative prompt something else (IP-Adapter, GLIGEN, ControlNet) do so here. */
 static gboolean
-predict (PmtRun *run, const PmtStep *at, PmtConditioning said, PmtTensor to, GError **error)
+predict (PmtRun *run, const PmtStep *at, PmtConditioning said, bool negative, PmtTensor to, GError **error)
 {
   PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
   PmtStep step = { .i = at->i, .n = at->n, .grid_i = at->grid_i, .timestep = at->timestep, .sigma = at->sigma };
@@ -77,6 +93,10 @@ predict (PmtRun *run, const PmtStep *at, PmtConditioning said, PmtTensor to, GEr
     row->context = said.context;
     row->pooled = said.pooled;
     row->guidance = 1.0;
+    if (negative) {
+      row->role = PMT_ROW_UNCOND;
+      row->time_ids = run->negative_time_ids;
+    }
   }
   const gboolean ok = row && pmt_run_predict (run, &step, error);
   if (ok && !run->ctx.dry)
@@ -145,15 +165,14 @@ static gboolean
 better (State *state, PmtRun *run, const PmtStep *at, PmtTensor u, GError **error)
 {
   PmtTrack *t = run->tracks[0];
-  const PmtTensor context = t->context, pooled = t->pooled;
+  const PmtTensor given = t->negative;
   const size_t n = (size_t) pmt_tensor_size (u);
   g_autofree double *mean = g_new0 (double, n), *square = g_new0 (double, n);
   const double part = (double) at->i / at->n; /* of the reference's fifty steps */
   gboolean ok = TRUE;
-  t->context = u;
-  t->pooled = t->negative_pooled;
+  t->negative = u;
   for (int j = 0; j < state->iterations && ok; j++) {
-    PmtGradient g = { .user = state, .prediction = true, .guidance = 1, .to_context = true, .apart = true, .loss = loss };
+    PmtGradient g = { .user = state, .prediction = true, .guidance = 1, .to_context = true, .negative = true, .apart = true, .loss = loss };
     PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
     ok = pmt_run_gradient (run, at, 0, &g, error);
     if (ok && !run->ctx.dry)
@@ -162,8 +181,7 @@ better (State *state, PmtRun *run, const PmtStep *at, PmtTensor u, GError **erro
     if (!run->ctx.dry && g.value < state->enough + 1e-3 * part)
       break;
   }
-  t->context = context;
-  t->pooled = pooled;
+  t->negative = given;
   return ok;
 }
 
@@ -183,12 +201,12 @@ find_negatives (State *state, PmtRun *run, const PmtTensor *path, GError **error
     PmtTensor *u = &state->negative[i];
     *u = pmt_run_keep (run, i > 0 ? state->negative[i - 1] : t->negative, error);
     find_move (state, run, i, cond.data, none.data, size);
-    if (!u->data || !predict (run, &at, state->said, cond, error))
+    if (!u->data || !predict (run, &at, state->said, false, cond, error))
       return FALSE;
     state->cond = cond.data;
     state->wanted = path[n - 1 - i].data;
     state->start = t->latent.data;
-    if (!better (state, run, &at, *u, error) || !predict (run, &at, (PmtConditioning) { *u, t->negative_pooled }, none, error))
+    if (!better (state, run, &at, *u, error) || !predict (run, &at, (PmtConditioning) { *u, t->negative_pooled }, true, none, error))
       return FALSE;
     for (size_t k = 0; k < size; k++)
       t->latent.data[k] = (float) end_of (state, run, none.data, k);

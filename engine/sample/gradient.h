@@ -28,14 +28,15 @@ typedef struct PmtProbed {
 
 typedef struct PmtGradient {
   void *user;
-  /* What is looked at, of the row with the prompt. NULL = none of that kind. */
+  /* What is looked at, of the row with the prompt (or `negative`). NULL = none of that kind. */
   bool (*wants_attention) (void *user, const PmtAttnSite *site);
   bool (*wants_residual) (void *user, const PmtResidSite *site);
   bool prediction, clean, picture;
   PmtTensor (*beyond) (void *user, PmtContext *ctx, PmtTensor picture); /* operations that a tape follows; called in dry runs, too */
   double guidance;  /* of prediction, clean, picture and what is beyond: 0 or 1 = the row with the prompt alone; others take the track's negative prompt,
                        which has to be encoded */
-  bool to_context;  /* the gradient by the track's context, too */
+  bool to_context;  /* the gradient by the text of the row, too */
+  bool negative;    /* of the row with the track's negative prompt in place of that with the prompt; guidance is 1 then */
   bool apart;       /* it belongs to no evaluation of the run (a photo's way to noise, before the first one): methods that compare rows of one
                        evaluation have nothing to compare and need not be refused */
   /* The loss of probed[n], in the order in which the network made them, and its gradients. Not called in a dry run, and without memory of

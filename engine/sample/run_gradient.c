@@ -124,7 +124,7 @@ typedef struct Pass {
   PmtGradient *gradient;
   PmtProbing probing;
   PmtTape *tape;
-  PmtTensor latent, context; /* leaves */
+  PmtTensor latent, context; /* leaves; the context is the first row's */
   PmtStep step;
 } Pass;
 
@@ -135,12 +135,14 @@ add_row (Pass *pass, int track, const char *role, float factor, GError **error)
   if (!row)
     return FALSE;
   row->latent = factor == 1.0f ? pass->latent : pmt_scale (&pass->run->ctx, pass->latent, factor);
-  if (strcmp (role, PMT_ROW_COND) == 0) {
+  const bool first = pass->step.rows.n == 1;
+  if (first)
     row->context = pass->context;
+  if (strcmp (role, PMT_ROW_COND) == 0)
     return TRUE;
-  }
   row->role = role;
-  row->context = pass->track->negative;
+  if (!first)
+    row->context = pass->track->negative;
   row->pooled = pass->track->negative_pooled;
   row->time_ids = pass->run->negative_time_ids;
   if (row->context.data)
@@ -197,7 +199,8 @@ forward (Pass *pass, int track, GError **error)
   const float factor = shown_factor (run, pass->track, pass->step.grid_i, scratch, n);
   clean_factors (run, pass->track, pass->step.grid_i, scratch, n, &clean[0], &clean[1]);
   const bool guided = wants_outputs (g) && g->guidance != 0 && g->guidance != 1;
-  if (!add_row (pass, track, PMT_ROW_COND, factor, error) || (guided && !add_row (pass, track, PMT_ROW_UNCOND, factor, error)))
+  if (!add_row (pass, track, g->negative ? PMT_ROW_UNCOND : PMT_ROW_COND, factor, error) ||
+      (guided && !add_row (pass, track, PMT_ROW_UNCOND, factor, error)))
     return FALSE;
   /* One row at a time: stacked rows would be copies that the tape does not see through. */
   PmtRunner *runner = (PmtRunner *) run;
@@ -283,7 +286,8 @@ pmt_run_gradient (PmtRun *run, const PmtStep *at, int track, PmtGradient *g, GEr
     return FALSE;
   g->value = 0;
   g->latent = pmt_tensor_new (ctx, t->latent.shape);
-  g->context = g->to_context ? pmt_tensor_new (ctx, t->context.shape) : PMT_NO_TENSOR;
+  const PmtTensor said = g->negative ? t->negative : t->context;
+  g->context = g->to_context ? pmt_tensor_new (ctx, said.shape) : PMT_NO_TENSOR;
   if (!pmt_runner_check (run, error))
     return FALSE;
   PmtArenaMark mark = pmt_arena_mark (ctx->step);
@@ -292,7 +296,7 @@ pmt_run_gradient (PmtRun *run, const PmtStep *at, int track, PmtGradient *g, GEr
                              .to_the_end = g->wants_residual || wants_outputs (g) },
                 .step = { .i = at->i, .n = at->n, .grid_i = at->grid_i, .timestep = at->timestep, .sigma = at->sigma } };
   pass.latent = pmt_tape_leaf (pass.tape, t->latent);
-  pass.context = g->to_context ? pmt_tape_leaf (pass.tape, t->context) : t->context;
+  pass.context = g->to_context ? pmt_tape_leaf (pass.tape, said) : said;
   ctx->tape = pass.tape;
   runner->probing = &pass.probing;
   gboolean ok = check_looks (&pass, error) && forward (&pass, track, error);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tests/methods/guided.h"
+#include "tests/sample/grounding.h"
 
 static Runs runs;
 static PmtModel *model;
@@ -132,6 +133,57 @@ test_with_words (void)
     pmt_param_values_clear (&uses[i].values);
 }
 
+static int with_prompt, without;
+
+/* Which rows are shown as the prompt's and which as the negative prompt's, also before the run's first evaluation. */
+static gboolean
+see_roles (void *user, PmtRun *run, PmtStep *step, GError **error)
+{
+  for (int i = 0; i < step->n_call_rows && !run->ctx.dry; i++) {
+    const PmtRow *row = &step->rows.row[step->call_row[i]];
+    const bool own = row->context.data == run->context.data;
+    g_assert_cmpstr (row->role, ==, own ? PMT_ROW_COND : PMT_ROW_UNCOND);
+    *(own ? &with_prompt : &without) += 1;
+  }
+  return TRUE;
+}
+
+/* An IP-Adapter's picture is seen by the prompt alone: what is looked for while it is hidden, as it is in the run, leads back to the photo. */
+static void
+test_with_reference (void)
+{
+  static const PmtMethod watch = { .id = "watch", .order = 1000, .call = see_roles };
+  static const char *const iterations[] = { "0", "40" };
+  g_autofree char *adapter = grounding_path ("ip-base.safetensors");
+  PmtModel *other = grounding_model ();
+  GroundingPicture shown = grounding_picture ("picture.a");
+  const PmtReference reference = grounding_reference (adapter, &shown);
+  PmtRequest q = { .model = other, .prompt = "a red house", .negative = "blue", .width = runs.width, .height = runs.height, .steps = 4,
+                   .guidance = 5, .strength = 1, .seed = 5, .sampler = pmt_sampler_find ("ddim", NULL), .image = runs.picture };
+  PmtResult photo = photo_latent (q);
+  double off[2];
+  q.references = &reference;
+  q.n_references = 1;
+  for (size_t i = 0; i < G_N_ELEMENTS (iterations); i++) {
+    PmtMethodUse uses[2] = { runs_use ("null-text"), { .method = &watch } };
+    losses_set (&uses[0], "iterations", iterations[i]);
+    losses_set (&uses[0], "rate", "0.05");
+    q.methods = uses;
+    q.n_methods = 2;
+    with_prompt = without = 0;
+    PmtResult r = runs_do (&q);
+    g_assert_cmpint (without, >=, i ? 2 * q.steps + 1 : 2 * q.steps); /* as found, in the run, and while it is bettered */
+    off[i] = distance_from_photo (&r, &photo);
+    pmt_result_clear (&r);
+    pmt_param_values_clear (&uses[0].values);
+  }
+  g_test_message ("mean squared error %.4f without, %.4f with 40", off[0], off[1]);
+  g_assert_cmpfloat (off[1], <, off[0]);
+  pmt_result_clear (&photo);
+  g_free (shown.data);
+  pmt_model_unref (other);
+}
+
 static void
 test_errors (void)
 {
@@ -146,6 +198,13 @@ test_errors (void)
   q.sampler = pmt_sampler_find ("ddim", NULL);
   q.mask = runs.mask;
   runs_refused (&q, PMT_ERROR_INPUT, "mask");
+  q.mask = NULL;
+  PmtMethodUse uses[2] = { use, runs_use ("guidance") };
+  losses_set (&uses[1], "rescale", "0.7");
+  q.methods = uses;
+  q.n_methods = 2;
+  runs_refused (&q, PMT_ERROR_INPUT, "rescale");
+  pmt_param_values_clear (&uses[1].values);
   pmt_param_values_clear (&use.values);
 }
 
@@ -157,6 +216,7 @@ main (int argc, char **argv)
     { "/null-text/reconstructs", test_reconstructs },
     { "/null-text/identities", test_identities },
     { "/null-text/with-words", test_with_words },
+    { "/null-text/with-reference", test_with_reference },
     { "/null-text/errors", test_errors },
     { 0 }
   };

@@ -4,6 +4,7 @@
  *
  * Prompts are written with AND between them, as in AUTOMATIC1111's web UI: "a castle AND a sunset :0.8 AND NOT rain". A number behind a
  * colon at a prompt's end is its weight w, 1 without; NOT in front turns its sign. AND and NOT are capital letters and words of their own.
+ * Tags ("<lora:…>") count as not being there.
  *
  * The sum is brought into the form that guidance expects: the "cond" row's prediction becomes e_u + sum_i w_i (e_i - e_u), and what
  * guidance (and its rescale) makes of that is the formula above. With one prompt of weight 1 nothing is touched. */
@@ -60,7 +61,7 @@ implied (const PmtRun *run)
   return !q->edit && q->prompt && q->prompt_syntax == PMT_SYNTAX_A1111 && find_word (q->prompt, q->prompt, "AND");
 }
 
-/* Takes ":number" off the end of `text`. A weight inside brackets is not at the end. */
+/* Takes ":number" off the end of `text`, which has no tags. A weight inside brackets is not at the end. */
 static double
 take_weight (char *text)
 {
@@ -117,17 +118,17 @@ state_free (void *user)
   g_free (state);
 }
 
+/* Tags act on the whole picture, wherever they stand, and are no part of any prompt: behind the last one's weight they would hide it. */
 static gboolean
 read_terms (State *state, const PmtRun *run, const char *further, GError **error)
 {
   const char *prompt = run->request->prompt ? run->request->prompt : "";
-  if (run->request->prompt_syntax == PMT_SYNTAX_A1111) {
-    if (!add_terms (state, prompt, error))
-      return FALSE;
-  } else {
+  if (run->request->prompt_syntax != PMT_SYNTAX_A1111) {
     state->term[state->n++] = (Term) { .text = g_strdup (prompt), .weight = 1 };
+    return !*further || add_terms (state, further, error);
   }
-  return !*further || add_terms (state, further, error);
+  g_autofree char *own = pmt_prompt_without_tags (prompt, error), *others = own ? pmt_prompt_without_tags (further, error) : NULL;
+  return others && add_terms (state, own, error) && (!*others || add_terms (state, others, error));
 }
 
 static void *

@@ -316,6 +316,16 @@ pmt_prompt_parse (const char *text, PmtSyntax syntax, PmtPrompt *prompt, GError 
   return TRUE;
 }
 
+char *
+pmt_prompt_without_tags (const char *text, GError **error)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autoptr (GString) rest = g_string_new (NULL);
+  g_autoptr (GArray) from = g_array_new (FALSE, FALSE, sizeof (int)), tags = g_array_new (FALSE, FALSE, sizeof (PmtPromptTag));
+  g_array_set_clear_func (tags, clear_tag);
+  return take_tags (valid, rest, from, tags, error) ? g_strdup (rest->str) : NULL;
+}
+
 void
 pmt_prompt_clear (PmtPrompt *prompt)
 {

@@ -47,4 +47,6 @@ typedef struct PmtPrompt {
 /* `text` may hold any bytes; invalid UTF-8 becomes U+FFFD, and `source` then counts in the repaired prompt. FALSE + PMT_ERROR_INPUT for
  * a tag whose strength is no number, with *prompt cleared. */
 gboolean pmt_prompt_parse (const char *text, PmtSyntax syntax, PmtPrompt *prompt, GError **error);
+/* The same text with its brackets and weights and without its tags, valid UTF-8; g_free it. NULL + error as above. */
+char *pmt_prompt_without_tags (const char *text, GError **error);
 void pmt_prompt_clear (PmtPrompt *prompt); /* frees the content, not the struct */

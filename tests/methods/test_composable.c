@@ -108,6 +108,31 @@ test_parameter (void)
   pmt_result_clear (&plain);
 }
 
+/* A tag is no part of any prompt, wherever it stands: in front of NOT and behind a weight it hides neither. */
+static void
+test_tags (void)
+{
+  static const char *const same[] = { "a red circle AND NOT a blue house :0.7 <lora:x:1>", "a red circle AND <lora:x:1> NOT a blue house :0.7",
+                                      "a red circle <hypernet:salt AND pepper:0.5> AND NOT a blue house :0.7<lora:x><lyco:y:1:2>" };
+  PmtResult plain = run ("a red circle AND NOT a blue house :0.7");
+  for (guint i = 0; i < G_N_ELEMENTS (same); i++) {
+    PmtResult r = run (same[i]);
+    runs_assert_equal (&plain, &r);
+    pmt_result_clear (&r);
+  }
+  PmtMethodUse use = runs_use ("composable");
+  GError *error = NULL;
+  PmtRequest q = request ("a red circle<lora:x:1>");
+  g_assert_true (pmt_param_values_set_text (&use.values, "terms", "NOT a blue house :0.7 <lora:x:1>", "method composable", &error));
+  q.methods = &use;
+  q.n_methods = 1;
+  PmtResult further = runs_do (&q);
+  runs_assert_equal (&plain, &further);
+  pmt_result_clear (&further);
+  pmt_result_clear (&plain);
+  pmt_param_values_clear (&use.values);
+}
+
 /* At guidance 1 weights still count, and long terms make all contexts long. */
 static void
 test_without_guidance (void)
@@ -146,6 +171,8 @@ test_errors (void)
     const char *prompt, *says;
   } bad[] = {
     { "a AND b :1000", "has to be from -100 to 100" },
+    { "a AND b :1000 <lora:x:1>", "has to be from -100 to 100" },
+    { "a AND b <lora:x:much>", "cannot be read" },
     { "a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a AND a", "more than 16 prompts" },
   };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
@@ -166,6 +193,7 @@ main (int argc, char **argv)
     { "/composable/alone", test_alone },
     { "/composable/sums", test_sums },
     { "/composable/parameter", test_parameter },
+    { "/composable/tags", test_tags },
     { "/composable/without-guidance", test_without_guidance },
     { "/composable/reference", test_reference },
     { "/composable/errors", test_errors },

@@ -34,7 +34,7 @@ static const PmtParam params[] = {
     .type = PMT_PARAM_DOUBLE, .min = 0.01, .max = 1, .fallback = 0.5 },
   { .id = "clamp", .label = N_("_Clamp"), .help = N_("Differences above this many times the mean count no further"),
     .type = PMT_PARAM_DOUBLE, .min = 0.1, .max = 100, .fallback = 3 },
-  { .id = "threshold", .label = N_("_Threshold"), .help = N_("From which part of the largest difference on a place is changed; less changes more"),
+  { .id = "threshold", .label = N_("_Threshold"), .help = N_("A place is changed where both prompts differ by more than this part of clamp times the mean; less changes more"),
     .type = PMT_PARAM_DOUBLE, .min = 0, .max = 1, .fallback = 0.5 },
   { .id = "guided", .label = N_("_Guided inversion"), .help = N_("Take the picture back to noise with guidance too; without it is kept better"),
     .type = PMT_PARAM_BOOL, .min = 0, .max = 1, .fallback = 0 },

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "plugin/clash.h"
 #include "plugin/error.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-method.h"
@@ -33,13 +34,29 @@ change_clear (Change *change)
   g_free (change->blend);
 }
 
+/* A picture of its own, whose layout only its old words hold. One that was edited by description is held by the picture that it was made of. */
 static gboolean
-is_picture (JsonObject *recipe)
+needs_old_words (JsonObject *recipe)
 {
-  return g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") == 0;
+  return g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") == 0 && !pmt_recipe_method (recipe, "diffedit") &&
+         !pmt_recipe_method (recipe, "edict");
 }
 
-/* A picture of its own: both prompts are run side by side, and the new one takes the layout from the old. */
+/* FALSE + error: this cannot be done beside what the picture was painted with. */
+static gboolean
+check (JsonObject *recipe, GError **error)
+{
+  const char *clash = needs_old_words (recipe) ? pmt_clash_with (recipe, METHOD) : NULL;
+
+  if (clash)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("This picture was painted with “%s”, beside which no single word can be changed: write the other word under Filters > Pentimento > "
+                   "Recipe > Use Settings and paint anew, or select the place and fill it."),
+                 clash);
+  return !clash;
+}
+
+/* Both prompts are run side by side, and the new one takes the layout from the old. */
 static void
 add_method (JsonObject *recipe, const Change *change)
 {
@@ -73,6 +90,19 @@ add_method (JsonObject *recipe, const Change *change)
   json_object_set_array_member (recipe, "methods", methods);
 }
 
+/* Tags (<lora:…>) stay as they are, whatever words are in them. */
+static gboolean
+put_weight (const GMatchInfo *match, GString *text, gpointer number)
+{
+  g_autofree char *found = g_match_info_fetch (match, 0);
+
+  if (found[0] == '<')
+    g_string_append (text, found);
+  else
+    g_string_append_printf (text, "(%s:%s)", found, (const char *) number);
+  return FALSE;
+}
+
 /* "a fox" with "fox:1.5" is "a (fox:1.5)"; whole words only. */
 static char *
 weighted (const char *prompt, const char *weights)
@@ -84,15 +114,13 @@ weighted (const char *prompt, const char *weights)
     char *colon = strrchr (*part, ':'), number[G_ASCII_DTOSTR_BUF_SIZE];
     g_autofree char *word = colon ? g_strstrip (g_strndup (*part, (gsize) (colon - *part))) : NULL;
     g_autofree char *quoted = word ? g_regex_escape_string (word, -1) : NULL;
-    g_autofree char *pattern = g_strconcat ("(?<![\\p{L}\\p{N}])", quoted, "(?![\\p{L}\\p{N}])", NULL);
+    g_autofree char *pattern = g_strconcat ("<[^>]*>|(?<![\\p{L}\\p{N}])", quoted, "(?![\\p{L}\\p{N}])", NULL);
     g_autoptr (GRegex) regex = word && word[0] ? g_regex_new (pattern, 0, 0, NULL) : NULL;
-    g_autofree char *put = NULL;
     char *changed;
     if (!regex)
       continue;
     g_ascii_formatd (number, sizeof number, "%.2g", CLAMP (g_ascii_strtod (colon + 1, NULL), LEAST_WEIGHT, MOST_WEIGHT));
-    put = g_strconcat ("(", word, ":", number, ")", NULL);
-    changed = g_regex_replace_literal (regex, text, -1, 0, put, 0, NULL);
+    changed = g_regex_replace_eval (regex, text, -1, 0, 0, put_weight, number, NULL);
     if (changed) {
       g_free (text);
       text = changed;
@@ -101,7 +129,7 @@ weighted (const char *prompt, const char *weights)
   return text;
 }
 
-/* A place that was filled is held by its surroundings and its seed: the words alone change. */
+/* What is held by its surroundings and its seed, or by the picture that it was made of: the words alone change. */
 static void
 change_prompt (JsonObject *recipe, const Change *change)
 {
@@ -110,35 +138,52 @@ change_prompt (JsonObject *recipe, const Change *change)
   json_object_set_string_member (recipe, "prompt", prompt);
 }
 
+/* Arguments that were left out are as the recipe has them. */
+static void
+change_read (GimpProcedureConfig *config, JsonObject *recipe, Change *change)
+{
+  g_object_get (config, "prompt", &change->prompt, "weights", &change->weights, "blend", &change->blend, "cross", &change->cross, "self",
+                &change->self, NULL);
+  if (!change->prompt || !change->prompt[0]) {
+    g_free (change->prompt);
+    change->prompt = g_strdup (pmt_recipe_shown_prompt (recipe));
+  }
+  change->weights = change->weights ? change->weights : g_strdup ("");
+  change->blend = change->blend ? change->blend : g_strdup ("");
+}
+
+/* FALSE + error. */
+static gboolean
+change_recipe (JsonObject *recipe, const Change *change, GError **error)
+{
+  if (!change->weights[0] && strcmp (change->prompt, pmt_recipe_shown_prompt (recipe)) == 0) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No word has changed: write another word in place of one, or move a slider."));
+    return FALSE;
+  }
+  (needs_old_words (recipe) ? add_method : change_prompt) (recipe, change);
+  return check (recipe, error);
+}
+
 static PmtJob *
 start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user, GError **error)
 {
-  PmtAgain how = { -1, 1, FALSE, NULL };
+  const PmtAgain how = { -1, 1, FALSE, NULL };
   PmtInputs *inputs = NULL;
   JsonObject *recipe;
   GimpLayer *layer;
   Change change = { 0 };
+  gboolean good;
 
   if (!pmt_recipe_read (image, drawables, &layer, &recipe, &inputs, error))
     return NULL;
-  g_object_get (config, "prompt", &change.prompt, "weights", &change.weights, "blend", &change.blend, "cross", &change.cross, "self", &change.self,
-                NULL);
-  if (!change.prompt || !change.prompt[0]) {
-    g_free (change.prompt);
-    change.prompt = g_strdup (pmt_recipe_shown_prompt (recipe));
-  }
-  change.weights = change.weights ? change.weights : g_strdup ("");
-  change.blend = change.blend ? change.blend : g_strdup ("");
-  if (!change.weights[0] && strcmp (change.prompt, pmt_recipe_shown_prompt (recipe)) == 0) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("No word has changed: write another word in place of one, or move a slider."));
-    json_object_unref (recipe);
-    pmt_inputs_free (inputs);
-    change_clear (&change);
-    return NULL;
-  }
-  (is_picture (recipe) ? add_method : change_prompt) (recipe, &change);
+  change_read (config, recipe, &change);
+  good = change_recipe (recipe, &change, error);
   change_clear (&change);
-  return pmt_job_start_recipe (image, layer, recipe, inputs, &how, handlers, user, error);
+  if (good)
+    return pmt_job_start_recipe (image, layer, recipe, inputs, &how, handlers, user, error);
+  json_object_unref (recipe);
+  pmt_inputs_free (inputs);
+  return NULL;
 }
 
 /* What stands in the fields is the layer's, not the last call's. */
@@ -148,9 +193,10 @@ prepare (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config
   GimpLayer *layer = pmt_recipe_layer (image, drawables, error);
   g_autoptr (JsonObject) recipe = layer ? pmt_recipe_of_layer (layer, error) : NULL;
 
-  if (recipe)
-    g_object_set (config, "prompt", pmt_recipe_shown_prompt (recipe), "weights", "", "blend", "", NULL);
-  return recipe != NULL;
+  if (!recipe || !check (recipe, error))
+    return FALSE;
+  g_object_set (config, "prompt", pmt_recipe_shown_prompt (recipe), "weights", "", "blend", "", NULL);
+  return TRUE;
 }
 
 /* As far as the job goes with them. */
@@ -161,7 +207,7 @@ weights_new (PmtPaintDialog *dialog)
   GimpLayer *layer = pmt_recipe_layer (pmt_paint_dialog_image (dialog), pmt_paint_dialog_drawables (dialog), NULL);
   g_autoptr (JsonObject) recipe = layer ? pmt_recipe_of_layer (layer, NULL) : NULL;
 
-  if (!recipe || is_picture (recipe))
+  if (!recipe || needs_old_words (recipe))
     return pmt_word_weights_new (config, "prompt", "weights", METHOD_LEAST, METHOD_MOST,
                                  _("1 leaves the word as it is, more turns it up, less turns it down, below 0 is away from it"));
   return pmt_word_weights_new (config, "prompt", "weights", LEAST_WEIGHT, MOST_WEIGHT,

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "plugin/capture.h"
+#include "plugin/clash.h"
 #include "plugin/error.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-method.h"
@@ -62,15 +63,37 @@ check (JsonObject *recipe, const Move *move, GError **error)
   return !problem;
 }
 
-/* What the active layer carries; a fill is held by its place and cannot move. FALSE + error. */
+/* FALSE + error: a fill is held by its place and cannot move, and some of what a picture is painted with does not let it. */
+static gboolean
+can_move (JsonObject *recipe, GError **error)
+{
+  const char *clash;
+
+  if (g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") != 0) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("The layer's place was filled or edited, and things stay in it: select a layer of a generated picture."));
+    return FALSE;
+  }
+  clash = pmt_clash_with (recipe, METHOD);
+  if (clash && pmt_clash_is_boxes (recipe))
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("Boxes say where the things of this picture are: open it under Filters > Pentimento > Recipe > Use Settings and move the box there."));
+  else if (clash)
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
+                 _("This picture was painted with “%s”, beside which nothing can be moved by its word: cut the thing out, move it by hand, and go over "
+                   "both places with Refine Selection."),
+                 clash);
+  return !clash;
+}
+
+/* What the active layer carries. FALSE + error. */
 static gboolean
 read_layer (GimpImage *image, GimpDrawable **drawables, GimpLayer **layer, JsonObject **recipe, PmtInputs **inputs, GError **error)
 {
   if (!pmt_recipe_read (image, drawables, layer, recipe, inputs, error))
     return FALSE;
-  if (g_strcmp0 (json_object_get_string_member_with_default (*recipe, "task", ""), "generate") == 0)
+  if (can_move (*recipe, error))
     return TRUE;
-  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer's place was filled or edited, and things stay in it: select a layer of a generated picture."));
   g_clear_pointer (recipe, json_object_unref);
   g_clear_pointer (inputs, pmt_inputs_free);
   return FALSE;

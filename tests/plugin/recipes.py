@@ -4,6 +4,7 @@ the fake engine. Runs inside GIMP."""
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -270,11 +271,66 @@ def case_change_word(tap):
     tap.check("of a picture that was edited by description, what it came of stays the source", status == DONE and sent()["prompt"] == "a bear" and
               sent()["methods"] == [{"id": "null-text", "source": "a fox"},
                                     {"id": "prompt-to-prompt", "source": "a fox", "cross": 0.7, "self": 0.4}], (said, sent()["methods"]))
+    for method in ("diffedit", "edict"):
+        call("plug-in-pentimento-describe", image, [user], shows="a fox", prompt="a wolf", method=method, strength=0.5, seed=1)
+        made, first = newest(image), sent()
+        status, said = recipe("change-word", image, made, prompt="a bear, my-cat", weights="bear:1.2")
+        tap.check(f"{method}: the picture that it was made of holds the rest, so the prompt alone changes", status == DONE and
+                  sent()["prompt"] == "a (bear:1.2), my-cat" and sent()["methods"] == first["methods"] and sent()["seed"] == 1, (said, sent()))
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
     fill(image, [user], prompt="a fox, foxy", seed=3)
     status, said = recipe("change-word", image, newest(image), weights="fox:1.5; foxy:9")
     tap.check("a place that was filled is painted with the changed prompt and its seed", status == DONE and
               sent()["prompt"] == "a (fox:1.5), (foxy:2)" and sent()["seed"] == 3 and "methods" not in sent(), (said, sent()["prompt"]))
+    fill(image, [user], prompt="pixelart, a fox <lora:pixelart:0.8>", seed=3)
+    recipe("change-word", image, newest(image), weights="pixelart:1.5; lora:2")
+    tap.check("what a tag names stays, whatever words are in it", sent()["prompt"] == "(pixelart:1.5), a fox <lora:pixelart:0.8>", sent()["prompt"])
+    image.delete()
+
+
+def not_beside(method):
+    """The methods that the engine does not use together with this one, by its own tables."""
+    found = set()
+    for file in (Path(__file__).parents[2] / "engine" / "methods").glob("*.c"):
+        text = file.read_text()
+        own = re.search(r'\n  \.id = "([a-z0-9-]+)",\n  \.label', text)
+        tables = re.findall(r"conflicts(?:\[\] =| = \(const char \*const\[\]\)) \{(.*?)\}", text, re.S)
+        others = set(re.findall(r'"([a-z0-9-]+)"', " ".join(tables)))
+        if own and own[1] == method:
+            found |= others
+        elif own and method in others:
+            found.add(own[1])
+    return found
+
+
+def case_not_beside(tap):
+    """Nobody is told of methods that cannot be used together who never chose one: it is said in words, or one is left out."""
+    image, user = picture()
+    Gimp.Selection.none(image)
+    for name, method, words, arguments in (("change-word", "prompt-to-prompt", "no single word", {"prompt": "a cat"}),
+                                           ("move", "self-guidance", "be moved|move the box", {"words": "fox", "right": 0.2})):
+        others = not_beside(method)
+        problems = []
+        for other in sorted(others):
+            generate(image, [user], prompt="a fox", seed=7, methods=f"noop; {other}")
+            jobs = len(messages("job"))
+            status, said = recipe(name, image, newest(image), **arguments)
+            if status == DONE:
+                used = {entry["id"] for entry in sent()["methods"]}
+                good = len(messages("job")) == jobs + 1 and "noop" in used and not (method in used and others & used)
+            else:
+                good = re.search(words, said) and "together" not in said and len(messages("job")) == jobs
+            if not good:
+                problems.append((other, said))
+        tap.check(f"{name}: of {len(others)} methods none is a dead end", len(others) > 5 and not problems, problems)
+    for words, arguments in (("“Make sure of”", {"make_sure": "fox"}), ("“Panorama”", {"panorama": "windows"}), ("“AND”", {"prompt": "a fox AND snow"}),
+                             ("“Boxes”", {"boxes": '[{"box":[0,0.5,0.5,1],"phrase":"a boat"}]', "boxes_method": "regions"})):
+        generate(image, [user], **{"prompt": "a fox", "seed": 7, **arguments})
+        status, said = recipe("change-word", image, newest(image), prompt="a cat")
+        tap.check(f"what stands in the way is called {words}", status != DONE and words in said and "Use Settings" in said, said)
+    call("plug-in-pentimento-describe", image, [user], shows="a fox", prompt="a wolf", method="null-text", seed=1)
+    status, said = recipe("move", image, newest(image), words="wolf", right=0.2)
+    tap.check("as the dialog is that it came from", status != DONE and "“Edit by Description”" in said, said)
     image.delete()
 
 

@@ -7,6 +7,7 @@
 #include "plugin/blend-space.h"
 #include "plugin/capture.h"
 #include "plugin/error.h"
+#include "plugin/filters.h"
 #include "plugin/recipe.h"
 #include "plugin/stack.h"
 
@@ -244,16 +245,95 @@ pmt_delivered_free (PmtDelivered *delivered)
   g_free (delivered);
 }
 
+/* ---- what is not seen ---- */
+
+/* The outermost group around it that is hidden; NULL: none. */
+static GimpItem *
+hidden_around (GimpItem *item)
+{
+  GimpItem *hidden = NULL;
+
+  while ((item = gimp_item_get_parent (item)))
+    if (!gimp_item_get_visible (item))
+      hidden = item;
+  return hidden;
+}
+
+static PmtRect
+place_of (GimpItem *item)
+{
+  PmtRect place = { 0, 0, gimp_drawable_get_width (GIMP_DRAWABLE (item)), gimp_drawable_get_height (GIMP_DRAWABLE (item)) };
+
+  gimp_drawable_get_offsets (GIMP_DRAWABLE (item), &place.x, &place.y);
+  return place;
+}
+
+/* Nothing shines through, as far as that is known without a look at the pixels. */
+static gboolean
+is_opaque (GimpItem *item)
+{
+  GimpLayer *layer = GIMP_LAYER (item);
+  const GimpLayerMode mode = gimp_layer_get_mode (layer);
+
+  return gimp_item_get_visible (item) && !gimp_item_is_group (item) && !gimp_drawable_has_alpha (GIMP_DRAWABLE (item)) &&
+         gimp_layer_get_opacity (layer) >= 100 && (mode == GIMP_LAYER_MODE_NORMAL || mode == GIMP_LAYER_MODE_NORMAL_LEGACY) &&
+         !(gimp_layer_get_mask (layer) && gimp_layer_get_apply_mask (layer)) && !pmt_filters_any (layer);
+}
+
+/* The layer above it, or above a group around it, that covers all of it; NULL: none is known to. */
+static GimpItem *
+covering (GimpItem *item)
+{
+  GimpImage *image = gimp_item_get_image (item);
+  const PmtRect place = place_of (item);
+
+  for (; item; item = gimp_item_get_parent (item)) {
+    GimpItem *parent = gimp_item_get_parent (item);
+    g_autofree GimpItem **siblings = parent ? gimp_item_get_children (parent) : (GimpItem **) gimp_image_get_layers (image);
+    const int at = gimp_image_get_item_position (image, item);
+    for (int i = 0; i < at; i++) {
+      const PmtRect over = place_of (siblings[i]);
+      if (pmt_rect_holds (&over, &place) && is_opaque (siblings[i]))
+        return siblings[i];
+    }
+  }
+  return NULL;
+}
+
+/* The first is the one that is shown. */
+static void
+tell_of_layer (GimpLayer *layer)
+{
+  GimpItem *hidden = hidden_around (GIMP_ITEM (layer)), *over = hidden ? NULL : covering (GIMP_ITEM (layer));
+  g_autofree char *name = hidden || over ? gimp_item_get_name (hidden ? hidden : over) : NULL, *text = NULL;
+
+  if (hidden)
+    text = g_strdup_printf (_("The new layer is not seen, since the group “%s” is hidden: show the group."), name);
+  else if (over)
+    text = g_strdup_printf (_("The new layer is not seen, since “%s” lies above it: hide that layer, or move the new one up."), name);
+  if (text)
+    gimp_message (text);
+}
+
+static void
+tell_of_channels (guint n)
+{
+  g_autofree char *text = g_strdup_printf (ngettext ("%u channel was added: see the Channels dialog.",
+                                                     "%u channels were added: see the Channels dialog.", n),
+                                           n);
+
+  gimp_message (text);
+}
+
 void
 pmt_delivered_tell (const PmtDelivered *delivered)
 {
-  const gsize n = gimp_core_object_array_get_length ((GObject **) delivered->channels);
-  g_autofree char *text = NULL;
+  const guint n = (guint) gimp_core_object_array_get_length ((GObject **) delivered->channels);
 
-  if (n == 0)
-    return;
-  text = g_strdup_printf (ngettext ("%u channel was added: see the Channels dialog.", "%u channels were added: see the Channels dialog.", n), (guint) n);
-  gimp_message (text);
+  if (delivered->layers[0])
+    tell_of_layer (delivered->layers[0]);
+  if (n > 0)
+    tell_of_channels (n);
 }
 
 PmtDelivered *

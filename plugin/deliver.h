@@ -23,7 +23,7 @@ typedef struct PmtDelivered {
  * convert_indexed is TRUE, else refused; channels alone fit any image. Results for canvases that grow differently are refused; where the canvas
  * is not the one that they were painted for, the user is told. NULL + error: the image is as it was. */
 PmtDelivered *pmt_deliver (GimpImage *image, GimpLayer *above, GPtrArray *results, gboolean convert_indexed, GError **error);
-/* Says where channels are, which are not seen in the picture. */
+/* Says where channels are, which are not seen in the picture, and what keeps the first layer from being seen. */
 void pmt_delivered_tell (const PmtDelivered *delivered);
 void pmt_delivered_free (PmtDelivered *delivered); /* NULL is fine */
 

@@ -76,6 +76,8 @@ on_response (GtkDialog *dialog, int response, History *history)
     pmt_history_list_remove_selected (history->list);
   } else if (response == RESPONSE_APPLY) {
     history->delivered = apply (history->image, history->drawables, selected, &error);
+    if (history->delivered)
+      pmt_delivered_tell (history->delivered);
   } else {
     const PmtHistoryEntry *entry = g_ptr_array_index (selected, 0);
     history->recipe = json_object_ref (entry->recipe);

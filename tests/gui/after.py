@@ -390,6 +390,47 @@ def case_unkept(s, tap):
     leave("fill", "(forget-prompts no)")
 
 
+def case_unseen(s, tap):
+    """A layer that cannot be seen is spoken of."""
+    call = f"(plug-in-pentimento-fill #:run-mode {{}} #:image {IMAGE} #:drawables {{}} #:prompt \"a hidden owl\" #:seed 980)"
+    below = f"(let ((all {LAYERS})) (vector (vector-ref all (- (vector-length all) 1))))"
+
+    def told():
+        wait_for("end of the call", lambda: not plug_ins(), 30)
+        time.sleep(1)
+        windows = s.gimp.windows("^GIMP Message$")
+        for window in windows:
+            s.gimp.shot("unseen", window)
+            s.gimp.keys(window, "Escape")
+        return bool(windows)
+    told()  # of the cases before
+    before = s.layers()
+    s.gimp.scheme(call.format(2, below))
+    tap.check("nothing is said of a layer that is seen", not told() and s.layers() != before)
+    s.undo()
+    s.gimp.scheme(f"(let* ((below (vector-ref {below} 0)) (over (car (gimp-layer-copy below))))"
+                  f" (gimp-image-insert-layer {IMAGE} over 0 0) (gimp-item-set-name over \"curtain\"))")
+    covered = s.layers()
+    s.gimp.scheme(call.format(2, below))
+    tap.check("below an opaque layer it is said", told() and "Fill: a hidden owl" in s.layers() and s.layers().startswith('("curtain"'), s.layers())
+    s.undo()
+    s.gimp.scheme(f"(gimp-item-set-visible (vector-ref {LAYERS} 0) FALSE)")
+    s.gimp.scheme(call.format(2, below))
+    tap.check("not so below one that is hidden", not told())
+    s.undo()
+    s.gimp.scheme(f"(let ((group (car (gimp-group-layer-new {IMAGE} \"away\"))) (over (vector-ref {LAYERS} 0))) (gimp-image-insert-layer {IMAGE} group 0 0)"
+                  f" (gimp-image-reorder-item {IMAGE} over group 0) (gimp-item-set-visible over TRUE) (gimp-item-set-visible group FALSE))")
+    inside = f"(vector (vector-ref (car (gimp-item-get-children (vector-ref {LAYERS} 0))) 0))"
+    s.gimp.scheme(call.format(2, inside))
+    tap.check("in a hidden group it is said", told() and "Fill: a hidden owl" in s.layers(), s.layers())
+    s.undo()
+    s.gimp.scheme(call.format(1, inside))
+    tap.check("a script is told nothing", not told())
+    s.undo()
+    s.gimp.scheme(f"(gimp-image-remove-layer {IMAGE} (vector-ref {LAYERS} 0))")
+    tap.check("the picture is as it was", s.layers() == before != covered, s.layers())
+
+
 def case_repeat(s, tap):
     """Filters > Repeat is a person's wish, a script's call is not."""
     before = s.layers()
@@ -583,7 +624,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_use_wishes, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_repeat, case_session, case_grey, case_stopped, case_recipe, case_keeping):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_use_wishes, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_unseen, case_repeat, case_session, case_grey, case_stopped, case_recipe, case_keeping):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

@@ -4,10 +4,13 @@
 #include <gegl.h>
 #include <glib/gi18n.h>
 
+#include "plugin/describe.h"
 #include "plugin/error.h"
 #include "plugin/history.h"
+#include "plugin/place.h"
 #include "plugin/procedure.h"
 #include "plugin/recipe-layer.h"
+#include "plugin/recipe-method.h"
 #include "ui/fields.h"
 #include "ui/form.h"
 
@@ -88,11 +91,45 @@ is_hidden (GimpItem *item)
   return FALSE;
 }
 
-/* The recipe continues the layer's picture: a fill as it is seen in its surroundings, a picture of its own by itself. FALSE + error. */
+/* What was edited by description is a picture like any other from now on, of which the layer's mask shows the place: the methods that edited it go
+ * their own way to noise and know no strength. FALSE + error. */
+static gboolean
+continue_description (GimpLayer *layer, JsonObject *recipe, PmtInputs *inputs, GError **error)
+{
+  static const char *const methods[] = { "diffedit", "null-text", "edict", "prompt-to-prompt" };
+  const PmtPlace place = { .kind = PMT_MASK_LAYER_MASK, .item = GIMP_ITEM (layer) };
+  gboolean everything;
+  GBytes *mask;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
+    pmt_recipe_drop_method (recipe, methods[i]);
+  if (!gimp_layer_get_mask (layer))
+    return TRUE;
+  mask = pmt_place_mask (&place, gimp_item_get_image (GIMP_ITEM (layer)), &inputs->area, &everything, error);
+  if (!mask)
+    return FALSE;
+  g_clear_pointer (&inputs->mask, g_bytes_unref);
+  inputs->mask = mask;
+  return TRUE;
+}
+
+/* A picture of its own starts from what the layer shows, whatever is around it. */
+static void
+continue_picture (GimpLayer *layer, PmtInputs *inputs)
+{
+  inputs->source = PMT_SOURCE_LAYER;
+  g_set_object (&inputs->layer, layer);
+  g_free (inputs->layer_name);
+  inputs->layer_name = gimp_item_get_name (GIMP_ITEM (layer));
+}
+
+/* The recipe continues the layer's picture: what was filled or edited by description as it is seen in its surroundings, a picture of its own by itself.
+ * FALSE + error. */
 static gboolean
 continue_layer (GimpLayer *layer, JsonObject *recipe, PmtInputs *inputs, double strength, PmtAgain *how, GError **error)
 {
   const char *task = json_object_get_string_member_with_default (recipe, "task", "");
+  const gboolean described = pmt_describe_method (recipe) && inputs->source == PMT_SOURCE_VISIBLE;
   g_autofree char *name = gimp_item_get_name (GIMP_ITEM (layer));
 
   if (g_strcmp0 (task, "edit") == 0) {
@@ -100,19 +137,17 @@ continue_layer (GimpLayer *layer, JsonObject *recipe, PmtInputs *inputs, double 
                  _("The layer “%s” was made by an instruction, which has no strength: vary its seed, or fill the place with a lower strength."), name);
     return FALSE;
   }
-  if (g_strcmp0 (task, "fill") == 0 && is_hidden (GIMP_ITEM (layer))) {
+  if ((described || g_strcmp0 (task, "fill") == 0) && is_hidden (GIMP_ITEM (layer))) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The layer “%s” is hidden: show it, so that what is seen can be varied."), name);
     return FALSE;
   }
+  if (pmt_describe_method (recipe) && !continue_description (layer, recipe, inputs, error))
+    return FALSE;
   json_object_set_double_member (recipe, "strength", strength);
   json_object_remove_member (recipe, "image-hash");
   how->seen = layer;
-  if (g_strcmp0 (task, "generate") == 0) {
-    inputs->source = PMT_SOURCE_LAYER;
-    g_set_object (&inputs->layer, layer);
-    g_free (inputs->layer_name);
-    inputs->layer_name = g_steal_pointer (&name);
-  }
+  if (g_strcmp0 (task, "generate") == 0 && !described)
+    continue_picture (layer, inputs);
   return TRUE;
 }
 

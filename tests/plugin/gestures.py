@@ -287,7 +287,12 @@ def real_gestures(tap):
         status, said = describe(image, user, shows="a red circle", prompt="a blue circle", method=method, seed=2, steps=6)
         tap.check(f"edit by description: {method}", status == DONE and len(new_layers(image)) == count + 1, said)
         if status == DONE:
-            image.remove_layer(new_layers(image)[0])
+            edited = new_layers(image)[0]
+            for name, arguments in (("change-word", {"prompt": "a green circle"}), ("vary", {"kind": "near", "strength": 0.5, "variants": 1})):
+                status, said = by_recipe(name, image, edited, **arguments)
+                if tap.check(f"{method}: and then {name}", status == DONE and len(new_layers(image)) == count + 2, said):
+                    image.remove_layer(new_layers(image)[0])
+            image.remove_layer(edited)
     for layer in new_layers(image):
         image.remove_layer(layer)
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 30, 30)

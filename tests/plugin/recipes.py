@@ -195,6 +195,26 @@ def case_vary(tap):
     status, said = recipe("vary", image, made, kind="near", strength=0.3, variants=1)
     tap.check("near to a picture of its own: it starts from the layer", status == DONE and sent()["strength"] == 0.3 and
               np.abs(blob("image") - read(made, None, SEEN)).max() < 1e-6, said)
+    for layer in new_layers(image):
+        image.remove_layer(layer)
+    for method in ("diffedit", "null-text", "edict"):
+        call("plug-in-pentimento-describe", image, [user], shows="a fox", prompt="a wolf", method=method, seed=1)
+        made, shown = newest(image), seen(image)
+        status, said = recipe("vary", image, made, kind="near", strength=0.3, variants=1)
+        job, new = sent(), newest(image)
+        tap.check(f"near to what was edited by description ({method}): its picture is gone on with, by a strength that counts", status == DONE and
+                  job["strength"] == 0.3 and job["prompt"] == "a wolf" and "methods" not in job and np.abs(blob("image") - shown).max() < 1e-6, (said, job))
+        tap.check(f"{method}: in the place that the layer's mask shows", bool(new.get_mask()) == bool(made.get_mask()) and
+                  (not made.get_mask() or (np.abs(mask_on_canvas(new) - mask_on_canvas(made)).max() < 0.01 and
+                                           np.abs(blob("mask")[:, :, 0] - mask_on_canvas(made)).max() < 0.01)))
+        made.set_visible(False)
+        status, said = recipe("vary", image, made, kind="near", variants=1)
+        tap.check(f"{method}: hidden, it is refused", status != DONE and "is hidden" in said, said)
+        made.set_visible(True)
+        status, said = recipe("vary", image, made, variants=1)
+        tap.check(f"{method}: other pictures of it are edited as it was", status == DONE and sent()["methods"][0]["id"] == method, said)
+        for layer in new_layers(image):
+            image.remove_layer(layer)
     image.delete()
 
 

@@ -167,7 +167,7 @@ change_recipe (JsonObject *recipe, const Change *change, GError **error)
 static PmtJob *
 start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user, GError **error)
 {
-  const PmtAgain how = { -1, 1, FALSE, NULL };
+  const PmtAgain how = { -1, 1, FALSE, NULL, TRUE };
   PmtInputs *inputs = NULL;
   JsonObject *recipe;
   GimpLayer *layer;

@@ -140,7 +140,7 @@ recipe_of (const Wish *wish, int variants)
 static PmtJob *
 start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers, gpointer user, GError **error)
 {
-  PmtAgain how = { -1, 1, TRUE, NULL };
+  const PmtAgain how = { -1, 1, TRUE, NULL, TRUE };
   Wish wish = { 0 };
   PmtJob *job = NULL;
 

@@ -10,6 +10,8 @@
 #include "plugin/capture.h"
 #include "plugin/conflicts.h"
 #include "plugin/controls.h"
+#include "plugin/describe.h"
+#include "plugin/embeddings.h"
 #include "plugin/engine-client.h"
 #include "plugin/error.h"
 #include "plugin/full-size.h"
@@ -53,7 +55,9 @@ struct PmtJob {
   gboolean shrink;   /* to what fits into memory */
   gboolean shrunk;
   gboolean keeping;
-  const char *preview; /* the engine's word for what is shown */
+  const char *preview; /* the engine's word for what is shown where somebody looks */
+  gboolean new_words;  /* the prompts may say learned words whose files the recipe does not have yet */
+  JsonArray *names;    /* those words, as the engine knows them; NULL: not asked for */
   PmtEstimate estimate;
   gboolean estimated;
   PmtInputs *inputs;
@@ -118,6 +122,8 @@ ask (PmtJob *job, const char *type)
 {
   JsonObject *message = pmt_engine_message_new (type, ++job->id);
 
+  if (job->names)
+    pmt_embeddings_complete (job->recipe, job->names);
   json_object_set_object_member (message, "job", json_object_ref (job->recipe));
   return message;
 }
@@ -719,6 +725,30 @@ on_done (PmtJob *job)
 }
 
 static void
+begin (PmtJob *job)
+{
+  if (!job->again)
+    ask_estimate (job);
+  else if (!image_is_there (job) || !source_is_there (job))
+    return; /* which has been said */
+  else if (job->only_ask)
+    estimate_with (job);
+  else
+    send_job (job);
+}
+
+static void
+on_names (PmtJob *job, JsonObject *message)
+{
+  JsonNode *node = json_object_get_member (message, "names");
+
+  if (job->names)
+    return;
+  job->names = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_dup_array (node) : json_array_new ();
+  begin (job);
+}
+
+static void
 on_message (gpointer user, JsonObject *message, GBytes *payload)
 {
   PmtJob *job = user;
@@ -732,6 +762,8 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
     on_progress (job, message, payload);
   else if (strcmp (type, "queued") == 0)
     on_queued (job, message);
+  else if (strcmp (type, "names") == 0)
+    on_names (job, message);
   else if (strcmp (type, "blob") == 0)
     on_blend (job, message, payload);
   else if (strcmp (type, "map") == 0)
@@ -744,19 +776,20 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
     on_done (job);
 }
 
+/* Learned words cost no more than others, so they do not matter to what is only asked. */
 static void
 on_ready (gpointer user, JsonObject *hello)
 {
   PmtJob *job = user;
+  JsonObject *message;
 
-  if (!job->again)
-    ask_estimate (job);
-  else if (!image_is_there (job) || !source_is_there (job))
-    return; /* which has been said */
-  else if (job->only_ask)
-    estimate_with (job);
-  else
-    send_job (job);
+  if (!job->new_words || job->only_ask) {
+    begin (job);
+    return;
+  }
+  message = pmt_engine_message_new ("names", job->id);
+  json_object_set_string_member (message, "kind", "embeddings");
+  pmt_engine_client_send (job->client, message, NULL);
 }
 
 static void
@@ -850,6 +883,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
   }
   job = job_new (image, pmt_capture_active_layer (image, drawables), recipe, inputs, handlers, user);
   read_manner (job, config);
+  job->new_words = TRUE;
   job->boxes = boxes;
   job->place = place;
   job->slim = pmt_mode_of (config) && pmt_mode_of (config)->slim;
@@ -955,6 +989,7 @@ pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, Pm
   job = job_new (image, above, recipe, inputs, handlers, user);
   job->again = !how->here;
   job->fixed = TRUE;
+  job->new_words = how->new_words;
   if (how->here)
     follow_mode (job);
   if (job->again && pmt_inputs_grow (inputs, image)) {
@@ -1025,6 +1060,7 @@ pmt_job_free (PmtJob *job)
   g_clear_pointer (&job->client, pmt_engine_client_free);
   g_clear_pointer (&job->blend, g_bytes_unref);
   g_clear_pointer (&job->maps, g_ptr_array_unref);
+  g_clear_pointer (&job->names, json_array_unref);
   g_ptr_array_unref (job->results);
   g_ptr_array_unref (job->notes);
   json_object_unref (job->recipe);

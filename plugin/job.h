@@ -45,6 +45,7 @@ typedef struct PmtAgain {
   int variants;
   gboolean here;    /* in the present selection; FALSE: where it ran before */
   GimpLayer *seen;  /* NULL, or the layer that the result shall continue, seen although it came of the recipe */
+  gboolean new_words; /* its prompts are not those that it ran with: learned words in them are looked for */
 } PmtAgain;
 
 /* Makes a recipe once more, of the parts of the picture that the inputs name, seen without what came of the recipe before. Takes recipe

@@ -503,10 +503,10 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   gtk_box_pack_start (GTK_BOX (box), prompt, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (box),
                       pmt_fold_new (_("_Negative prompt"), negative_prompt, negative && negative[0]), FALSE, FALSE, 0);
-  pmt_prompt_help_add (self->help, prompt);
+  pmt_prompt_help_add (self->help, prompt, "prompt");
   gtk_grid_insert_row (GTK_GRID (form), 0); /* which pmt_form_add takes */
   pmt_form_add (form, _("Preset"), pmt_preset_field_new (config), _("A style that is written around the prompt, and settings"));
-  pmt_prompt_help_add (self->help, negative_prompt);
+  pmt_prompt_help_add (self->help, negative_prompt, "negative-prompt");
   gtk_box_pack_start (GTK_BOX (box), form, FALSE, FALSE, 0);
   if (gimp_image_get_base_type (self->image) == GIMP_INDEXED)
     gtk_box_pack_start (GTK_BOX (box),

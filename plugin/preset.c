@@ -98,3 +98,18 @@ pmt_preset_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **
   pmt_presets_free (presets);
   return good;
 }
+
+char *
+pmt_preset_styled (GObject *config, const char *member, const char *text)
+{
+  PmtPresets *presets = open_presets ();
+  JsonObject *preset;
+  char *styled;
+
+  if (!find (GIMP_PROCEDURE_CONFIG (config), presets, &preset, NULL) || !preset)
+    styled = g_strdup (text);
+  else
+    styled = g_str_equal (member, "prompt") ? pmt_preset_prompt (preset, text) : pmt_preset_negative (preset, text);
+  pmt_presets_free (presets);
+  return styled;
+}

@@ -16,3 +16,5 @@ GtkWidget *pmt_preset_field_new (GObject *config);
 gboolean pmt_preset_settle (GimpProcedureConfig *config, GError **error);
 /* The recipe's prompts get the preset's style. FALSE + PMT_ERROR_INPUT. */
 gboolean pmt_preset_to_recipe (GimpProcedureConfig *config, JsonObject *recipe, GError **error);
+/* "prompt" or "negative-prompt" in the style of the preset that is chosen; as it is where there is none. Newly allocated. */
+char *pmt_preset_styled (GObject *config, const char *member, const char *text);

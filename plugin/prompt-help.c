@@ -5,6 +5,7 @@
 
 #include "plugin/embeddings.h"
 #include "plugin/engine-client.h"
+#include "plugin/preset.h"
 #include "ui/completion.h"
 #include "ui/form.h"
 #include "ui/token-counter.h"
@@ -17,7 +18,9 @@
 typedef struct Prompt {
   PmtPromptHelp *help;
   GtkWidget *text, *counter;
+  const char *member; /* of a recipe */
   char *asked;      /* what the latest question was about; NULL: none is open */
+  int before;       /* bytes of the preset's style before it, in what was counted */
   gint64 id;        /* of that question */
 } Prompt;
 
@@ -34,15 +37,6 @@ struct PmtPromptHelp {
 static const char *const kinds[PMT_N_COMPLETIONS] = { "loras", "hypernetworks", "embeddings" };
 
 /* ---- learned words ---- */
-
-static gboolean
-says_word (const char *text, const char *word)
-{
-  g_autofree char *escaped = g_regex_escape_string (word, -1), *pattern = g_strconcat ("(?<!\\w)", escaped, "(?!\\w)", NULL);
-  g_autoptr (GRegex) regex = g_regex_new (pattern, 0, 0, NULL);
-
-  return regex && g_regex_match (regex, text, 0, NULL);
-}
 
 static char *
 text_of (const Prompt *prompt)
@@ -72,7 +66,7 @@ words_said (PmtPromptHelp *help)
     g_hash_table_add (known, path);
     for (int i = 0; i < help->n_prompts && !said; i++) {
       g_autofree char *text = text_of (&help->prompts[i]);
-      said = says_word (text, word);
+      said = pmt_embeddings_say (text, word);
     }
     if (said)
       g_string_append_printf (paths, "%s%s", paths->len ? "\n" : "", (const char *) path);
@@ -132,7 +126,7 @@ on_tokens (PmtPromptHelp *help, JsonObject *message)
   for (guint i = 0; ends && i < json_array_get_length (ends) && count.n_edges < MOST_PARTS; i++) {
     JsonNode *end = json_array_get_element (ends, i);
     if (JSON_NODE_HOLDS_VALUE (end))
-      edges[count.n_edges++] = (int) CLAMP (json_node_get_int (end), 0, G_MAXINT);
+      edges[count.n_edges++] = (int) CLAMP (json_node_get_int (end), 0, G_MAXINT) - prompt->before;
   }
   count.edges = edges;
   show_count (prompt, count.limit > 0 ? &count : NULL);
@@ -188,18 +182,21 @@ on_message (gpointer user, JsonObject *message, GBytes *payload)
 
 /* ---- questions ---- */
 
+/* What the model will read: the preset's style counts, too. */
 static void
 send_tokens (Prompt *prompt)
 {
   PmtPromptHelp *help = prompt->help;
   JsonObject *message = pmt_engine_message_new ("tokens", ++help->id);
-  g_autofree char *model = NULL, *paths = words_said (help);
+  g_autofree char *model = NULL, *paths = words_said (help), *styled = pmt_preset_styled (help->config, prompt->member, prompt->asked);
+  const char *found = strstr (styled, prompt->asked);
   JsonArray *words = pmt_embeddings_to_json (paths);
 
   g_object_get (help->config, "model", &model, NULL);
   prompt->id = help->id;
+  prompt->before = found ? (int) (found - styled) : 0;
   json_object_set_string_member (message, "model", model ? model : "");
-  json_object_set_string_member (message, "prompt", prompt->asked);
+  json_object_set_string_member (message, "prompt", styled);
   if (words)
     json_object_set_array_member (message, "embeddings", words);
   pmt_engine_client_send (help->client, message, NULL);
@@ -252,7 +249,7 @@ on_ask (gpointer user, const char *text)
 }
 
 static void
-on_model (GObject *config, GParamSpec *spec, PmtPromptHelp *help)
+on_other (GObject *config, GParamSpec *spec, PmtPromptHelp *help)
 {
   for (int i = 0; i < help->n_prompts; i++)
     pmt_token_counter_ask (help->prompts[i].counter);
@@ -266,17 +263,19 @@ pmt_prompt_help_new (GObject *config)
   help->config = g_object_ref (config);
   help->id = PMT_N_COMPLETIONS; /* the first ones are those of the names */
   help->words = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  g_signal_connect (config, "notify::model", G_CALLBACK (on_model), help);
+  g_signal_connect (config, "notify::model", G_CALLBACK (on_other), help);
+  g_signal_connect (config, "notify::preset", G_CALLBACK (on_other), help);
   return help;
 }
 
 void
-pmt_prompt_help_add (PmtPromptHelp *help, GtkWidget *widget)
+pmt_prompt_help_add (PmtPromptHelp *help, GtkWidget *widget, const char *member)
 {
   Prompt *prompt = &help->prompts[help->n_prompts++];
 
   g_assert (help->n_prompts <= PMT_PROMPTS);
   prompt->help = help;
+  prompt->member = member;
   prompt->text = pmt_prompt_text (widget);
   prompt->counter = g_object_ref (pmt_token_counter_new (prompt->text, on_ask, prompt));
   pmt_prompt_add (widget, prompt->counter);

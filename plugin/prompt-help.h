@@ -8,13 +8,14 @@
 
 typedef struct PmtPromptHelp PmtPromptHelp;
 
-/* config has "model" and "embeddings". */
+/* config has "model", "preset" and "embeddings". */
 PmtPromptHelp *pmt_prompt_help_new (GObject *config);
 /* NULL is fine. Call it while the prompts still are. */
 void pmt_prompt_help_free (PmtPromptHelp *help);
-/* For a pmt_prompt_new; at most PMT_PROMPTS. */
+/* For a pmt_prompt_new; at most PMT_PROMPTS. member: "prompt" or "negative-prompt", a constant. */
 #define PMT_PROMPTS 2
-void pmt_prompt_help_add (PmtPromptHelp *help, GtkWidget *prompt);
+void pmt_prompt_help_add (PmtPromptHelp *help, GtkWidget *prompt, const char *member);
 
-/* Writes the files of the learned words that the prompts say into "embeddings"; other files there stay. */
+/* Writes the files of the learned words that these prompts say into "embeddings"; other files there stay. What else says some is the job's to look
+ * for (embeddings.h). */
 void pmt_prompt_help_settle (PmtPromptHelp *help);

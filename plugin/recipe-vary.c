@@ -102,7 +102,7 @@ continue_description (GimpLayer *layer, JsonObject *recipe, PmtInputs *inputs, G
   GBytes *mask;
 
   for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
-    pmt_recipe_drop_method (recipe, methods[i]);
+    pmt_recipe_remove_method (recipe, methods[i]);
   if (!gimp_layer_get_mask (layer))
     return TRUE;
   mask = pmt_place_mask (&place, gimp_item_get_image (GIMP_ITEM (layer)), &inputs->area, &everything, error);

@@ -97,6 +97,8 @@ show_warning (Counter *counter, const char *text, const PmtTokenCount *count)
   for (int i = 0; i < count->n_edges; i++)
     if (is_edge (text, count->edges[i]))
       mark_edge (counter, text, count->edges[i], &word);
+    else
+      g_clear_pointer (&word, g_free);
   if (count->cut > 0) {
     shown = g_strdup_printf (_("%d / %d, the end is not read"), count->count, count->limit);
     tip = g_strdup_printf (ngettext ("The model reads %d tokens; %d token at the end is left out: shorten the text.",
@@ -104,9 +106,10 @@ show_warning (Counter *counter, const char *text, const PmtTokenCount *count)
                            count->limit, count->cut);
   } else {
     shown = g_strdup_printf (_("%d / %d, read in %d parts"), count->count, count->limit, count->n_edges + 1);
-    tip = g_strdup_printf (_("The model reads %d tokens at a time. Words in different parts know little of each other; the last part begins at "
-                             "“%s”."),
-                           count->limit, word ? word : "");
+    tip = word ? g_strdup_printf (_("The model reads %d tokens at a time. Words in different parts know little of each other; the last part begins at "
+                                    "“%s”."),
+                                  count->limit, word)
+               : g_strdup_printf (_("The model reads %d tokens at a time. Words in different parts know little of each other."), count->limit);
   }
   markup = g_markup_printf_escaped ("<span foreground=\"" WARNING_COLOUR "\">%s</span>", shown);
   gtk_label_set_markup (GTK_LABEL (counter->label), markup);

@@ -10,7 +10,7 @@ typedef void PmtTokenAsk (gpointer user, const char *text);
 typedef struct PmtTokenCount {
   int count, limit; /* tokens in all, and the most that are read together */
   int cut;          /* tokens at the end that are not read at all */
-  const int *edges; /* bytes of the text at which the second and later parts begin */
+  const int *edges; /* bytes of the text at which the second and later parts begin; before or behind it: in what is written around it */
   int n_edges;
 } PmtTokenCount;
 

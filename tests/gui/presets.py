@@ -142,6 +142,23 @@ def case_forget(s, tap):
     tap.check("the next dialog begins empty", job["prompt"] == "", job)
 
 
+def case_counted(s, tap):
+    """What the model reads is the prompt in the preset's style."""
+    LAST.write_text('(prompt "a fox")\n(preset "Oil painting")\n')
+    dialog = s.open()
+    counted = []
+
+    def told():
+        messages = map(json.loads, (s.fake / "log").read_text().splitlines())
+        counted[:] = [message["prompt"] for message in messages if message["type"] == "tokens"]
+        return any(text.startswith("oil painting of a fox, ") for text in counted)
+    wait_for("question about the style", told, 20)
+    tap.check("tokens are counted with the preset's style, that of what shall not be there too", "photograph, flat colours" in counted, counted)
+    s.gimp.shot("preset-counted", dialog)
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(TITLE)
+
+
 def main():
     tap = Tap()
     folder = Path(os.environ["PMT_GIMP_TMP"])
@@ -150,7 +167,7 @@ def main():
     engine = HERE.parent / "plugin" / "fake-engine.py"
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
         session = Keeping(gimp, fake)
-        for case in (case_save, case_rename_and_delete, case_close, case_crash, case_forget):
+        for case in (case_save, case_rename_and_delete, case_close, case_crash, case_forget, case_counted):
             tap.run(case, session)
     tap.end()
 

@@ -76,6 +76,42 @@ def case_words(tap):
         (said, sent()))
     generate(image, [user], prompt="x")
     tap.check("none, none", "embeddings" not in sent(), sent())
+    generate(image, [user], prompt="the sun, my-cats")
+    tap.check("part of a word is no learned word", "embeddings" not in sent(), sent())
+    image.delete()
+
+
+def case_words_anywhere(tap):
+    """The engine knows "my-cat", and it is looked for wherever the model reads."""
+    image, user = picture()
+    OWN.parent.mkdir(exist_ok=True)
+    OWN.write_text(json.dumps({"pentimento-presets": 1, "presets": [{"name": "Cat", "prompt": "{prompt} with my-cat"},
+                                                                    {"name": "No cat", "negative-prompt": "my-cat"}]}))
+    box = '[{"box":[0,0.5,0.5,1],"phrase":"my-cat, asleep"}]'
+    for where, paint in (
+            ("the prompt", lambda: generate(image, [user], prompt="a (my-cat:1.2)")),
+            ("what shall not be there", lambda: fill(image, [user], prompt="x", negative_prompt="my-cat")),
+            ("an instruction", lambda: edit(image, [user], instruction="make it my-cat")),
+            ("a preset's style", lambda: generate(image, [user], prompt="x", preset="Cat")),
+            ("what a preset keeps out", lambda: generate(image, [user], prompt="x", preset="No cat")),
+            ("a box", lambda: generate(image, [user], prompt="x", boxes=box)),
+            ("a box with a prompt of its own", lambda: generate(image, [user], prompt="x", boxes=box, boxes_method="regions")),
+            ("a box for a network", lambda: generate(image, [user], prompt="x", boxes=box, boxes_method="gligen")),
+            ("a description", lambda: call("plug-in-pentimento-describe", image, [user], shows="a dog", prompt="my-cat")),
+            ("what a picture shows", lambda: call("plug-in-pentimento-describe", image, [user], shows="my-cat", prompt="a dog"))):
+        status, said = paint()
+        tap.check(f"a learned word goes along where it stands in {where}", status == DONE and
+                  sent().get("embeddings") == [{"path": "/fake/my-cat.safetensors", "word": "my-cat"}], (said, sent()))
+    generate(image, [user], prompt="my-cat", embeddings="/own/my-cat.safetensors")
+    tap.check("who names a file for it himself has that one", sent()["embeddings"] == [{"path": "/own/my-cat.safetensors", "word": "my-cat"}], sent())
+    generate(image, [user], prompt="my-cat")
+    made = new_layers(image)[0]
+    parasite = made.get_parasite("pentimento-recipe")
+    text = json.loads(bytes(parasite.get_data()).rstrip(b"\0"))
+    text.pop("embeddings")
+    made.attach_parasite(Gimp.Parasite.new("pentimento-recipe", parasite.get_flags(), list(json.dumps(text).encode() + b"\0")))
+    rerun(image, made)
+    tap.check("a recipe that ran without it runs without it again", "embeddings" not in sent(), sent())
     image.delete()
 
 

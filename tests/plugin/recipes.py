@@ -15,6 +15,7 @@ from tap import Tap  # noqa: E402
 from gi.repository import Gio  # noqa: E402
 
 FAKE = Path(os.environ["PMT_FAKE_FOLDER"])
+LEARNED = {"path": "/fake/my-cat.safetensors", "word": "my-cat"}  # what the fake engine knows
 NAMES = ("show", "strip", "vary", "here", "change-word", "use", "move", "word-maps")
 
 
@@ -297,6 +298,7 @@ def case_change_word(tap):
         status, said = recipe("change-word", image, made, prompt="a bear, my-cat", weights="bear:1.2")
         tap.check(f"{method}: the picture that it was made of holds the rest, so the prompt alone changes", status == DONE and
                   sent()["prompt"] == "a (bear:1.2), my-cat" and sent()["methods"] == first["methods"] and sent()["seed"] == 1, (said, sent()))
+        tap.check(f"{method}: a learned word in the new prompt goes along", sent().get("embeddings") == [LEARNED], sent())
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 25, 17, 31, 27)
     fill(image, [user], prompt="a fox, foxy", seed=3)
     status, said = recipe("change-word", image, newest(image), weights="fox:1.5; foxy:9")

@@ -156,7 +156,7 @@ test_counter (void)
   Asked asked = { 0 };
   Scene scene;
   GtkWidget *counter;
-  const int edges[] = { 11 };
+  const int edges[] = { 11 }, behind[] = { 11, 40 };
   GtkTextBuffer *buffer;
   GtkTextIter at;
 
@@ -182,6 +182,9 @@ test_counter (void)
   g_assert_nonnull (strstr (gtk_widget_get_tooltip_text (counter), "“Schnee”"));
   gtk_text_buffer_get_iter_at_offset (buffer, &at, 10);
   g_assert_true (gtk_text_iter_starts_tag (&at, NULL));
+  pmt_token_counter_show (counter, asked.text, &(PmtTokenCount) { .count = 80, .limit = 75, .edges = behind, .n_edges = 2 });
+  g_assert_cmpstr (gtk_label_get_text (GTK_LABEL (counter)), ==, "80 / 75, read in 3 parts");
+  g_assert_null (strstr (gtk_widget_get_tooltip_text (counter), "begins at")); /* in what is written around the text */
   pmt_token_counter_show (counter, asked.text, &(PmtTokenCount) { .count = 80, .limit = 75, .cut = 5 });
   g_assert_cmpstr (gtk_label_get_text (GTK_LABEL (counter)), ==, "80 / 75, the end is not read");
   g_assert_false (gtk_text_iter_starts_tag (&at, NULL));

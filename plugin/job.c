@@ -18,6 +18,7 @@
 #include "plugin/modes.h"
 #include "plugin/place.h"
 #include "plugin/recipe-method.h"
+#include "plugin/recipe-settings.h"
 #include "plugin/recipe.h"
 #include "plugin/resample.h"
 #include "plugin/wishes.h"
@@ -958,14 +959,17 @@ seen_layers (GimpImage *image, guint tattoo)
   return seen;
 }
 
-/* The mode says what of the mask is painted, and how. */
+/* The mode says what of the mask is painted, and how; a panorama is longer than the model's own pictures, and who edits by description looks at what is
+ * around the place. */
 static void
-follow_mode (PmtJob *job)
+follow_recipe (PmtJob *job)
 {
   const PmtMode *mode = pmt_mode_find (json_object_get_string_member_with_default (job->recipe, "mode", NULL));
 
   job->place.invert = mode && mode->invert;
   job->slim = mode && mode->slim;
+  job->wide = job->generate && pmt_recipe_method (job->recipe, "multidiffusion");
+  job->whole = strcmp (pmt_recipe_procedure (job->recipe, job->inputs), PMT_PROCEDURE_DESCRIBE) == 0;
 }
 
 PmtJob *
@@ -991,7 +995,7 @@ pmt_job_start_recipe (GimpImage *image, GimpLayer *above, JsonObject *recipe, Pm
   job->fixed = TRUE;
   job->new_words = how->new_words;
   if (how->here)
-    follow_mode (job);
+    follow_recipe (job);
   if (job->again && pmt_inputs_grow (inputs, image)) {
     job->place.left = inputs->before.x;
     job->place.top = inputs->before.y;

@@ -118,6 +118,14 @@ image_is_there (PmtJob *job)
   return FALSE;
 }
 
+/* What it takes is asked by dialogs, in which somebody will look. */
+static gboolean
+is_shown (PmtJob *job)
+{
+  return job->handlers.preview || job->only_ask;
+}
+
+/* With the recipe as it is now, and what is shown meanwhile, which costs time and memory too. */
 static JsonObject *
 ask (PmtJob *job, const char *type)
 {
@@ -126,6 +134,7 @@ ask (PmtJob *job, const char *type)
   if (job->names)
     pmt_embeddings_complete (job->recipe, job->names);
   json_object_set_object_member (message, "job", json_object_ref (job->recipe));
+  json_object_set_string_member (message, "preview", is_shown (job) ? job->preview : "none");
   return message;
 }
 
@@ -330,7 +339,6 @@ send_job (PmtJob *job)
   tell_of_enlarging (job);
   limit_results (job);
   message = ask (job, "job");
-  json_object_set_string_member (message, "preview", job->preview);
   if (picture)
     send_blob (job, "image", 4, picture);
   if (picture && (!job->generate || (job->inputs->mask && !inverts_whole (job->recipe))))
@@ -815,7 +823,7 @@ job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inpu
   job->generate = g_strcmp0 (json_object_get_string_member_with_default (recipe, "task", ""), "generate") == 0;
   job->variants = (int) json_object_get_int_member (recipe, "variants");
   job->handlers = *handlers;
-  job->preview = handlers->preview ? "linear" : "none";
+  job->preview = "linear";
   job->user = user;
   job->results = pmt_results_new ();
   job->notes = g_ptr_array_new_with_free_func (g_free);
@@ -823,19 +831,32 @@ job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inpu
   return job;
 }
 
+static gboolean
+has_argument (GimpProcedureConfig *config, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
+}
+
+void
+pmt_job_show_as (PmtJob *job, GimpProcedureConfig *config)
+{
+  g_autofree char *preview = NULL;
+
+  if (has_argument (config, "preview"))
+    g_object_get (config, "preview", &preview, NULL);
+  if (g_strcmp0 (preview, "off") == 0)
+    job->preview = "none";
+  else if (g_strcmp0 (preview, "exact") == 0)
+    job->preview = "decoded";
+}
+
 /* How it is done, and shown. */
 static void
 read_manner (PmtJob *job, GimpProcedureConfig *config)
 {
-  g_autofree char *preview = NULL;
-
-  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "shrink-to-fit"))
-    return;
-  g_object_get (config, "shrink-to-fit", &job->shrink, "preview", &preview, NULL);
-  if (job->handlers.preview && g_strcmp0 (preview, "off") == 0)
-    job->preview = "none";
-  else if (job->handlers.preview && g_strcmp0 (preview, "exact") == 0)
-    job->preview = "decoded";
+  if (has_argument (config, "shrink-to-fit"))
+    g_object_get (config, "shrink-to-fit", &job->shrink, NULL);
+  pmt_job_show_as (job, config);
 }
 
 PmtJob *
@@ -843,7 +864,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
                GError **error)
 {
   g_autofree char *source_name = NULL;
-  gboolean generate = g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes-from-paths") != NULL;
+  const gboolean generate = has_argument (config, "boxes-from-paths");
   GPtrArray *controls = NULL;
   PmtBoxes *boxes = NULL;
   PmtPlace place;

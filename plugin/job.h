@@ -60,6 +60,11 @@ PmtJob *pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJob
  * only_maps: of its results only the maps are wanted. */
 void pmt_job_set_aim (PmtJob *job, gboolean whole, gboolean only_maps);
 
+/* Of a job that was just started: pictures in the making are shown as the config's "preview" says, where it has that. */
+void pmt_job_show_as (PmtJob *job, GimpProcedureConfig *config);
+/* Of a job that was just started: nobody keeps its words but the layers' recipes, now and whenever those run again. */
+void pmt_job_forget (PmtJob *job);
+
 /* Of a job that was just started: it only asks what it would take, and finishes; pmt_job_estimate has the answer then, where finished had no
  * error. Of the picture only the bounds of the selection are looked at. */
 void pmt_job_only_ask (PmtJob *job);

@@ -321,13 +321,15 @@ on_more (gpointer user, PmtResult *last)
   PmtPaintDialog *self = user;
   PmtAgain how = { last->seed + 1, 1, FALSE, NULL };
   g_autoptr (GError) error = NULL;
+  PmtJob *job;
 
   if (has_argument (self, "variants"))
     g_object_get (self->config, "variants", &how.variants, NULL);
-  job_started (self,
-               pmt_job_start_recipe (self->image, self->above, pmt_recipe_copy (last->recipe), pmt_inputs_copy (last->inputs), &how,
-                                     &job_handlers, self, &error),
-               error);
+  job = pmt_job_start_recipe (self->image, self->above, pmt_recipe_copy (last->recipe), pmt_inputs_copy (last->inputs), &how, &job_handlers, self,
+                              &error);
+  if (job)
+    pmt_job_show_as (job, self->config);
+  job_started (self, job, error);
 }
 
 static void

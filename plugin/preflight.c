@@ -160,7 +160,7 @@ on_look (gpointer user)
 static void
 on_changed (GObject *config, GParamSpec *spec, PmtPreflight *self)
 {
-  static const char *const never[] = { "seed", "preview", "forget-prompts", "when-done", "last-items", NULL };
+  static const char *const never[] = { "seed", "forget-prompts", "when-done", "last-items", NULL };
   static const char *const words[] = { "prompt", "negative-prompt", "instruction", NULL };
 
   if (!g_strv_contains (never, spec->name) && (self->start || !g_strv_contains (words, spec->name)))

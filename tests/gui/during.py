@@ -65,6 +65,30 @@ def case_before(s, tap):
     s.gimp.gone(TITLE)
 
 
+def case_preview_setting(s, tap):
+    """What is shown of a picture in the making costs time, so it belongs to the question too; and it holds for further pictures."""
+    before = s.layers()
+    dialog = s.open()
+    wait_for("question", lambda: s.messages("estimate")[-1]["preview"] == "linear", 20)
+    s.gimp.keys(dialog, "alt+a", "alt+i", "Tab", "Tab", "Down")  # sampler, preview
+    s.gimp.shot("before-preview", dialog)
+    wait_for("question about exact previews", lambda: s.messages("estimate")[-1]["preview"] == "decoded", 20)
+    tap.check("another preview asks anew", True)
+    s.gimp.keys(dialog, "Down", "alt+v", "ctrl+a", "2", "Tab", "alt+g")
+    wait_for("two pictures", lambda: s.done() and s.width(dialog) > 700, 30)
+    s.gimp.ready(dialog)
+    jobs = s.jobs()
+    s.gimp.keys(dialog, "alt+m")
+    wait_for("further pictures", lambda: s.jobs() > jobs, 20)
+    s.gimp.ready(dialog)
+    tap.check("no preview is none for further pictures, too", [m["preview"] for m in s.messages("job")] == ["none", "none"],
+              [m["preview"] for m in s.messages("job")])
+    s.gimp.keys(dialog, "alt+i", "Tab", "Tab", "Up", "Up", "alt+v", "ctrl+a", "1", "Tab")
+    s.gimp.keys(dialog, "Escape")
+    s.gimp.gone(TITLE)
+    tap.check("and nothing is applied", s.layers() == before, s.layers())
+
+
 def case_too_large(s, tap):
     s.mode("tight")
     before = s.layers()
@@ -129,7 +153,7 @@ def main():
     engine = HERE.parent / "plugin" / "fake-engine.py"
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
         session = Painting(gimp, fake)
-        for case in (case_before, case_too_large, case_preview_and_cancel, case_keep):
+        for case in (case_before, case_preview_setting, case_too_large, case_preview_and_cancel, case_keep):
             tap.run(case, session)
     tap.end()
 

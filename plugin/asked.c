@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/asked.h"
 
+#include "plugin/recipe.h"
 #include "plugin/wishes.h"
 #include "ui/fields.h"
 
@@ -86,6 +87,22 @@ pmt_asked_wished (JsonObject *asked, const char *field)
     if (is_name (json_array_get_element (fields, i), field))
       return TRUE;
   return FALSE;
+}
+
+gboolean
+pmt_asked_forgets (JsonObject *asked)
+{
+  return asked && json_object_get_boolean_member_with_default (asked, "forget", FALSE);
+}
+
+JsonObject *
+pmt_asked_forget (JsonObject *asked)
+{
+  JsonObject *forgets = asked ? pmt_recipe_copy (asked) : json_object_new (); /* other results may share it */
+
+  g_clear_pointer (&asked, json_object_unref);
+  json_object_set_boolean_member (forgets, "forget", TRUE);
+  return forgets;
 }
 
 void

@@ -3,7 +3,8 @@
  * what kind of thing was the mask. No words of the user's are in it. Kept with a result's inputs (inputs.h).
  *
  * A JSON object: {procedure, automatic: [names of arguments], wished: [names of fields that said all of their method (wishes.h)], mask:
- * "channel"… (absent: the selection), protect: true (absent: nothing)}. */
+ * "channel"… (absent: the selection), protect: true (absent: nothing), forget: true (absent: the history may keep what was
+ * written)}. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -20,3 +21,6 @@ gboolean pmt_asked_protects (JsonObject *asked);
 gboolean pmt_asked_wished (JsonObject *asked, const char *field);
 /* Puts the arguments that were left to the engine back to their defaults. */
 void pmt_asked_leave (JsonObject *asked, GObject *config);
+gboolean pmt_asked_forgets (JsonObject *asked);
+/* Takes the reference; a new one to the same, but for that what was written is to be forgotten. */
+JsonObject *pmt_asked_forget (JsonObject *asked);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/asked.h"
 #include "plugin/error.h"
 #include "plugin/look.h"
 #include "plugin/recipe.h"
@@ -305,7 +306,7 @@ pmt_history_add (GimpImage *image, PmtResult *result)
   g_autofree char *root = open_root (), *session = NULL;
   const guint64 size = g_bytes_get_size (result->picture) + (result->blend ? g_bytes_get_size (result->blend) : 0);
 
-  if (!root || result->only_maps || size > limit () / 4)
+  if (!root || result->only_maps || pmt_asked_forgets (result->inputs->asked) || size > limit () / 4)
     return;
   clean_sessions (root);
   session = open_session (root);

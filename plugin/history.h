@@ -23,7 +23,7 @@ typedef struct PmtHistoryEntry {
 } PmtHistoryEntry;
 
 /* Keeps a result, of an image that may be closed by now, and notes in it where. What cannot be written is not kept: the picture is what
- * counts. Maps alone are not kept. */
+ * counts. Maps alone are not kept, nor what is painted of words that are to be forgotten. */
 void pmt_history_add (GimpImage *image, PmtResult *result);
 /* How many of the results it does not have, or no longer. */
 guint pmt_history_lacks (GPtrArray *results);

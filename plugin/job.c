@@ -1042,6 +1042,12 @@ pmt_job_start_again (GimpLayer *layer, const PmtAgain *how, const PmtJobHandlers
 }
 
 void
+pmt_job_forget (PmtJob *job)
+{
+  job->inputs->asked = pmt_asked_forget (job->inputs->asked);
+}
+
+void
 pmt_job_only_ask (PmtJob *job)
 {
   job->only_ask = TRUE;

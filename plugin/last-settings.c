@@ -8,6 +8,8 @@
 
 /* After the last change, in milliseconds. */
 #define WAIT_MS 700
+/* Marks a config whose words are forgotten for this once. */
+#define ONCE "pmt-forget-once"
 
 static char *
 settings_path (GimpProcedureConfig *config)
@@ -50,12 +52,6 @@ blank (GObject *config)
       g_object_set (config, written[i], "", NULL);
 }
 
-void
-pmt_last_settings_forget (GimpProcedureConfig *config)
-{
-  if (pmt_last_settings_forgets (config))
-    blank (G_OBJECT (config));
-}
 
 /* Newly allocated. */
 static char *
@@ -84,6 +80,27 @@ pmt_last_settings_save (GimpProcedureConfig *config, GError **error)
   g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The prompt cannot be kept in %s (%s): check who may write there."), path,
                problem ? problem->message : "");
   return FALSE;
+}
+
+void
+pmt_last_settings_forget_once (GimpProcedureConfig *config)
+{
+  if (pmt_last_settings_forgets (config))
+    return;
+  g_object_set (config, "forget-prompts", TRUE, NULL);
+  g_object_set_data (G_OBJECT (config), ONCE, config);
+}
+
+void
+pmt_last_settings_forget (GimpProcedureConfig *config)
+{
+  if (!pmt_last_settings_forgets (config))
+    return;
+  blank (G_OBJECT (config));
+  if (!g_object_get_data (G_OBJECT (config), ONCE))
+    return;
+  g_object_set (config, "forget-prompts", FALSE, NULL);
+  pmt_last_settings_save (config, NULL);
 }
 
 /* ---- while they change ---- */

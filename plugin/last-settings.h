@@ -23,3 +23,5 @@ void pmt_last_settings_free (PmtLastSettings *watch); /* NULL is fine */
 gboolean pmt_last_settings_forgets (GimpProcedureConfig *config);
 /* Before the settings go back to GIMP, which keeps them too: takes out what the user wrote where it is to be forgotten. */
 void pmt_last_settings_forget (GimpProcedureConfig *config);
+/* The same for this once, because the words in it are not to be kept; whoever opens the dialog next finds the tick as it was. */
+void pmt_last_settings_forget_once (GimpProcedureConfig *config);

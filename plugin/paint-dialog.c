@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 #include <libgimp/gimpui.h>
 
+#include "plugin/asked.h"
 #include "plugin/capture.h"
 #include "plugin/close-guard.h"
 #include "plugin/default-model.h"
@@ -60,6 +61,7 @@ struct PmtPaintDialog {
   PmtJob *job;        /* running */
   GimpLayer *above;   /* results go above it; NULL: on top */
   PmtDelivered *delivered;
+  gboolean warned;    /* that prompts cannot be kept */
 };
 
 static void
@@ -110,14 +112,32 @@ has_argument (PmtPaintDialog *self, const char *name)
   return g_object_class_find_property (G_OBJECT_GET_CLASS (self->config), name) != NULL;
 }
 
+/* FALSE for arguments that the procedure does not have. */
 static gboolean
-wants_conversion (PmtPaintDialog *self)
+is_set (GimpProcedureConfig *config, const char *argument)
 {
-  gboolean convert = self->form->channels;
+  gboolean set = FALSE;
 
-  if (has_argument (self, "convert-indexed"))
-    g_object_get (self->config, "convert-indexed", &convert, NULL);
-  return convert;
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), argument))
+    g_object_get (config, argument, &set, NULL);
+  return set;
+}
+
+gboolean
+pmt_paint_form_converts (const PmtPaintForm *form, GimpProcedureConfig *config)
+{
+  return form->channels || is_set (config, "mask-only") || is_set (config, "convert-indexed");
+}
+
+PmtJob *
+pmt_paint_form_start (const PmtPaintForm *form, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config, const PmtJobHandlers *handlers,
+                      gpointer user, GError **error)
+{
+  PmtJob *job = (form->start ? form->start : pmt_job_start) (image, drawables, config, handlers, user, error);
+
+  if (job && pmt_last_settings_forgets (config))
+    pmt_job_forget (job);
+  return job;
 }
 
 /* For the lock: the seed of the picture that was taken, else the first one's, which is the recipe's. */
@@ -154,7 +174,7 @@ deliver (gpointer user, GPtrArray *results)
   g_autoptr (GError) error = NULL;
   g_autofree char *sentence = NULL;
 
-  self->delivered = pmt_deliver (self->image, self->above, results, wants_conversion (self), &error);
+  self->delivered = pmt_deliver (self->image, self->above, results, pmt_paint_form_converts (self->form, self->config), &error);
   if (self->delivered) {
     pmt_history_applied (results);
     keep_seed (self, results);
@@ -295,6 +315,19 @@ share_model (PmtPaintDialog *self)
   self->model = g_steal_pointer (&model);
 }
 
+/* Before any work: a crash or Cancel must not cost the prompt. Where that cannot be, the picture is worth more than the prompt, and one sentence is
+ * enough. */
+static void
+keep_settings (PmtPaintDialog *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (pmt_last_settings_save (self->config, &error) || self->warned)
+    return;
+  self->warned = TRUE;
+  gimp_message (error->message);
+}
+
 static void
 start_job (PmtPaintDialog *self)
 {
@@ -304,9 +337,9 @@ start_job (PmtPaintDialog *self)
   if (self->help)
     pmt_prompt_help_settle (self->help);
   pmt_last_items_note (self->config);
-  /* Before any work: a crash or Cancel must not cost the prompt. */
-  if (pmt_last_settings_save (self->config, &error) && pmt_deliver_check (self->image, wants_conversion (self), &error))
-    job = (self->form->start ? self->form->start : pmt_job_start) (self->image, self->drawables, self->config, &job_handlers, self, &error);
+  keep_settings (self);
+  if (pmt_deliver_check (self->image, pmt_paint_form_converts (self->form, self->config), &error))
+    job = pmt_paint_form_start (self->form, self->image, self->drawables, self->config, &job_handlers, self, &error);
   if (job && pmt_preflight_shrinks (self->preflight))
     pmt_job_shrink (job);
   if (job)
@@ -540,6 +573,18 @@ fill_in_strings (GimpProcedureConfig *config)
   }
 }
 
+/* What the layer was painted of is not to be kept, and is in the fields now. */
+static gboolean
+layer_forgets (GimpImage *image, GimpDrawable **drawables)
+{
+  GimpLayer *layer = pmt_recipe_layer (image, drawables, NULL);
+  PmtInputs *inputs = layer ? pmt_inputs_read (layer, NULL) : NULL;
+  const gboolean forgets = inputs && pmt_asked_forgets (inputs->asked);
+
+  pmt_inputs_free (inputs);
+  return forgets;
+}
+
 PmtDelivered *
 pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image, GimpDrawable **drawables,
                       const char *said, GError **error)
@@ -553,6 +598,8 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   pmt_region_settle (G_OBJECT (config));
   if (form->prepare && !form->prepare (image, drawables, config, error))
     return NULL;
+  if (form->recipe && layer_forgets (image, drawables))
+    pmt_last_settings_forget_once (config);
   fill_in_strings (config);
   if (has_argument (&self, "shrink-to-fit"))
     g_object_set (config, "shrink-to-fit", FALSE, NULL); /* for scripts: here a button says it, each time (preflight.h) */

@@ -25,6 +25,12 @@ typedef struct PmtPaintForm {
   GtkWidget *(*settings) (PmtPaintDialog *dialog, GtkWidget **prompt);
 } PmtPaintForm;
 
+/* The job of the settings, also without a window. NULL + error. */
+PmtJob *pmt_paint_form_start (const PmtPaintForm *form, GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *config,
+                              const PmtJobHandlers *handlers, gpointer user, GError **error);
+/* Whether what it makes goes into an image with a colour table: that is converted, or nothing but channels comes. */
+gboolean pmt_paint_form_converts (const PmtPaintForm *form, GimpProcedureConfig *config);
+
 /* Runs until it is closed: what is new in the image, or NULL when it was cancelled, or NULL + error. It opens with the last settings, and said
  * is NULL; or with those in the config alone, and said is a sentence for the user about them, or "". */
 PmtDelivered *pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpProcedureConfig *config, GimpImage *image,

@@ -129,18 +129,7 @@ start_call (gpointer what, const PmtJobHandlers *handlers, gpointer user, GError
 {
   const Call *call = what;
 
-  return (call->form->start ? call->form->start : pmt_job_start) (call->image, call->drawables, call->config, handlers, user, error);
-}
-
-/* FALSE for arguments that the procedure does not have. */
-static gboolean
-is_set (GimpProcedureConfig *config, const char *argument)
-{
-  gboolean set = FALSE;
-
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), argument))
-    g_object_get (config, argument, &set, NULL);
-  return set;
+  return pmt_paint_form_start (call->form, call->image, call->drawables, call->config, handlers, user, error);
 }
 
 /* Without a window. */
@@ -148,8 +137,8 @@ static PmtDelivered *
 run_call (const PmtPaintForm *form, GimpProcedureConfig *config, gboolean by_hand, GimpImage *image, GimpDrawable **drawables, GError **error)
 {
   Call call = { form, image, drawables, config };
-  const PmtWindowless how = { start_call, &call, form->channels || is_set (config, "convert-indexed"), by_hand,
-                              by_hand && !is_set (config, "forget-prompts") };
+  const PmtWindowless how = { start_call, &call, pmt_paint_form_converts (form, config), by_hand,
+                              by_hand && !pmt_last_settings_forgets (config) };
 
   return pmt_procedure_run_job (image, &how, error);
 }

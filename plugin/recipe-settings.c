@@ -10,6 +10,7 @@
 #include "plugin/edit.h"
 #include "plugin/fill.h"
 #include "plugin/generate.h"
+#include "plugin/last-settings.h"
 #include "plugin/modes.h"
 #include "plugin/recipe-boxes.h"
 #include "plugin/recipe-controls.h"
@@ -150,7 +151,7 @@ set_size (GObject *config, JsonObject *recipe, const PmtInputs *inputs, GimpImag
 {
   int width = 0, height = 0;
 
-  if (!pmt_recipe_get_size (recipe, &width, &height) || (!(inputs && inputs->asked) && !has_shape (image, width, height)))
+  if (!pmt_recipe_get_size (recipe, &width, &height) || (!(inputs && pmt_asked_procedure (inputs->asked)) && !has_shape (image, width, height)))
     width = height = 0;
   g_object_set (config, "width", width, "height", height, NULL);
 }
@@ -233,5 +234,7 @@ pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *im
     pmt_recipe_controls_to_config (recipe, inputs, image, object, missing);
   pmt_recipe_boxes_to_config (recipe, image, object);
   pmt_asked_leave (asked, object);
+  if (pmt_asked_forgets (asked))
+    pmt_last_settings_forget_once (config);
   return missing->len ? g_strdup_printf (_("Not brought back: %s. Choose it again where it is wanted."), missing->str) : NULL;
 }

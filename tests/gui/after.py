@@ -95,7 +95,8 @@ def entries():
 def leave(name, *lines):
     """As if the dialog had been left with these settings."""
     last = PROFILE / f"plug-in-pentimento-{name}.last"
-    last.write_text("\n".join([last.read_text(), *lines, ""]))
+    last.parent.mkdir(exist_ok=True)
+    last.write_text("\n".join([last.read_text() if last.exists() else "", *lines, ""]))
 
 
 def case_kept(s, tap):
@@ -390,6 +391,46 @@ def case_unkept(s, tap):
     leave("fill", "(forget-prompts no)")
 
 
+def case_forgetful(s, tap):
+    """What was painted of words that are not to be kept does not come back when its recipe runs again."""
+    before, n = s.layers(), entries()
+    last = PROFILE / "plug-in-pentimento-fill.last"
+    leave("fill", "(forget-prompts yes)")
+    s.fill_in("an unknown owl", 955)
+    s.gimp.gone(FILL)
+    made = s.new_layer(before)
+    leave("fill", "(forget-prompts no)")
+    s.select_top()
+    s.gimp.act("plug-in-pentimento-rerun")
+    again = s.new_layer(made)
+    s.gimp.act("plug-in-pentimento-recipe-here")
+    s.new_layer(again)
+    tap.check("neither run again nor in the present selection is it in the history", entries() == n, entries())
+    for action, title in (("recipe-use", FILL), ("recipe-change-word", "^Change a Word$")):
+        window = s.dialog(action, title)
+        s.gimp.type(window, "x ")
+        time.sleep(1.2)  # until settings are saved
+        s.gimp.shot(f"forgetful-{action}", window)
+        s.gimp.keys(window, "Escape")
+        s.gimp.gone(title)
+        s.settle()
+    kept = [str(path) for path in PROFILE.rglob("*") if path.is_file() and b"unknown owl" in path.read_bytes()]
+    tap.check("a dialog that opens with them does not keep them either", not kept, kept)
+    ticked = [str(path) for path in (last, PROFILE / "plug-in-pentimento-recipe-change-word.last") if "(forget-prompts yes)" in path.read_text()]
+    tap.check("and its tick is as it was before", not ticked, ticked)
+    window = s.dialog("recipe-vary", "^Vary$")
+    done = s.done()
+    s.gimp.keys(window, "alt+g")
+    wait_for("variants", lambda: s.done() > done and s.width(window) > 700, 30)
+    s.gimp.ready(window)
+    tap.check("nor is what it is varied to", entries() == n, entries())
+    s.gimp.keys(window, "Return")
+    s.gimp.gone("^Vary$")
+    s.settle()
+    while s.layers() != before:
+        s.undo()
+
+
 def case_unseen(s, tap):
     """A layer that cannot be seen is spoken of."""
     call = f"(plug-in-pentimento-fill #:run-mode {{}} #:image {IMAGE} #:drawables {{}} #:prompt \"a hidden owl\" #:seed 980)"
@@ -624,7 +665,7 @@ def main():
         gimp.scheme("(gimp-image-select-ellipse " + IMAGE + " CHANNEL-OP-REPLACE 100 80 120 90)")
         gimp.scheme("(gimp-image-clean-all " + IMAGE + ")")
         session = After(gimp, fake)
-        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_use_wishes, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_unseen, case_repeat, case_session, case_grey, case_stopped, case_recipe, case_keeping):
+        for case in (case_kept, case_history, case_history_generate, case_history_boxes, case_script, case_canvases, case_use, case_use_wishes, case_forgotten, case_model, case_limit, case_discard, case_unkept, case_unseen, case_repeat, case_forgetful, case_session, case_grey, case_stopped, case_recipe, case_keeping):
             if os.environ.get("CASE", "") in case.__name__:
                 tap.run(case, session)
     if KEPT.exists():

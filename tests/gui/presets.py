@@ -159,6 +159,25 @@ def case_counted(s, tap):
     s.gimp.gone(TITLE)
 
 
+def case_cannot_keep(s, tap):
+    """A folder that nobody may write, as far as the plug-in sees: it paints all the same, and says it once."""
+    LAST.unlink()
+    LAST.mkdir()
+    before = s.layers()
+    dialog = s.open()
+    s.prompt(dialog, "kept nowhere")
+    s.gimp.keys(dialog, "alt+g")
+    s.gimp.gone(TITLE)
+    wait_for("new layer", lambda: s.layers() != before, 20)
+    message = s.gimp.window("^GIMP Message$", 10)
+    s.gimp.shot("cannot-keep", message)
+    tap.check("a prompt that cannot be kept is painted, and it is said", s.sent()["prompt"] == "kept nowhere" and bool(message), s.sent())
+    s.gimp.keys(message, "Escape")
+    s.gimp.gone("^GIMP Message$")
+    s.undo()
+    LAST.rmdir()
+
+
 def main():
     tap = Tap()
     folder = Path(os.environ["PMT_GIMP_TMP"])
@@ -167,7 +186,7 @@ def main():
     engine = HERE.parent / "plugin" / "fake-engine.py"
     with Gimp(picture(folder), sys.argv[1], PENTIMENTO_ENGINE=str(engine), PMT_FAKE_FOLDER=str(fake)) as gimp:
         session = Keeping(gimp, fake)
-        for case in (case_save, case_rename_and_delete, case_close, case_crash, case_forget, case_counted):
+        for case in (case_save, case_rename_and_delete, case_close, case_crash, case_forget, case_counted, case_cannot_keep):
             tap.run(case, session)
     tap.end()
 

@@ -96,6 +96,15 @@ def case_find_the_place(tap):
                   not [m for m in messages("blob")[count:] if m["name"] == "mask"] and
                   abs(mask_on_canvas(new_layers(image)[0]) - selection(image)).max() < 0.01, said)
     tap.check("a second word for the place is refused while one is selected", "is selected" in describe(image, user, prompt="x", mask_only=True)[1])
+    Gimp.Selection.none(image)
+    for layer in new_layers(image):
+        image.remove_layer(layer)
+    image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, "")
+    status, said = describe(image, user, prompt="a wolf", mask_only=True, seed=5)
+    tap.check("an image with a colour table takes the channel, and keeps it", status == DONE and len(image.get_channels()) == 2 and
+              image.get_base_type() == INDEXED, said)
+    status, said = describe(image, user, prompt="a wolf", seed=5)
+    tap.check("and a layer as little as before", status != DONE and "RGB" in said, said)
     image.delete()
 
 

@@ -393,6 +393,7 @@ def case_unkept(s, tap):
 
 def case_forgetful(s, tap):
     """What was painted of words that are not to be kept does not come back when its recipe runs again."""
+    s.image = s.gimp.scheme(IMAGE)
     before, n = s.layers(), entries()
     last = PROFILE / "plug-in-pentimento-fill.last"
     leave("fill", "(forget-prompts yes)")
@@ -429,6 +430,7 @@ def case_forgetful(s, tap):
     s.settle()
     while s.layers() != before:
         s.undo()
+    s.image = IMAGE
 
 
 def case_unseen(s, tap):

@@ -324,7 +324,11 @@ def test_curves_are_drawn_and_their_end_is_seen():
             rows = [",".join(f"{v:g}" for v in row) for row in zip(*columns)]
             (Path(folder) / name).write_text("\n".join([head, *rows, "7,7"]) + "\n", encoding="utf-8")
         write("joint.csv", "step,seconds,samples,loss", (at, at * 9, at * 2000, 1 / at))
-        write("joint-judged.csv", "samples,seconds,n,both", (at[::20] * 2000, at[::20], at[::20], at[::20] / 200))
+
+        def judged(both, pairs):
+            write("joint-judged.csv", "samples,seconds,n,both,pair_kinds", (at[::20] * 2000, at[::20], at[::20], both, pairs))
+        rising, risen = at[::20] / 200, np.minimum(at[::20] / 50, .9)
+        judged(rising, 0 * rising)
         assert len(curves.read(Path(folder) / "joint.csv")["loss"]) == 200 and curves.read(Path(folder) / "none.csv") == {}
         assert not curves.flat(folder)
         assert curves.draw_all(folder, Path(folder) / "out") == ["curve-joint-judged.png", "curve-joint.png"]
@@ -332,7 +336,9 @@ def test_curves_are_drawn_and_their_end_is_seen():
         assert (page == curves.INKS[0]).all(-1).sum() > 100
         write("joint.csv", "step,seconds,samples,loss", (at, at * 9, at * 2000, np.where(at < 50, 1 / at, .02)))
         assert not curves.flat(folder)
-        write("joint-judged.csv", "samples,seconds,n,both", (at[::20] * 2000, at[::20], at[::20], np.minimum(at[::20] / 50, .9)))
+        judged(risen, rising)
+        assert not curves.flat(folder)
+        judged(risen, risen)
         assert curves.flat(folder)
         write("joint.csv", "step,seconds,samples,loss", (at, at * 9, at * 700, np.where(at < 50, 1 / at, .02)))
         assert not curves.flat(folder)

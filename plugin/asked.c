@@ -9,12 +9,6 @@
 static const char *const automatic[] = { "width",     "height",  "steps", "guidance", "sampler",
                                          "precision", "prefill", "grow",  "feather",  "context", "panorama" };
 
-static gboolean
-has (GObject *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
 static void
 describe_mask (JsonObject *asked, GObject *config)
 {
@@ -35,12 +29,12 @@ pmt_asked_new (GimpProcedureConfig *config)
   JsonArray *names = json_array_new ();
 
   for (gsize i = 0; i < G_N_ELEMENTS (automatic); i++)
-    if (has (G_OBJECT (config), automatic[i]) && pmt_field_is_default (G_OBJECT (config), automatic[i]))
+    if (pmt_field_exists (config, automatic[i]) && pmt_field_is_default (G_OBJECT (config), automatic[i]))
       json_array_add_string_element (names, automatic[i]);
   json_object_set_string_member (asked, "procedure", gimp_procedure_get_name (gimp_procedure_config_get_procedure (config)));
   json_object_set_array_member (asked, "automatic", names);
   json_object_set_array_member (asked, "wished", pmt_wishes_alone (config));
-  if (has (G_OBJECT (config), "mask"))
+  if (pmt_field_exists (config, "mask"))
     describe_mask (asked, G_OBJECT (config));
   return asked;
 }

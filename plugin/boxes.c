@@ -8,6 +8,7 @@
 #include "plugin/layer-boxes.h"
 #include "plugin/paths.h"
 #include "ui/box-list.h"
+#include "ui/fields.h"
 
 #define MOST_REGIONS 16
 
@@ -45,7 +46,7 @@ pmt_boxes_way (GimpProcedureConfig *config)
   g_autoptr (GimpLayer) group = NULL;
   gboolean paths = FALSE;
 
-  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes"))
+  if (!pmt_field_exists (config, "boxes"))
     return NULL;
   g_object_get (config, "boxes", &text, "boxes-from-paths", &paths, "boxes-from-group", &group, "boxes-method", &method, "boxes-model", &model, NULL);
   return paths || group || has_entries (text) ? g_intern_string (way_of (method, model)) : NULL;

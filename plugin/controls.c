@@ -7,6 +7,7 @@
 #include "plugin/capture.h"
 #include "plugin/error.h"
 #include "plugin/paths.h"
+#include "ui/fields.h"
 
 /* The engine's types of control, in its order, and one of ours: a picture to take after is a reference in the recipe. */
 const char *const pmt_control_types[][2] = {
@@ -50,7 +51,7 @@ pmt_controls_used (GObject *config, int n)
   g_autofree char *source_argument = pmt_controls_argument ("source", n), *layer_argument = pmt_controls_argument ("layer", n), *source = NULL;
   g_autoptr (GimpLayer) layer = NULL;
 
-  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), layer_argument))
+  if (!pmt_field_exists (config, layer_argument))
     return FALSE;
   g_object_get (config, source_argument, &source, layer_argument, &layer, NULL);
   return layer || g_strcmp0 (source, "visible") == 0 || g_strcmp0 (source, "strokes") == 0;

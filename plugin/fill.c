@@ -12,12 +12,6 @@
 #include "ui/form.h"
 #include "ui/model-chooser.h"
 
-static gboolean
-has (GObject *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
 /* A strength that nobody has moved follows the mode. */
 static void
 on_mode (GObject *config, GParamSpec *spec, GtkWidget *field)
@@ -91,9 +85,9 @@ settings (PmtPaintDialog *dialog, GtkWidget **prompt)
 
   *prompt = pmt_prompt_new (config, "prompt", _("_Prompt"), 3);
   gtk_widget_set_tooltip_text (pmt_prompt_text (*prompt), _(pmt_mode_of (GIMP_PROCEDURE_CONFIG (config))->prompt_tip));
-  if (has (config, "mode"))
+  if (pmt_field_exists (config, "mode"))
     add_mode (config, form);
-  if (has (config, "grow-left"))
+  if (pmt_field_exists (config, "grow-left"))
     add_growth (config, form);
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model that paints: the bundled one, a safetensors file, or a folder in diffusers layout"));

@@ -22,6 +22,7 @@
 #include "plugin/recipe.h"
 #include "plugin/resample.h"
 #include "plugin/wishes.h"
+#include "ui/fields.h"
 
 /* How often the region is asked for again because the picture changed in between. */
 #define ESTIMATES 10
@@ -831,18 +832,12 @@ job_new (GimpImage *image, GimpLayer *layer, JsonObject *recipe, PmtInputs *inpu
   return job;
 }
 
-static gboolean
-has_argument (GimpProcedureConfig *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
 void
 pmt_job_show_as (PmtJob *job, GimpProcedureConfig *config)
 {
   g_autofree char *preview = NULL;
 
-  if (has_argument (config, "preview"))
+  if (pmt_field_exists (config, "preview"))
     g_object_get (config, "preview", &preview, NULL);
   if (g_strcmp0 (preview, "off") == 0)
     job->preview = "none";
@@ -854,7 +849,7 @@ pmt_job_show_as (PmtJob *job, GimpProcedureConfig *config)
 static void
 read_manner (PmtJob *job, GimpProcedureConfig *config)
 {
-  if (has_argument (config, "shrink-to-fit"))
+  if (pmt_field_exists (config, "shrink-to-fit"))
     g_object_get (config, "shrink-to-fit", &job->shrink, NULL);
   pmt_job_show_as (job, config);
 }
@@ -864,7 +859,7 @@ pmt_job_start (GimpImage *image, GimpDrawable **drawables, GimpProcedureConfig *
                GError **error)
 {
   g_autofree char *source_name = NULL;
-  const gboolean generate = has_argument (config, "boxes-from-paths");
+  const gboolean generate = pmt_field_exists (config, "boxes-from-paths");
   GPtrArray *controls = NULL;
   PmtBoxes *boxes = NULL;
   PmtPlace place;

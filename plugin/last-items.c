@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/controls.h"
+#include "ui/fields.h"
 
 #define ARGUMENT "last-items"
 
@@ -26,12 +27,6 @@ static const Item items[] = {
 G_STATIC_ASSERT (PMT_CONTROLS == 3);
 
 static gboolean
-has (GimpProcedureConfig *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
-static gboolean
 has_item (GimpProcedureConfig *config, const char *argument)
 {
   g_autoptr (GimpItem) item = NULL;
@@ -45,7 +40,7 @@ counts (GimpProcedureConfig *config, const Item *item)
 {
   g_autofree char *value = NULL;
 
-  if (!has (config, item->argument) || !has_item (config, item->argument))
+  if (!pmt_field_exists (config, item->argument) || !has_item (config, item->argument))
     return FALSE;
   if (item->choice)
     g_object_get (config, item->choice, &value, NULL);
@@ -64,7 +59,7 @@ pmt_last_items_note (GimpProcedureConfig *config)
 {
   g_autoptr (GString) names = g_string_new (NULL);
 
-  if (!has (config, ARGUMENT))
+  if (!pmt_field_exists (config, ARGUMENT))
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (items); i++)
     if (counts (config, &items[i]))
@@ -79,11 +74,11 @@ pmt_last_items_missing (GimpProcedureConfig *config)
   g_autofree char *text = NULL;
   g_auto (GStrv) names = NULL;
 
-  if (has (config, ARGUMENT))
+  if (pmt_field_exists (config, ARGUMENT))
     g_object_get (config, ARGUMENT, &text, NULL);
   names = g_strsplit (text ? text : "", " ", -1);
   for (gsize i = 0; i < G_N_ELEMENTS (items); i++)
-    if (g_strv_contains ((const char *const *) names, items[i].argument) && has (config, items[i].argument) && !has_item (config, items[i].argument))
+    if (g_strv_contains ((const char *const *) names, items[i].argument) && pmt_field_exists (config, items[i].argument) && !has_item (config, items[i].argument))
       g_string_append_printf (missing, "%s%s", missing->len ? ", " : "", _(items[i].words));
   return missing->len ? g_strdup_printf (_("Not brought back: %s. Choose it again where it is wanted."), missing->str) : NULL;
 }

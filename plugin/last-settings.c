@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 
 #include "plugin/error.h"
+#include "ui/fields.h"
 
 /* After the last change, in milliseconds. */
 #define WAIT_MS 700
@@ -36,7 +37,7 @@ pmt_last_settings_forgets (GimpProcedureConfig *config)
 {
   gboolean forget = FALSE;
 
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "forget-prompts"))
+  if (pmt_field_exists (config, "forget-prompts"))
     g_object_get (config, "forget-prompts", &forget, NULL);
   return forget;
 }
@@ -48,10 +49,9 @@ blank (GObject *config)
                                          "words",  "make-sure",       "methods",     "weights", "blend" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (written); i++)
-    if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), written[i]))
+    if (pmt_field_exists (config, written[i]))
       g_object_set (config, written[i], "", NULL);
 }
-
 
 /* Newly allocated. */
 static char *

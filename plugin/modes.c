@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/fill.h"
+#include "ui/fields.h"
 
 /* clang-format off */
 const PmtMode pmt_modes[] = {
@@ -66,7 +67,7 @@ pmt_mode_of (GimpProcedureConfig *config)
 {
   g_autofree char *id = NULL;
 
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "mode")) {
+  if (pmt_field_exists (config, "mode")) {
     g_object_get (config, "mode", &id, NULL);
     return pmt_mode_find (id);
   }

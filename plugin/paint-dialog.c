@@ -106,19 +106,13 @@ on_keep (gpointer user)
     pmt_job_keep (self->job);
 }
 
-static gboolean
-has_argument (PmtPaintDialog *self, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (self->config), name) != NULL;
-}
-
 /* FALSE for arguments that the procedure does not have. */
 static gboolean
 is_set (GimpProcedureConfig *config, const char *argument)
 {
   gboolean set = FALSE;
 
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), argument))
+  if (pmt_field_exists (config, argument))
     g_object_get (config, argument, &set, NULL);
   return set;
 }
@@ -144,7 +138,7 @@ pmt_paint_form_start (const PmtPaintForm *form, GimpImage *image, GimpDrawable *
 static void
 keep_seed (PmtPaintDialog *self, GPtrArray *results)
 {
-  if (results->len > 0 && has_argument (self, "last-seed"))
+  if (results->len > 0 && pmt_field_exists (self->config, "last-seed"))
     g_object_set (self->config, "last-seed", (int) ((const PmtResult *) g_ptr_array_index (results, 0))->seed, NULL);
 }
 
@@ -356,7 +350,7 @@ on_more (gpointer user, PmtResult *last)
   g_autoptr (GError) error = NULL;
   PmtJob *job;
 
-  if (has_argument (self, "variants"))
+  if (pmt_field_exists (self->config, "variants"))
     g_object_get (self->config, "variants", &how.variants, NULL);
   job = pmt_job_start_recipe (self->image, self->above, pmt_recipe_copy (last->recipe), pmt_inputs_copy (last->inputs), &how, &job_handlers, self,
                               &error);
@@ -519,7 +513,7 @@ is_advanced (GObject *config)
   static const char *const names[] = { "steps", "guidance", "sampler", "width", "height", "full-size", "precision" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-    if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), names[i]) && !pmt_field_is_default (config, names[i]))
+    if (pmt_field_exists (config, names[i]) && !pmt_field_is_default (config, names[i]))
       return TRUE;
   return FALSE;
 }
@@ -601,16 +595,16 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
   if (form->recipe && layer_forgets (image, drawables))
     pmt_last_settings_forget_once (config);
   fill_in_strings (config);
-  if (has_argument (&self, "shrink-to-fit"))
+  if (pmt_field_exists (config, "shrink-to-fit"))
     g_object_set (config, "shrink-to-fit", FALSE, NULL); /* for scripts: here a button says it, each time (preflight.h) */
-  if (has_argument (&self, "model"))
+  if (pmt_field_exists (config, "model"))
     g_object_get (config, "model", &self.model, NULL);
   self.last = pmt_last_settings_watch (config);
   dialog = gimp_procedure_dialog_new (procedure, config, _(form->title));
   gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Generate"));
   self.dialog = GTK_DIALOG (dialog);
   pmt_help_free_letter (self.dialog);
-  if (has_argument (&self, "embeddings"))
+  if (pmt_field_exists (config, "embeddings"))
     self.help = pmt_prompt_help_new (G_OBJECT (config));
   self.settings = form->settings (&self, &prompt);
   self.bar = pmt_job_bar_new ();

@@ -10,6 +10,7 @@
 #include "plugin/error.h"
 #include "plugin/modes.h"
 #include "plugin/paths.h"
+#include "ui/fields.h"
 
 /* Values that are looked at together for bounds. */
 #define STRIP_VALUES (16 << 20)
@@ -18,12 +19,6 @@ static const char *const kinds[] = { [PMT_MASK_SELECTION] = "selection", [PMT_MA
                                      [PMT_MASK_LAYER_MASK] = "layer-mask", [PMT_MASK_UNCOVERED] = "uncovered" };
 
 /* ---- reading the arguments ---- */
-
-static gboolean
-has (GimpProcedureConfig *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
 
 /* An item of this image, or a sentence that names what was to be chosen. New reference. */
 static gboolean
@@ -145,9 +140,9 @@ pmt_place_from_config (PmtPlace *place, GimpProcedureConfig *config, GimpImage *
   *place = (PmtPlace) { .kind = PMT_MASK_SELECTION };
   if (source)
     place->source = g_object_ref (source);
-  if (has (config, "grow-left"))
+  if (pmt_field_exists (config, "grow-left"))
     read_growth (place, config, image);
-  if ((has (config, "mask") && !(read_mask (place, config, image, drawables, error) &&
+  if ((pmt_field_exists (config, "mask") && !(read_mask (place, config, image, drawables, error) &&
                                  read_item (config, "protect", image, NULL, &place->protect, error) && read_context (place, config, image, error))) ||
       !check_size (place, image, error)) {
     pmt_place_clear (place);

@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "plugin/error.h"
+#include "ui/fields.h"
 #include "ui/preset-row.h"
 
 /* Names in data/presets/presets.json, for translators. */
@@ -52,7 +53,7 @@ find (GimpProcedureConfig *config, PmtPresets *presets, JsonObject **preset, GEr
   g_auto (GStrv) names = NULL;
 
   *preset = NULL;
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "preset"))
+  if (pmt_field_exists (config, "preset"))
     g_object_get (config, "preset", &name, NULL);
   if (!name || !name[0])
     return TRUE;

@@ -4,6 +4,7 @@
 #include "plugin/capture.h"
 #include "plugin/recipe-method.h"
 #include "ui/box-list.h"
+#include "ui/fields.h"
 
 static JsonArray *
 boxes_of (JsonObject *object)
@@ -71,7 +72,7 @@ pmt_recipe_boxes_to_config (JsonObject *recipe, GimpImage *image, GObject *confi
   g_autofree char *text = NULL;
   PmtRect canvas, area;
 
-  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "boxes") || !boxes)
+  if (!pmt_field_exists (config, "boxes") || !boxes)
     return;
   pmt_capture_bounds (image, &canvas, &area);
   for (guint i = 0; i < json_array_get_length (boxes) && list->len < PMT_BOX_LIST_MOST; i++)

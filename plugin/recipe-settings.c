@@ -22,12 +22,6 @@
 /* By how much two shapes may differ: sizes are rounded. */
 #define SAME_SHAPE 0.06
 
-static gboolean
-has (GObject *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
 /* ---- which dialog ---- */
 
 static const char *
@@ -124,7 +118,7 @@ static void
 set_source (GObject *config, JsonObject *recipe, const PmtInputs *inputs, GimpLayer *layer, GString *missing)
 {
   const gboolean started = json_object_get_double_member_with_default (recipe, "strength", 1) < 1 || pmt_describe_method (recipe);
-  PmtSource source = started || !has (config, "boxes-from-paths") ? PMT_SOURCE_VISIBLE : PMT_SOURCE_NONE;
+  PmtSource source = started || !pmt_field_exists (config, "boxes-from-paths") ? PMT_SOURCE_VISIBLE : PMT_SOURCE_NONE;
 
   if (inputs)
     source = inputs->source;
@@ -215,22 +209,22 @@ pmt_recipe_to_config (JsonObject *recipe, const PmtInputs *inputs, GimpImage *im
     pmt_recipe_value_to_config (object, same[i], json_object_get_member (recipe, same[i]));
   pmt_recipe_value_to_config (object, "instruction", json_object_get_member (recipe, "prompt"));
   set_region (object, recipe);
-  if (has (object, "source"))
+  if (pmt_field_exists (object, "source"))
     set_source (object, recipe, inputs, layer, missing);
-  if (has (object, "width"))
+  if (pmt_field_exists (object, "width"))
     set_size (object, recipe, inputs, image);
-  if (has (object, "grow-left") && inputs)
+  if (pmt_field_exists (object, "grow-left") && inputs)
     set_growth (object, inputs);
-  if (has (object, "mask"))
+  if (pmt_field_exists (object, "mask"))
     set_mask (object, asked, layer, missing);
   pmt_wishes_from_recipe (rest, asked, object);
-  if (has (object, "methods"))
+  if (pmt_field_exists (object, "methods"))
     set_methods (object, rest);
-  if (has (object, "embeddings"))
+  if (pmt_field_exists (object, "embeddings"))
     set_embeddings (object, recipe);
-  if (has (object, "shows"))
+  if (pmt_field_exists (object, "shows"))
     pmt_describe_from_recipe (recipe, object);
-  if (has (object, "control-source"))
+  if (pmt_field_exists (object, "control-source"))
     pmt_recipe_controls_to_config (recipe, inputs, image, object, missing);
   pmt_recipe_boxes_to_config (recipe, image, object);
   pmt_asked_leave (asked, object);

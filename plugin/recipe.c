@@ -11,6 +11,7 @@
 #include "plugin/modes.h"
 #include "plugin/preset.h"
 #include "plugin/wishes.h"
+#include "ui/fields.h"
 
 /* Longest part of the prompt in a layer's name, in characters. */
 #define NAME_LENGTH 60
@@ -180,12 +181,6 @@ describe_generate (JsonObject *recipe, GimpProcedureConfig *config)
     json_object_set_double_member (recipe, "guidance", guidance);
 }
 
-static gboolean
-has_argument (GimpProcedureConfig *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
 JsonObject *
 pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
 {
@@ -206,9 +201,9 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
   recipe = json_object_new ();
   json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
   copy_string (recipe, config, "model", TRUE);
-  if (has_argument (config, "instruction"))
+  if (pmt_field_exists (config, "instruction"))
     describe_edit (recipe, config);
-  else if (has_argument (config, "boxes-from-paths"))
+  else if (pmt_field_exists (config, "boxes-from-paths"))
     describe_generate (recipe, config);
   else
     describe_fill (recipe, config);
@@ -234,7 +229,7 @@ pmt_recipe_from_config (GimpProcedureConfig *config, GError **error)
   embeddings = pmt_embeddings_to_json (embeddings_text);
   if (embeddings)
     json_object_set_array_member (recipe, "embeddings", embeddings);
-  if (has_argument (config, "context"))
+  if (pmt_field_exists (config, "context"))
     json_object_set_object_member (recipe, "region", region_from_config (config));
   return recipe;
 }

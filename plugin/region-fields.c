@@ -236,7 +236,7 @@ pmt_region_settle (GObject *config)
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
     g_autofree char *value = NULL;
     g_autoptr (GimpItem) item = NULL;
-    if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), rows[i][0]))
+    if (!pmt_field_exists (config, rows[i][0]))
       continue;
     g_object_get (config, rows[i][0], &value, rows[i][2], &item, NULL);
     if (g_strcmp0 (value, rows[i][1]) == 0 && !item)
@@ -272,7 +272,7 @@ fields_new (GObject *config, GimpImage *image)
                 _("Pixels by which the selection is enlarged before it is painted"));
   pmt_form_add (form, _("_Feather"), pmt_number_new (config, "feather", -1, MOST_PIXELS, 1, 0, automatic),
                 _("Pixels over which the edge is blended"));
-  if (!g_object_class_find_property (G_OBJECT_GET_CLASS (config), "prefill"))
+  if (!pmt_field_exists (config, "prefill"))
     return form;
   pmt_form_add (form, _("Begin with"), words_new (config, "prefill", prefills, G_N_ELEMENTS (prefills)),
                 _("What stands under the mask before anything is painted"));
@@ -286,7 +286,7 @@ fields_new (GObject *config, GimpImage *image)
 static gboolean
 is_first (GObject *config, const char *name)
 {
-  return !g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) || pmt_field_is_default (config, name);
+  return !pmt_field_exists (config, name) || pmt_field_is_default (config, name);
 }
 
 GtkWidget *
@@ -305,5 +305,5 @@ pmt_region_fold_new (GObject *config, GimpImage *image, GimpDrawable **drawables
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     open |= !is_first (config, names[i]);
   /* beside “_Instruction” it has another letter */
-  return pmt_fold_new (g_object_class_find_property (G_OBJECT_GET_CLASS (config), "instruction") ? _("R_egion") : _("Reg_ion"), box, open);
+  return pmt_fold_new (pmt_field_exists (config, "instruction") ? _("R_egion") : _("Reg_ion"), box, open);
 }

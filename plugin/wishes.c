@@ -19,12 +19,6 @@ static const char *const panoramas[][2] = {
   { "closed", N_("In windows, the right edge goes on at the left") },
 };
 
-static gboolean
-has (gpointer config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
-}
-
 void
 pmt_wishes_add_arguments (GimpProcedure *procedure, gboolean wide)
 {
@@ -50,7 +44,7 @@ pmt_wishes_add_fields (GObject *config, GtkWidget *form)
 
   pmt_form_add (form, _("Make sure of"), pmt_entry_new (config, "make-sure", _("words of the prompt")),
                 _("Words of the prompt that have to be seen, with spaces between, or phrases with “;” between; takes twice as long"));
-  if (!has (config, "panorama"))
+  if (!pmt_field_exists (config, "panorama"))
     return;
   choice = pmt_choice_new (config, "panorama");
   for (gsize i = 0; i < G_N_ELEMENTS (panoramas); i++)
@@ -93,7 +87,7 @@ chosen_words (GimpProcedureConfig *config)
 {
   g_autofree char *words = NULL;
 
-  if (has (config, "make-sure"))
+  if (pmt_field_exists (config, "make-sure"))
     g_object_get (config, "make-sure", &words, NULL);
   return words && g_strstrip (words)[0] ? g_steal_pointer (&words) : NULL;
 }
@@ -111,7 +105,7 @@ chosen_panorama (GimpProcedureConfig *config)
 {
   char *panorama = NULL;
 
-  if (has (config, "panorama"))
+  if (pmt_field_exists (config, "panorama"))
     g_object_get (config, "panorama", &panorama, NULL);
   return panorama;
 }
@@ -146,7 +140,7 @@ pmt_wishes_alone (GimpProcedureConfig *config)
   g_autoptr (JsonObject) list = json_object_new ();
   JsonArray *fields = json_array_new (), *methods = NULL;
 
-  if (has (config, "methods"))
+  if (pmt_field_exists (config, "methods"))
     g_object_get (config, "methods", &text, NULL);
   methods = text ? pmt_recipe_parse_methods (text, NULL) : NULL;
   if (methods)
@@ -194,8 +188,8 @@ take_panorama (JsonObject *recipe, JsonObject *asked, GObject *config)
 void
 pmt_wishes_from_recipe (JsonObject *recipe, JsonObject *asked, GObject *config)
 {
-  if (has (config, "make-sure"))
+  if (pmt_field_exists (config, "make-sure"))
     take_words (recipe, asked, config);
-  if (has (config, "panorama"))
+  if (pmt_field_exists (config, "panorama"))
     take_panorama (recipe, asked, config);
 }

@@ -170,6 +170,12 @@ pmt_check_new (GObject *object, const char *property, const char *label, const c
 /* ---- defaults ---- */
 
 gboolean
+pmt_field_exists (gpointer object, const char *property)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (object), property) != NULL;
+}
+
+gboolean
 pmt_field_is_default (GObject *object, const char *property)
 {
   GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), property);

@@ -17,6 +17,8 @@ void pmt_choice_add (GtkWidget *choice, const char *id, const char *label);
 /* A string as it is typed. */
 GtkWidget *pmt_entry_new (GObject *object, const char *property, const char *hint);
 
+/* Whether an object (a GObject: a procedure's config) has such a property; dialogs share code and differ in their arguments. */
+gboolean pmt_field_exists (gpointer object, const char *property);
 /* Whether the property is as it was at first; a text that was never set is empty. */
 gboolean pmt_field_is_default (GObject *object, const char *property);
 void pmt_field_reset (GObject *object, const char *property);

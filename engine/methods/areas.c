@@ -174,7 +174,6 @@ cover (const PmtArea *area, bool all, const PmtRun *run, int height, int width, 
   float *pixels = pmt_pixels_new ((size_t) h * (size_t) w, error);
   if (!pixels)
     return FALSE;
-  memset (pixels, 0, (size_t) h * (size_t) w * sizeof (float));
   for (const PmtArea *place = area; place; place = all ? place->also : NULL)
     draw (place, h, w, all ? (float) place->weight : 1.0f, pixels);
   const gboolean good = pmt_resize (PMT_FILTER_LINEAR, pixels, w, h, 1, out, width, height, error);

@@ -18,7 +18,7 @@ typedef struct PmtCommand {
 extern const PmtCommand pmt_command_generate, pmt_command_fill, pmt_command_edit, pmt_command_run, pmt_command_inspect, pmt_command_net,
   pmt_command_schedule, pmt_command_tokens, pmt_command_methods, pmt_command_samplers, pmt_command_serve,
   pmt_command_preprocess, pmt_command_preprocessors, pmt_command_diagnostics, pmt_command_bench, pmt_command_models, pmt_command_rank,
-  pmt_command_import;
+  pmt_command_import, pmt_command_learn;
 
 /* Parses a command's options. `usage` is what follows the command's name in its help ("PATH"); with n_words > 0 exactly so many words
  * must be left, which are stored (newly allocated). Texts come as the bytes they are, so declare them G_OPTION_ARG_FILENAME:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/cli/options-extras.h"
+#include "engine/cli/param-options.h"
 #include "pentimento/protocol.h"
 
 #define DESCRIPTION                                                                                                                  \
@@ -44,47 +45,11 @@ given_clear (Given *given)
   pmt_extra_options_clear (&given->extras);
 }
 
-/* "How it is followed (1 to 50, default 7)" */
-static char *
-describe (const PmtParam *p)
-{
-  g_autofree char *help = g_strdup (p->help);
-
-  if (g_str_has_suffix (help, "."))
-    help[strlen (help) - 1] = '\0';
-  switch (p->type) {
-  case PMT_PARAM_INT:
-  case PMT_PARAM_DOUBLE:
-    return g_strdup_printf ("%s (%.10g to %.10g, default %.10g)", help, p->min, p->max, p->fallback);
-  case PMT_PARAM_BOOL:
-    return g_strdup_printf ("%s (true or false, default %s)", help, p->fallback != 0 ? "true" : "false");
-  case PMT_PARAM_STRING:
-  case PMT_PARAM_CHOICE:
-    break;
-  }
-  return g_strdup_printf ("%s%s%s%s", help, p->text && p->text[0] ? " (default " : "", p->text ? p->text : "",
-                          p->text && p->text[0] ? ")" : "");
-}
-
 /* An edit's prompt is an instruction. */
 static const char *
 option_name (PmtTask task, const PmtParam *p)
 {
   return task == PMT_TASK_EDIT && strcmp (p->id, "prompt") == 0 ? "instruction" : p->id;
-}
-
-static const char *
-placeholder_of (const PmtParam *p)
-{
-  return p->type == PMT_PARAM_INT ? "N" : p->type == PMT_PARAM_DOUBLE ? "X" : p->type == PMT_PARAM_BOOL ? "BOOL" : "TEXT";
-}
-
-static void
-add_entry (GArray *entries, const char *name, GOptionArg arg, gpointer data, const char *help, const char *what)
-{
-  GOptionEntry entry = { name, 0, 0, arg, data, help, what };
-
-  g_array_append_val (entries, entry);
 }
 
 /* Whether a piece between commas begins with "key=": other pieces go on with the value before them, so that prompts may have commas. */
@@ -147,39 +112,6 @@ read_method (const char *text, GError **error)
 }
 
 static gboolean
-read_size (const char *text, JsonObject *recipe, GError **error)
-{
-  int width, height;
-  JsonArray *size;
-
-  if (!pmt_cli_read_size (text, &width, &height, error))
-    return FALSE;
-  size = json_array_new ();
-  json_array_add_int_element (size, width);
-  json_array_add_int_element (size, height);
-  json_object_set_array_member (recipe, "size", size);
-  return TRUE;
-}
-
-static gboolean
-read_number (const char *option, const char *text, double most, JsonObject *object, const char *name, gboolean whole, GError **error)
-{
-  char *end;
-  double value = g_ascii_strtod (text, &end);
-
-  if (end == text || *end != '\0' || !(value >= (whole ? 0 : -1) && value <= most) || (whole && value != (int) value)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "%s takes a %s from %d to %g, not '%s'.", option, whole ? "whole number" : "number",
-                 whole ? 0 : -1, most, text);
-    return FALSE;
-  }
-  if (whole)
-    json_object_set_int_member (object, name, (gint64) value);
-  else
-    json_object_set_double_member (object, name, value);
-  return TRUE;
-}
-
-static gboolean
 read_region (const Given *given, JsonObject *recipe, GError **error)
 {
   JsonObject *region = json_object_new ();
@@ -188,18 +120,8 @@ read_region (const Given *given, JsonObject *recipe, GError **error)
   if (given->context)
     json_object_set_string_member (region, "mode", given->context);
   return pmt_cli_check_utf8 ("--context", given->context, error) &&
-         (!given->grow || read_number ("--grow", given->grow, 1000, region, "grow", FALSE, error)) &&
-         (!given->feather || read_number ("--feather", given->feather, 1000, region, "feather", FALSE, error));
-}
-
-/* Recipes are run elsewhere too, so files are named from the root; a library's names and "random:…" stay as they are. */
-static void
-set_model (JsonObject *recipe, const char *name, const char *text)
-{
-  gboolean is_path = !g_str_has_prefix (text, "random:") && (strchr (text, '/') || g_file_test (text, G_FILE_TEST_EXISTS));
-  g_autofree char *path = is_path ? g_canonicalize_filename (text, NULL) : g_strdup (text);
-
-  json_object_set_string_member (recipe, name, path);
+         (!given->grow || pmt_cli_set_number ("--grow", given->grow, 1000, region, "grow", FALSE, error)) &&
+         (!given->feather || pmt_cli_set_number ("--feather", given->feather, 1000, region, "feather", FALSE, error));
 }
 
 /* Of those that the table of parameters has. */
@@ -211,7 +133,7 @@ make_paths_absolute (JsonObject *recipe)
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *text = g_strdup (json_object_get_string_member_with_default (recipe, names[i], ""));
     if (*text)
-      set_model (recipe, names[i], text);
+      pmt_cli_set_model (recipe, names[i], text);
   }
 }
 
@@ -246,12 +168,12 @@ fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtPara
     return FALSE;
   make_paths_absolute (recipe);
   if (given->model)
-    set_model (recipe, "model", given->model);
+    pmt_cli_set_model (recipe, "model", given->model);
   if (given->precision)
     json_object_set_string_member (recipe, "precision", given->precision);
-  if (given->threads && !read_number ("--threads", given->threads, 1024, recipe, "threads", TRUE, error))
+  if (given->threads && !pmt_cli_set_number ("--threads", given->threads, 1024, recipe, "threads", TRUE, error))
     return FALSE;
-  if (given->size && !read_size (given->size, recipe, error))
+  if (given->size && !pmt_cli_set_size (given->size, recipe, error))
     return FALSE;
   if (!pmt_extra_options_read (&given->extras, recipe, error))
     return FALSE;
@@ -273,29 +195,29 @@ add_entries (GArray *entries, PmtTask task, Given *given, PmtJobFiles *files)
   gboolean fill = task != PMT_TASK_GENERATE;
   gboolean edit = task == PMT_TASK_EDIT;
 
-  add_entry (entries, "model", file, &given->model, "Diffusers folder or single-file checkpoint", "PATH");
-  add_entry (entries, "size", file, &given->size, fill ? "Size of the run (default: from the region)" : "Size of the picture", "WxH");
-  add_entry (entries, "image", file, &files->image, edit ? "Picture to edit" : fill ? "Picture to fill" : "Picture to start from", "FILE");
-  add_entry (entries, "mask", file, &files->mask,
+  pmt_cli_add_entry (entries, "model", file, &given->model, "Diffusers folder or single-file checkpoint", "PATH");
+  pmt_cli_add_entry (entries, "size", file, &given->size, fill ? "Size of the run (default: from the region)" : "Size of the picture", "WxH");
+  pmt_cli_add_entry (entries, "image", file, &files->image, edit ? "Picture to edit" : fill ? "Picture to fill" : "Picture to start from", "FILE");
+  pmt_cli_add_entry (entries, "mask", file, &files->mask,
              edit   ? "Grey picture of the image's size: white is edited; empty means all"
              : fill ? "Grey picture of the image's size: white is filled; empty means all"
                     : "Where the image may change: white",
              "FILE");
   if (fill) {
-    add_entry (entries, "context", file, &given->context, "What the model sees: auto, selection or whole", "MODE");
-    add_entry (entries, "grow", file, &given->grow, "Pixels that the mask grows by (-1 = automatic)", "PX");
-    add_entry (entries, "feather", file, &given->feather, "Pixels of soft edge (-1 = automatic)", "PX");
-    add_entry (entries, "out-layer", file, &files->layer, "Also write the new part alone, transparent elsewhere", "FILE.png");
+    pmt_cli_add_entry (entries, "context", file, &given->context, "What the model sees: auto, selection or whole", "MODE");
+    pmt_cli_add_entry (entries, "grow", file, &given->grow, "Pixels that the mask grows by (-1 = automatic)", "PX");
+    pmt_cli_add_entry (entries, "feather", file, &given->feather, "Pixels of soft edge (-1 = automatic)", "PX");
+    pmt_cli_add_entry (entries, "out-layer", file, &files->layer, "Also write the new part alone, transparent elsewhere", "FILE.png");
   }
-  add_entry (entries, "method", G_OPTION_ARG_FILENAME_ARRAY, &given->methods, "Method with its parameters; may be repeated",
+  pmt_cli_add_entry (entries, "method", G_OPTION_ARG_FILENAME_ARRAY, &given->methods, "Method with its parameters; may be repeated",
              "ID:key=value,…");
   pmt_extra_options_add (entries, &given->extras);
-  add_entry (entries, "precision", file, &given->precision, "f32, bf16, int8 (quicker and rougher) or auto (bf16 for large models where the processor has it)", "P");
-  add_entry (entries, "threads", file, &given->threads, "Processor cores to use (default: all)", "N");
-  add_entry (entries, "noise", file, &files->noise, "Initial noise: the first tensor of a safetensors file", "FILE");
-  add_entry (entries, "dump-latents", file, &files->latents, "Write the final latents as safetensors", "FILE");
-  add_entry (entries, "progress", G_OPTION_ARG_NONE, &files->progress, "One line per step instead of a bar", NULL);
-  add_entry (entries, "out", file, &files->out, "PNG or JPEG to write; with --variants, -1, -2, … are added to the name", "FILE.png");
+  pmt_cli_add_entry (entries, "precision", file, &given->precision, "f32, bf16, int8 (quicker and rougher) or auto (bf16 for large models where the processor has it)", "P");
+  pmt_cli_add_entry (entries, "threads", file, &given->threads, "Processor cores to use (default: all)", "N");
+  pmt_cli_add_entry (entries, "noise", file, &files->noise, "Initial noise: the first tensor of a safetensors file", "FILE");
+  pmt_cli_add_entry (entries, "dump-latents", file, &files->latents, "Write the final latents as safetensors", "FILE");
+  pmt_cli_add_entry (entries, "progress", G_OPTION_ARG_NONE, &files->progress, "One line per step instead of a bar", NULL);
+  pmt_cli_add_entry (entries, "out", file, &files->out, "PNG or JPEG to write; with --variants, -1, -2, … are added to the name", "FILE.png");
 }
 
 JsonObject *
@@ -314,9 +236,9 @@ pmt_job_options_parse (const PmtCommand *command, PmtTask task, int argc, char *
     n++;
   texts = g_new0 (char *, (gsize) n + 1);
   for (int i = 0; i < n; i++) {
-    char *help = describe (&params[i]);
+    char *help = pmt_cli_param_help (&params[i]);
     g_ptr_array_add (helps, help);
-    add_entry (entries, option_name (task, &params[i]), G_OPTION_ARG_FILENAME, &texts[i], help, placeholder_of (&params[i]));
+    pmt_cli_add_entry (entries, option_name (task, &params[i]), G_OPTION_ARG_FILENAME, &texts[i], help, pmt_cli_param_placeholder (&params[i]));
   }
   add_entries (entries, task, &given, files);
   if (pmt_cli_parse (command, NULL, DESCRIPTION, (GOptionEntry *) (void *) entries->data, argc, argv, NULL, 0, error)) {

@@ -13,7 +13,7 @@
 static const PmtCommand *const commands[] = {
   &pmt_command_generate, &pmt_command_fill,   &pmt_command_edit,    &pmt_command_run,      &pmt_command_inspect,  &pmt_command_net,
   &pmt_command_schedule, &pmt_command_tokens, &pmt_command_methods, &pmt_command_samplers, &pmt_command_diagnostics,
-  &pmt_command_preprocess, &pmt_command_preprocessors, &pmt_command_serve, &pmt_command_bench, &pmt_command_rank,
+  &pmt_command_preprocess, &pmt_command_preprocessors, &pmt_command_serve, &pmt_command_bench, &pmt_command_rank, &pmt_command_learn,
   &pmt_command_models,   &pmt_command_import,
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/cli/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -26,36 +27,68 @@ format_time (double seconds, char *text, size_t size)
     g_snprintf (text, size, "%d:%02d left", s / 60, s % 60);
 }
 
-void
-pmt_bar_show (PmtBar *bar, const PmtProgress *progress, int variant, int variants)
+/* Whether there is something to show, and somebody to see it. */
+static gboolean
+is_news (PmtBar *bar, int stage, int step, int variant)
 {
-  char time[48], step[48] = "", which[48] = "", line[256];
-  struct winsize window;
-  int filled = (int) (CLAMP (progress->fraction, 0, 1) * BAR);
-  gboolean news = bar->last_step != progress->step || bar->last_stage != progress->stage || bar->last_variant != variant;
+  gboolean news = bar->last_step != step || bar->last_stage != stage || bar->last_variant != variant;
 
-  if (!bar->terminal && !(bar->lines && news))
-    return;
-  bar->last_step = progress->step;
-  bar->last_stage = progress->stage;
+  bar->last_step = step;
+  bar->last_stage = stage;
   bar->last_variant = variant;
-  format_time (progress->eta, time, sizeof time);
-  if (progress->of > 0)
-    g_snprintf (step, sizeof step, " %d/%d", progress->step, progress->of);
-  if (variants > 1)
-    g_snprintf (which, sizeof which, "picture %d of %d, ", variant + 1, variants);
+  return bar->terminal || (bar->lines && news);
+}
+
+static void
+show (PmtBar *bar, double fraction, const char *what, double eta)
+{
+  int filled = (int) (CLAMP (fraction, 0, 1) * BAR);
+  char time[48], line[256];
+  struct winsize window;
+
+  format_time (eta, time, sizeof time);
   if (bar->lines) {
-    fprintf (stderr, "%3.0f%% %s%s%s, %s\n", 100 * progress->fraction, which, pmt_stage_name (progress->stage), step, time);
+    fprintf (stderr, "%3.0f%% %s, %s\n", 100 * fraction, what, time);
     return;
   }
-  g_snprintf (line, sizeof line, "[%.*s%.*s] %3.0f%% %s%s%s, %s", filled, "########################", BAR - filled,
-              "------------------------", 100 * progress->fraction, which, pmt_stage_name (progress->stage), step, time);
+  g_snprintf (line, sizeof line, "[%.*s%.*s] %3.0f%% %s, %s", filled, "########################", BAR - filled, "------------------------", 100 * fraction,
+              what, time);
   /* a line that wraps could not be overwritten */
   if (ioctl (STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 && window.ws_col < sizeof line)
     line[window.ws_col - 1] = '\0';
   fprintf (stderr, "\r%s\033[K", line);
   fflush (stderr);
   bar->shown = TRUE;
+}
+
+void
+pmt_bar_show (PmtBar *bar, const PmtProgress *progress, int variant, int variants)
+{
+  char step[48] = "", which[48] = "", what[128];
+
+  if (!is_news (bar, progress->stage, progress->step, variant))
+    return;
+  if (progress->of > 0)
+    g_snprintf (step, sizeof step, " %d/%d", progress->step, progress->of);
+  if (variants > 1)
+    g_snprintf (which, sizeof which, "picture %d of %d, ", variant + 1, variants);
+  g_snprintf (what, sizeof what, "%s%s%s", which, pmt_stage_name (progress->stage), step);
+  show (bar, progress->fraction, what, progress->eta);
+}
+
+void
+pmt_bar_show_learning (PmtBar *bar, const PmtLearnProgress *progress)
+{
+  char step[48] = "", loss[48] = "", what[128];
+
+  if (!is_news (bar, progress->stage, progress->step, 0))
+    return;
+  if (progress->of > 0)
+    g_snprintf (step, sizeof step, " %d/%d", progress->step, progress->of);
+  if (isfinite (progress->loss))
+    g_snprintf (loss, sizeof loss, ", loss %.4f", progress->loss);
+  g_snprintf (what, sizeof what, "%s%s%s", pmt_learn_stage_name (progress->stage), step, loss);
+  show (bar, progress->fraction, what, progress->eta);
 }
 
 void

@@ -23,6 +23,12 @@ pmt_job_note_process (void)
   }
 }
 
+size_t
+pmt_job_process_bytes (void)
+{
+  return process_bytes;
+}
+
 /* Pictures that are there while the network's activations are: the result's three channels, and what the job was given. */
 static size_t
 pictures_bytes (const PmtJob *job, const PmtJobPlan *plan)

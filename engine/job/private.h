@@ -96,6 +96,7 @@ JsonObject *pmt_job_recipe (const PmtJob *job, PmtModel *model, const PmtJobPlan
 
 /* estimate.c. Measures the process while it has no model; the first call counts. */
 void pmt_job_note_process (void);
+size_t pmt_job_process_bytes (void);
 
 /* speed.c. How long work takes on this machine, by kinds of work: from the last runs of such a model, kept in a small file of the user's
  * cache folder, else from a measurement of about a second, kept there too. A cache folder that cannot be written is no error. */

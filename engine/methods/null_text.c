@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/methods/start.h"
+#include "engine/optim/adam.h"
 #include "engine/sample/gradient.h"
 #include "engine/sample/invert.h"
 
@@ -147,19 +148,6 @@ loss (void *user, PmtRun *run, PmtProbed *probed, int n, double *value, GError *
   return TRUE;
 }
 
-/* Adam (Kingma and Ba 2015) with its usual constants; `j` counts from 0. */
-static void
-adam (float *x, const float *gradient, double *mean, double *square, size_t n, int j, double rate)
-{
-  const double b1 = 0.9, b2 = 0.999, c1 = 1 - pow (b1, j + 1), c2 = 1 - pow (b2, j + 1);
-  for (size_t k = 0; k < n; k++) {
-    const double g = (double) gradient[k];
-    mean[k] = b1 * mean[k] + (1 - b1) * g;
-    square[k] = b2 * square[k] + (1 - b2) * g * g;
-    x[k] -= (float) (rate * (mean[k] / c1) / (sqrt (square[k] / c2) + 1e-8));
-  }
-}
-
 /* Betters `u` for this step. A dry run counts all iterations. */
 static gboolean
 better (State *state, PmtRun *run, const PmtStep *at, PmtTensor u, GError **error)
@@ -167,8 +155,9 @@ better (State *state, PmtRun *run, const PmtStep *at, PmtTensor u, GError **erro
   PmtTrack *t = run->tracks[0];
   const PmtTensor given = t->negative;
   const size_t n = (size_t) pmt_tensor_size (u);
-  g_autofree double *mean = g_new0 (double, n), *square = g_new0 (double, n);
+  g_autofree float *mean = g_new0 (float, n), *square = g_new0 (float, n);
   const double part = (double) at->i / at->n; /* of the reference's fifty steps */
+  const PmtAdam adam = pmt_adam (state->rate * (1 - 0.5 * part));
   gboolean ok = TRUE;
   t->negative = u;
   for (int j = 0; j < state->iterations && ok; j++) {
@@ -176,7 +165,7 @@ better (State *state, PmtRun *run, const PmtStep *at, PmtTensor u, GError **erro
     PmtArenaMark mark = pmt_arena_mark (run->ctx.step);
     ok = pmt_run_gradient (run, at, 0, &g, error);
     if (ok && !run->ctx.dry)
-      adam (u.data, g.context.data, mean, square, n, j, state->rate * (1 - 0.5 * part));
+      pmt_adam_step (&adam, j + 1, u.data, g.context.data, mean, square, n);
     pmt_arena_release (run->ctx.step, mark);
     if (!run->ctx.dry && g.value < state->enough + 1e-3 * part)
       break;

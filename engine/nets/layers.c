@@ -34,10 +34,23 @@ pmt_dense_run (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer
   return pmt_dense_run_over (ctx, pool, layer, PMT_NO_TENSOR, x);
 }
 
+/* y + scale up (down x), in y's place. */
+static PmtTensor
+add_low_rank (PmtContext *ctx, const PmtLowRank *more, PmtTensor x, PmtTensor y)
+{
+  PmtFrame frame = pmt_frame_open (ctx);
+  PmtTensor low = pmt_scale (ctx, pmt_linear (ctx, x, more->down, PMT_NO_TENSOR), more->scale);
+  PmtTensor sum = pmt_add_over (ctx, y, pmt_linear (ctx, low, more->up, PMT_NO_TENSOR), y);
+  pmt_frame_close (ctx, frame, PMT_NO_TENSOR);
+  return sum;
+}
+
 PmtTensor
 pmt_dense_run_over (PmtContext *ctx, const PmtWeightPool *pool, const PmtDense *layer, PmtTensor place, PmtTensor x)
 {
-  return pmt_linear_over (ctx, place, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b));
+  PmtTensor y = pmt_linear_over (ctx, place, x, pmt_weight (ctx, pool, layer->w), pmt_weight (ctx, pool, layer->b));
+  const PmtLowRank *more = pmt_weight_low_rank (pool, layer->w);
+  return more ? add_low_rank (ctx, more, x, y) : y;
 }
 
 PmtConv

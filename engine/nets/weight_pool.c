@@ -32,6 +32,7 @@ struct PmtWeightPool {
   size_t bytes;
   PmtArena *arena;
   const PmtOverlay *set[PMT_WEIGHT_SETS]; /* sets 1.. */
+  PmtLowRank *low_rank; /* by handle - 1; NULL = there are none. A down without data: not this weight */
 };
 
 struct PmtOverlay {
@@ -87,6 +88,7 @@ pmt_weight_pool_free (PmtWeightPool *pool)
   for (guint i = 0; i < pool->entries->len; i++)
     g_free (g_array_index (pool->entries, Entry, i).name);
   g_array_unref (pool->entries);
+  g_free (pool->low_rank);
   g_free (pool);
 }
 
@@ -401,6 +403,22 @@ pmt_weight_pool_use (PmtWeightPool *pool, int set, const PmtOverlay *overlay)
 {
   g_assert (set > 0 && set <= PMT_WEIGHT_SETS && (!overlay || overlay->n == pmt_weight_pool_count (pool)));
   pool->set[set - 1] = overlay;
+}
+
+void
+pmt_weight_pool_add_low_rank (PmtWeightPool *pool, PmtWeightRef ref, const PmtLowRank *low_rank)
+{
+  const Entry *entry = entry_at (pool, ref);
+  g_assert (!low_rank || (low_rank->down.shape.dim[1] == entry->torch_shape.dim[1] && low_rank->up.shape.dim[0] == entry->torch_shape.dim[0]));
+  if (!pool->low_rank)
+    pool->low_rank = g_new0 (PmtLowRank, pool->entries->len);
+  pool->low_rank[ref - 1] = low_rank ? *low_rank : (PmtLowRank) { 0 };
+}
+
+const PmtLowRank *
+pmt_weight_low_rank (const PmtWeightPool *pool, PmtWeightRef ref)
+{
+  return pool->low_rank && pool->low_rank[ref - 1].down.data ? &pool->low_rank[ref - 1] : NULL;
 }
 
 PmtTensor

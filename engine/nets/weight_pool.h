@@ -75,6 +75,20 @@ void pmt_overlay_write (PmtOverlay *overlay, PmtWeightRef ref, const float *valu
 /* Puts an overlay of this pool in as weight set `set`, 1..PMT_WEIGHT_SETS; NULL takes out what is there. */
 void pmt_weight_pool_use (PmtWeightPool *pool, int set, const PmtOverlay *overlay);
 
+/* A product of two small matrices that is added to a linear layer's weight without being added up (Hu et al. 2021): the layer gives
+ * W x + b + scale up (down x). */
+typedef struct PmtLowRank {
+  PmtTensor down; /* [rank, in] */
+  PmtTensor up;   /* [out, rank] */
+  float scale;
+} PmtLowRank;
+
+/* Puts one beside a weight that is only ever used as a dense layer's (layers.h); NULL takes it out. It is copied, its tensors belong to the
+ * caller. It is used in every weight set. */
+void pmt_weight_pool_add_low_rank (PmtWeightPool *pool, PmtWeightRef ref, const PmtLowRank *low_rank);
+/* NULL where there is none. */
+const PmtLowRank *pmt_weight_low_rank (const PmtWeightPool *pool, PmtWeightRef ref);
+
 /* The tensor behind a handle, in the set that ctx->weight_set says; PMT_NO_TENSOR for PMT_NO_WEIGHT. A pool that was never loaded gives tensors with a shape and no usable
  * values, which is enough for a dry context and an internal error in any other. */
 PmtTensor pmt_weight (PmtContext *ctx, const PmtWeightPool *pool, PmtWeightRef ref);

@@ -72,7 +72,7 @@ record (PmtOpCall *call, const PmtOp *op)
   bool depends = false;
   for (int i = 0; i < call->n_in; i++) {
     entry.in[i] = call->in[i];
-    depends |= call->in[i].data && call->in[i].node > 0;
+    depends |= call->in[i].data && call->in[i].node != 0;
   }
   if (depends && !op->backward) {
     pmt_context_fail (call->ctx, PMT_ERROR_UNSUPPORTED,

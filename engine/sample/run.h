@@ -126,6 +126,7 @@ typedef struct PmtMap {
 /* Work by what its speed depends on: the operation, and whether the autoencoder's few large maps or the others' many small ones. */
 typedef enum { PMT_WORK_CONV, PMT_WORK_LINEAR, PMT_WORK_ATTENTION, PMT_WORK_REST } PmtWorkKind;
 enum { PMT_WORK_KINDS = PMT_WORK_REST + 1, PMT_WORKS = 2 * PMT_WORK_KINDS }; /* the autoencoder's come second */
+PmtWorkKind pmt_work_kind (const char *op); /* of an operation's id */
 
 typedef struct PmtResult {
   float *image;          /* [height, width, 3] sRGB-encoded, clamped to 0..1; owned, pmt_result_clear. NULL with latent_only */

@@ -43,8 +43,8 @@ pmt_runner_report (PmtRunner *runner, PmtStage stage, int step, int of, PmtTenso
   p->preview = NULL;
 }
 
-static PmtWorkKind
-kind_of (const char *op)
+PmtWorkKind
+pmt_work_kind (const char *op)
 {
   if (strcmp (op, "conv2d") == 0)
     return PMT_WORK_CONV;
@@ -57,7 +57,7 @@ static void
 count (PmtRunner *runner, const PmtContext *ctx)
 {
   const bool autoencoder = runner->looking || runner->progress.stage == PMT_STAGE_ENCODE || runner->progress.stage == PMT_STAGE_DECODE;
-  const int at = (int) kind_of (ctx->op) + (autoencoder ? PMT_WORK_KINDS : 0);
+  const int at = (int) pmt_work_kind (ctx->op) + (autoencoder ? PMT_WORK_KINDS : 0);
   runner->work[at] += ctx->flops - runner->counted;
   runner->counted = ctx->flops;
   if (!runner->dry) {

@@ -14,6 +14,7 @@
 #include "engine/tensor/tensor.h"
 
 struct PmtKernels;
+struct PmtParameters;
 struct PmtTape;
 
 typedef struct PmtContext {
@@ -21,6 +22,7 @@ typedef struct PmtContext {
   const struct PmtKernels *kernels; /* one CPU level's functions; not owned */
   const PmtCancel *cancel;          /* may be NULL */
   struct PmtTape *tape;             /* NULL unless differentiating; not owned */
+  struct PmtParameters *parameters; /* what is learned, where networks use such (tensor/parameters.h); mostly NULL; not owned */
   GError *error;                    /* owned; the first failure */
   bool dry;                         /* allocate and count, compute nothing: gives peak and cost of a job in advance */
   double flops;                     /* 2 per multiply-add, of all operations run through this context */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "engine/tensor/parameters.h"
+
 typedef struct Node {
   PmtTensor value; /* the whole tensor that has this node */
   PmtTensor grad;  /* same shape, or PMT_NO_TENSOR */
@@ -59,18 +61,28 @@ pmt_tape_leaf (PmtTape *tape, PmtTensor t)
   return t;
 }
 
-int32_t
-pmt_tape_record (PmtTape *tape, const PmtTapeEntry *entry, const void *params, size_t params_size)
+static bool
+depends (const PmtTapeEntry *entry)
 {
-  bool depends = false;
   for (int i = 0; i < entry->n_in; i++)
-    depends |= entry->in[i].data && entry->in[i].node > 0;
-  if (!depends)
-    return 0;
+    if (entry->in[i].data && entry->in[i].node != 0)
+      return true;
+  return false;
+}
+
+static int32_t
+record (PmtTape *tape, const PmtTapeEntry *entry, const void *params, size_t params_size)
+{
   g_array_append_vals (tape->entries, entry, 1);
   int index = (int) tape->entries->len - 1;
   g_array_index (tape->entries, PmtTapeEntry, index).params = params_size ? g_memdup2 (params, params_size) : NULL;
   return node_add (tape, entry->out, index);
+}
+
+int32_t
+pmt_tape_record (PmtTape *tape, const PmtTapeEntry *entry, const void *params, size_t params_size)
+{
+  return depends (entry) ? record (tape, entry, params, params_size) : 0;
 }
 
 static void
@@ -104,6 +116,8 @@ gradient_for (PmtContext *ctx, const PmtTape *tape, PmtTensor t)
 {
   if (!t.data || t.node == 0)
     return PMT_NO_TENSOR;
+  if (t.node < 0)
+    return pmt_parameters_gradient (ctx->parameters, t);
   Node *node = node_at (tape, t.node);
   if (!node->grad.data)
     node->grad = pmt_tensor_zeros (ctx, node->value.shape);
@@ -165,7 +179,7 @@ pmt_tape_backward (PmtContext *ctx, PmtTensor of, PmtTensor seed)
 PmtTensor
 pmt_tape_gradient (const PmtTape *tape, PmtTensor t)
 {
-  return t.data && t.node ? gradient_part (node_at (tape, t.node), t) : PMT_NO_TENSOR;
+  return t.data && t.node > 0 ? gradient_part (node_at (tape, t.node), t) : PMT_NO_TENSOR;
 }
 
 /* ---- parts that are run again -------------------------------------------------------------------------------------------- */
@@ -237,6 +251,8 @@ pmt_tape_checkpoint (PmtContext *ctx, PmtTapePart part, const void *params, size
   checkpoint->part = part;
   checkpoint->weight_set = ctx->weight_set;
   memcpy (checkpoint->params, params, params_size);
-  entry.out.node = pmt_tape_record (tape, &entry, checkpoint, size);
+  /* What is learned may be used inside, whatever goes in. */
+  if (depends (&entry) || ctx->parameters)
+    entry.out.node = record (tape, &entry, checkpoint, size);
   return entry.out;
 }

@@ -10,7 +10,7 @@
  *
  * While ctx.tape is set nothing recorded may be released from ctx.step or written to. Gradients are allocated from ctx.step too, so
  * one mark before and one release after frees all of it. Calls none of whose inputs depends on a leaf are not recorded. Views and
- * row ranges of a recorded tensor share its node. */
+ * row ranges of a recorded tensor share its node. Tensors of ctx->parameters (parameters.h) are leaves of every tape. */
 #pragma once
 
 #include "engine/tensor/context.h"
@@ -56,7 +56,7 @@ PmtTensor pmt_tape_gradient (const PmtTape *tape, PmtTensor t);
 
 /* A part of a network that is run again when its gradient is asked for, in place of keeping what it made on the way (Chen et al. 2016,
  * "sublinear memory cost"). `params` is the part's own struct, copied; in[n_in] are its inputs. It must give the same bytes each time,
- * and nothing else that it uses may depend on a leaf. */
+ * and nothing else that it uses may depend on a leaf; ctx->parameters may be used inside. */
 typedef PmtTensor (*PmtTapePart) (PmtContext *ctx, const void *params, const PmtTensor *in);
 
 /* Runs the part: as it is without a tape, and as one entry of the tape with one. It is run again with the weight set of now. */

@@ -20,7 +20,7 @@ typedef struct PmtShape {
 typedef struct PmtTensor {
   float *data;    /* NULL = no tensor (absent optional input, or after an error) */
   PmtShape shape;
-  int32_t node;   /* place on the tape that made it; 0 = not differentiated */
+  int32_t node;   /* place on the tape that made it; 0 = not differentiated, below 0 = one of ctx->parameters */
   const struct PmtPacked *packed; /* a weight that products alone can read (kernels/packed.h): `data` is not floats; NULL for all others */
 } PmtTensor;
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "engine/cli/cli.h"
-#include "engine/job/job.h"
+#include "engine/job/learn-job.h"
 #include "engine/sample/lists.h"
 
 static void
@@ -17,7 +17,7 @@ run (int argc, char **argv, GError **error)
 {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print {\"tasks\": {\"generate\": [parameters], \"fill\": …}, \"extras\": {\"controls\": …}, \"methods\": […]}", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print {\"tasks\": {\"generate\": [parameters], \"fill\": …}, \"extras\": {\"controls\": …}, \"learn\": {\"kinds\": […], \"params\": […]}, \"methods\": […]}", NULL },
     G_OPTION_ENTRY_NULL,
   };
 
@@ -29,6 +29,7 @@ run (int argc, char **argv, GError **error)
 
     json_object_set_member (object, "tasks", pmt_tasks_to_json ());
     json_object_set_member (object, "extras", pmt_job_extras_to_json ());
+    json_object_set_member (object, "learn", pmt_learn_to_json ());
     json_object_set_member (object, "methods", pmt_methods_to_json ());
     json_node_take_object (node, object);
     pmt_cli_print_json (node);
@@ -42,6 +43,8 @@ run (int argc, char **argv, GError **error)
     printf ("%s\n", pmt_job_extra_name (kind));
     print_table (pmt_job_extra_params (kind), "  ");
   }
+  puts ("learn");
+  print_table (pmt_learn_params, "  ");
   for (int i = 0; pmt_methods[i]; i++) {
     const PmtMethod *method = pmt_methods[i];
     if (method->internal)

@@ -417,6 +417,7 @@ learn (PmtLearner *l, const Need *need, PmtLearnResult *result, GError **error)
   result->loss_before = l->before;
   result->steps = l->step;
   result->parameters = pmt_parameters_size (l->parameters);
+  result->peak_bytes = need->total + need->found + pmt_arena_peak (l->ctx.step);
   result->seconds = (double) (g_get_monotonic_time () - l->begun) / 1e6;
   return ok;
 }

@@ -72,6 +72,7 @@ typedef struct PmtLearnResult {
   double loss_before, loss_after; /* mean over all pictures and a few levels of noise, the same for both */
   int64_t parameters;        /* values that were found */
   double seconds;            /* of this call */
+  size_t peak_bytes;         /* weights, activations and what was learned, at most */
 } PmtLearnResult;
 
 /* FALSE + PMT_ERROR_CANCELLED keeps what was found for a request that goes on; PMT_ERROR_MEMORY and PMT_ERROR_INPUT before anything heavy is

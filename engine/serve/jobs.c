@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/serve/jobs.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "engine/job/learn-job.h"
 
 /* A client is told of progress at most this often within a step. */
 #define PROGRESS_INTERVAL_US 100000
@@ -19,20 +22,21 @@ typedef struct Task {
   PmtJobs *jobs;
   PmtConnection *connection;
   gint64 id;
-  PmtJob *job;
+  PmtJob *job;        /* or */
+  PmtLearnJob *learn; /* something to be learned */
   GPtrArray *blobs; /* PmtBlob */
   PmtCancel cancel;
   atomic_bool keep;
   PmtPreview preview;
   gint64 last_progress;
-  int last_step;
-  PmtStage last_stage;
+  int last_step, last_stage;
 } Task;
 
 static void
 task_free (Task *task)
 {
   pmt_job_free (task->job);
+  pmt_learn_job_free (task->learn);
   g_ptr_array_unref (task->blobs);
   pmt_connection_unref (task->connection);
   g_free (task);
@@ -56,28 +60,40 @@ add_preview (PmtMessage *message, const PmtProgress *progress)
   pmt_message_take_payload (message, copy, size);
 }
 
+/* A progress message, unless one of that step was sent just now: then NULL. */
+static PmtMessage *
+progress_message (Task *task, int stage, const char *name, int step, int of, double fraction, double eta)
+{
+  gint64 now = g_get_monotonic_time ();
+  PmtMessage *message;
+
+  if (stage == task->last_stage && step == task->last_step && now - task->last_progress < PROGRESS_INTERVAL_US)
+    return NULL;
+  task->last_stage = stage;
+  task->last_step = step;
+  task->last_progress = now;
+
+  message = pmt_message_new ("progress", task->id);
+  json_object_set_string_member (message->header, "stage", name);
+  json_object_set_int_member (message->header, "step", step);
+  json_object_set_int_member (message->header, "of", of);
+  json_object_set_double_member (message->header, "fraction", fraction);
+  if (eta >= 0)
+    json_object_set_double_member (message->header, "eta", eta);
+  else
+    json_object_set_null_member (message->header, "eta");
+  return message;
+}
+
 static void
 on_progress (void *user, const PmtProgress *progress, int variant, int variants)
 {
   Task *task = user;
-  gint64 now = g_get_monotonic_time ();
-  PmtMessage *message;
+  PmtMessage *message = progress_message (task, progress->stage, pmt_stage_name (progress->stage), progress->step, progress->of, progress->fraction,
+                                          progress->eta);
 
-  if (progress->stage == task->last_stage && progress->step == task->last_step && now - task->last_progress < PROGRESS_INTERVAL_US)
+  if (!message)
     return;
-  task->last_stage = progress->stage;
-  task->last_step = progress->step;
-  task->last_progress = now;
-
-  message = pmt_message_new ("progress", task->id);
-  json_object_set_string_member (message->header, "stage", pmt_stage_name (progress->stage));
-  json_object_set_int_member (message->header, "step", progress->step);
-  json_object_set_int_member (message->header, "of", progress->of);
-  json_object_set_double_member (message->header, "fraction", progress->fraction);
-  if (progress->eta >= 0)
-    json_object_set_double_member (message->header, "eta", progress->eta);
-  else
-    json_object_set_null_member (message->header, "eta");
   json_object_set_int_member (message->header, "variant", variant);
   json_object_set_int_member (message->header, "variants", variants);
   if (progress->preview)
@@ -189,6 +205,41 @@ inputs_of (const Task *task, PmtNamedPicture *pictures)
 }
 
 static void
+on_learning (void *user, const PmtLearnProgress *progress)
+{
+  Task *task = user;
+  PmtMessage *message = progress_message (task, progress->stage, pmt_learn_stage_name (progress->stage), progress->step, progress->of, progress->fraction,
+                                          progress->eta);
+
+  if (!message)
+    return;
+  if (isfinite (progress->loss))
+    json_object_set_double_member (message->header, "loss", progress->loss);
+  pmt_connection_send (task->connection, message);
+}
+
+static gboolean
+run_learn (Task *task, PmtModelCache *cache, const PmtJobInputs *inputs, PmtJobStats *stats, GError **error)
+{
+  const PmtLearnHooks hooks = { &task->cancel, on_learning, task };
+  PmtLearnResult result;
+  PmtMessage *message;
+
+  if (!pmt_learn_job_run (task->learn, cache, inputs, &hooks, &result, error))
+    return FALSE;
+  message = pmt_message_new ("learned", task->id);
+  json_object_set_string_member (message->header, "out", pmt_learn_job_out (task->learn));
+  json_object_set_int_member (message->header, "steps", result.steps);
+  json_object_set_int_member (message->header, "values", result.parameters);
+  json_object_set_double_member (message->header, "loss-before", result.loss_before);
+  json_object_set_double_member (message->header, "loss-after", result.loss_after);
+  pmt_connection_send (task->connection, message);
+  stats->seconds = result.seconds;
+  stats->peak_bytes = result.peak_bytes;
+  return TRUE;
+}
+
+static void
 run_task (void *user, PmtModelCache *cache)
 {
   Task *task = user;
@@ -200,7 +251,7 @@ run_task (void *user, PmtModelCache *cache)
 
   if (pmt_cancelled (&task->cancel)) {
     error = g_error_new_literal (PMT_ERROR, PMT_ERROR_CANCELLED, "The job was cancelled before it began.");
-  } else if (pmt_job_run (task->job, cache, &inputs, &hooks, &stats, &error)) {
+  } else if (task->learn ? run_learn (task, cache, &inputs, &stats, &error) : pmt_job_run (task->job, cache, &inputs, &hooks, &stats, &error)) {
     PmtMessage *message = pmt_message_new ("done", task->id);
     json_object_set_double_member (message->header, "seconds", stats.seconds);
     json_object_set_int_member (message->header, "peak-bytes", (gint64) stats.peak_bytes);
@@ -252,14 +303,14 @@ find (PmtJobs *jobs, PmtConnection *connection, gint64 id)
 
 /* A misspelt name is told here, not by a job that lacks its picture or does without. */
 static gboolean
-check_blobs (const PmtJob *job, GPtrArray *blobs, GError **error)
+check_blobs (const Task *task, GPtrArray *blobs, GError **error)
 {
-  g_autoptr (GPtrArray) names = pmt_job_picture_names (job);
+  g_autoptr (GPtrArray) names = task->learn ? pmt_learn_job_pictures (task->learn) : pmt_job_picture_names (task->job);
   gboolean good = TRUE;
 
   for (guint i = 0; good && i < blobs->len; i++) {
     const char *name = ((const PmtBlob *) g_ptr_array_index (blobs, i))->name;
-    good = g_str_equal (name, "image") || g_str_equal (name, "mask") || g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL);
+    good = (task->job && (g_str_equal (name, "image") || g_str_equal (name, "mask"))) || g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL);
     if (!good)
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                    "The job does not speak of the input \"%s\" that came for it; name it in a control or reference, or leave it out.", name);
@@ -285,40 +336,60 @@ pmt_jobs_read_preview (const PmtMessage *message, PmtPreview *preview, GError **
   return FALSE;
 }
 
+bool
+pmt_jobs_is_learn (JsonObject *recipe)
+{
+  JsonNode *task = json_object_get_member (recipe, "task");
+
+  return task && JSON_NODE_HOLDS_VALUE (task) && json_node_get_value_type (task) == G_TYPE_STRING && g_str_equal (json_node_get_string (task), "learn");
+}
+
+/* What the message wants done. FALSE + error. */
+static gboolean
+read_task (PmtJobs *jobs, Task *task, const PmtMessage *message, GError **error)
+{
+  JsonObject *recipe = pmt_message_object (message->header, "job", error);
+
+  if (!recipe)
+    return FALSE;
+  if (pmt_jobs_is_learn (recipe))
+    task->learn = pmt_learn_job_parse (recipe, error);
+  else
+    task->job = pmt_job_parse (recipe, error);
+  if (!task->learn && !task->job)
+    return FALSE;
+  if (jobs->closing) {
+    g_set_error_literal (error, PMT_ERROR, PMT_ERROR_CANCELLED, "The engine is ending, so the job was cancelled; start it again.");
+    return FALSE;
+  }
+  if (find (jobs, task->connection, task->id)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.", task->id);
+    return FALSE;
+  }
+  return pmt_jobs_read_preview (message, &task->preview, error) && check_blobs (task, task->blobs, error);
+}
+
 void
 pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, GPtrArray *blobs)
 {
   g_autoptr (GError) error = NULL;
-  JsonObject *recipe = pmt_message_object (message->header, "job", &error);
-  PmtJob *job = recipe ? pmt_job_parse (recipe, &error) : NULL;
-  PmtPreview preview = PMT_PREVIEW_LINEAR;
-  Task *task;
+  Task *task = g_new0 (Task, 1);
 
-  if (job && jobs->closing)
-    g_set_error_literal (&error, PMT_ERROR, PMT_ERROR_CANCELLED, "The engine is ending, so the job was cancelled; start it again.");
-  else if (job && find (jobs, connection, message->id))
-    g_set_error (&error, PMT_ERROR, PMT_ERROR_INPUT, "A job with the id %" G_GINT64_FORMAT " is already running for this client.",
-                 message->id);
-  if (error || !pmt_jobs_read_preview (message, &preview, &error) || !check_blobs (job, blobs, &error)) {
+  task->jobs = jobs;
+  task->connection = pmt_connection_ref (connection);
+  task->id = message->id;
+  task->last_step = -1;
+  task->blobs = blobs;
+  if (!read_task (jobs, task, message, &error)) {
     pmt_connection_send_error (connection, message->id, error);
-    pmt_job_free (job);
-    g_ptr_array_unref (blobs);
+    task_free (task);
     return;
   }
-
   if (jobs->pending->len > 0) {
     PmtMessage *queued = pmt_message_new ("queued", message->id);
     json_object_set_int_member (queued->header, "ahead", jobs->pending->len);
     pmt_connection_send (connection, queued);
   }
-  task = g_new0 (Task, 1);
-  task->jobs = jobs;
-  task->connection = pmt_connection_ref (connection);
-  task->id = message->id;
-  task->job = job;
-  task->preview = preview;
-  task->last_step = -1;
-  task->blobs = blobs;
   g_ptr_array_add (jobs->pending, task);
   pmt_worker_push (jobs->worker, run_task, task);
 }

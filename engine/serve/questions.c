@@ -5,6 +5,7 @@
 
 #include "engine/base/datadir.h"
 #include "engine/image/preprocess.h"
+#include "engine/job/learn-job.h"
 #include "engine/job/prompt-names.h"
 #include "engine/job/tokens.h"
 #include "engine/sample/lists.h"
@@ -52,10 +53,40 @@ set_region (JsonObject *header, const PmtRegion *from)
   json_object_set_object_member (header, "region", region);
 }
 
+static void
+set_seconds (JsonObject *header, double seconds)
+{
+  if (seconds >= 0)
+    json_object_set_double_member (header, "seconds", seconds);
+  else
+    json_object_set_null_member (header, "seconds");
+}
+
+static gboolean
+answer_learn_estimate (const Question *question, JsonObject *recipe, PmtModelCache *cache, GError **error)
+{
+  PmtLearnJob *job = pmt_learn_job_parse (recipe, error);
+  PmtLearnEstimate estimate;
+  const gboolean good = job && pmt_learn_job_estimate (job, cache, &estimate, error);
+
+  if (good) {
+    PmtMessage *answer = pmt_message_new ("estimate", question->message->id);
+    json_object_set_int_member (answer->header, "memory-bytes", (gint64) estimate.memory_bytes);
+    json_object_set_int_member (answer->header, "available-bytes", (gint64) estimate.available_bytes);
+    json_object_set_boolean_member (answer->header, "fits", estimate.fits);
+    set_seconds (answer->header, estimate.seconds);
+    pmt_connection_send (question->connection, answer);
+  }
+  pmt_learn_job_free (job);
+  return good;
+}
+
 static gboolean
 answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
 {
   JsonObject *recipe = pmt_message_object (question->message->header, "job", error);
+  if (recipe && pmt_jobs_is_learn (recipe))
+    return answer_learn_estimate (question, recipe, cache, error);
   PmtJob *job = recipe ? pmt_job_parse (recipe, error) : NULL;
   PmtJobEstimate estimate = { 0 };
   PmtPreview preview;
@@ -74,10 +105,7 @@ answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
   if (estimate.largest_width > 0)
     json_object_set_array_member (answer->header, "largest", int_array ((int[]) { estimate.largest_width, estimate.largest_height }, 2));
   json_object_set_int_member (answer->header, "available-bytes", (gint64) estimate.available_bytes);
-  if (estimate.seconds >= 0)
-    json_object_set_double_member (answer->header, "seconds", estimate.seconds);
-  else
-    json_object_set_null_member (answer->header, "seconds");
+  set_seconds (answer->header, estimate.seconds);
   json_object_set_array_member (answer->header, "size", int_array ((int[]) { estimate.width, estimate.height }, 2));
   json_object_set_int_member (answer->header, "evaluations", estimate.cost.evaluations);
   if (job->task != PMT_TASK_GENERATE)

@@ -16,7 +16,9 @@
  *              ("control-0", "reference-1", …; at most 100 bytes). At most 32 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
  *   job        {job: {…recipe…}, preview: "linear" (default) | "none" | "decoded"}
  *                                     runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
- *   estimate   {job: {…recipe…}, preview: as for job}      answers estimate, without running; blobs are not needed
+ *                                     A job of the task "learn" (below) answers queued?, progress*, learned, done | error
+ *   estimate   {job: {…recipe…}, preview: as for job}      answers estimate, without running; blobs are not needed. Of a job of the task
+ *                                     "learn": memory-bytes, available-bytes, fits, seconds (without the class's pictures)
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id finishes the evaluation under way, decodes its estimate and makes no further
  *                                     variants; that result's recipe has "stop-after", which makes the same picture again
@@ -40,6 +42,7 @@
  *   hello      {protocol, engine: "version", build: "id", cpu, threads}
  *   queued     {ahead: n}             another client's job is running; sent once
  *   progress   {stage: "load"|"text"|"encode"|"sample"|"decode", step, of, fraction: 0..1, eta: seconds or null, variant, variants}
+ *              learning: stage "prior" (pictures of the class) | "load" | "encode" | "learn", no variants, and loss once there is one
  *              with a new estimate also preview: {width, height}, and the payload is that picture: width * height * 3 bytes, RGB, sRGB,
  *              one pixel for one or more of the latent's, or, decoded, for one or more of the picture's; stretch it over the picture
  *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill, edit: before each result, size of its box
@@ -47,6 +50,7 @@
  *              such (word-maps): values from 0 on over what the network made, on a grid of their own
  *   result     {variant, variants, seed, box: [x, y, w, h] in picture pixels, width, height, channels: 4, dtype: "f32",
  *               notes: [sentences], recipe: {…}} + payload
+ *   learned    {out: path of the file that was written, steps, values: how many were found, loss-before, loss-after: on the same noise}
  *   done       {seconds, peak-bytes}
  *   estimate   {memory-bytes: the engine's process at its largest, available-bytes: what it could have, fits, largest: [w, h] where it does
  *               not and something smaller does, tiled: the autoencoder works in tiles, seconds: number or null, of the work once the model
@@ -94,7 +98,17 @@
  *   embeddings       [{path, word}], at most 64 learned words
  *   clip-skip        0..12
  *   image-hash is written by the engine: SHA-256 of the picture, so that a run with another one can say so
- *   precision, threads, engine, cpu   written by the engine */
+ *   precision, threads, engine, cpu   written by the engine
+ *
+ * Something to be learned from a few pictures (`methods --json` has "learn": {kinds, params}):
+ *   pentimento 1, task "learn", kind "word" | "lora"
+ *   base             a recipe of the task "generate" with nothing but model (vae, unet), size, prediction, precision, threads, and what
+ *                    pictures of the class are made with (prompt = "a picture of THING", negative-prompt, sampler, steps, guidance, seed)
+ *   pictures         [{image: name of a blob of 4 channels, caption?}], at most 200 (of one message's blobs at most 32)
+ *   sentences        [texts with {} for the concept], for pictures without a caption; absent: the kind's own
+ *   out              path of the safetensors file to write; PATH.learning holds what a cancelled job has found, and the same job goes on there
+ *   word, thing, style, steps (0 = usual), accumulate, rate, text-rate (0 = usual), vectors, rank, alpha, texts, flip, prior, prior-weight,
+ *   min-snr, seed: as the table says */
 #pragma once
 
 #define PMT_PROTOCOL_VERSION 1

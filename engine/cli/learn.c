@@ -52,15 +52,15 @@ read_caption (const char *picture, GError **error)
 {
   const char *dot = strrchr (picture, '.'), *slash = strrchr (picture, '/');
   g_autofree char *path = g_strdup_printf ("%.*s.txt", (int) (dot && (!slash || dot > slash) ? (size_t) (dot - picture) : strlen (picture)), picture);
-  g_autoptr (GError) failed = NULL;
   char *text;
 
-  if (!g_file_get_contents (path, &text, NULL, &failed)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The caption of '%s' could not be read: %s", picture, failed->message);
+  if (!g_file_get_contents (path, &text, NULL, NULL)) {
+    g_set_error (error, PMT_ERROR, PMT_ERROR_NOT_FOUND, "The caption of '%s' could not be read from '%s'; write that file, or leave --captions out.", picture,
+                 path);
     return NULL;
   }
   if (!g_utf8_validate (text, -1, NULL) || !*g_strstrip (text)) {
-    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The file '%s' is no caption: it is empty or not UTF-8.", path);
+    g_set_error (error, PMT_ERROR, PMT_ERROR_FORMAT, "The file '%s' is no caption, being empty or not UTF-8; correct it, or leave --captions out.", path);
     g_clear_pointer (&text, g_free);
   }
   return text;
@@ -157,7 +157,8 @@ make_job (const char *kind, const Given *given, char *const *texts, GError **err
   json_object_set_string_member (job, "task", "learn");
   json_object_set_string_member (job, "kind", kind);
   json_object_set_object_member (job, "base", base);
-  json_object_set_string_member (job, "out", given->out);
+  g_autofree char *out = g_canonicalize_filename (given->out, NULL);
+  json_object_set_string_member (job, "out", out);
   if (given->sentences) {
     JsonArray *sentences = json_array_new ();
     for (char **text = given->sentences; *text; text++)

@@ -150,8 +150,8 @@ pmt_learn_job_parse (JsonObject *object, GError **error)
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("What is to be learned lacks the field \"%s\"; add it."), *needed);
       good = FALSE;
     }
-  if (good && !*job->out)
-    good = pmt_parse_wrong (error, "out", "the path of the file to write");
+  if (good && !g_path_is_absolute (job->out))
+    good = pmt_parse_wrong (error, "out", "the absolute path of the file to write");
   if (!good)
     g_clear_pointer (&job, pmt_learn_job_free);
   return job;

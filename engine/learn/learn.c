@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/learn/learn.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/cpu.h"
 #include "engine/base/memory.h"
-#include "engine/image/file.h"
 #include "engine/kernels/kernels.h"
 #include "engine/learn/private.h"
 #include "engine/optim/adam.h"
@@ -64,6 +65,18 @@ check_numbers (const PmtLearnRequest *q, GError **error)
   return TRUE;
 }
 
+/* Before hours go into what could not be kept. */
+static gboolean
+check_out (const PmtLearnRequest *q, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (q->out);
+  if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return refuse (error, PMT_ERROR_IO, _("The folder '%s' does not exist; create it, or write what is learned to another one."), folder);
+  if (g_access (folder, W_OK | X_OK) != 0 || g_file_test (q->out, G_FILE_TEST_IS_DIR))
+    return refuse (error, PMT_ERROR_IO, _("The file '%s' cannot be written; choose another name or folder."), q->out);
+  return TRUE;
+}
+
 static gboolean
 check (const PmtLearner *l, GError **error)
 {
@@ -77,7 +90,7 @@ check (const PmtLearner *l, GError **error)
   if (pmt_model_unet_config (q->model, PMT_UNET_MAIN)->in_channels != l->latent_channels)
     return refuse (error, PMT_ERROR_UNSUPPORTED, _("The model '%s' does not paint from text alone, so nothing can be learned with it; choose the model it was made from."),
                    pmt_model_path (q->model));
-  return check_numbers (q, error) && q->kind->check (q, error) && pmt_learn_check_sentences (q, error);
+  return check_numbers (q, error) && q->kind->check (q, error) && pmt_learn_check_sentences (q, error) && check_out (q, error);
 }
 
 static gboolean

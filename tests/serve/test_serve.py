@@ -75,6 +75,63 @@ def test_hello_has_to_come_first(program):
         assert answer["type"] == "error" and "hello" in answer["message"], answer
 
 
+def lesson(folder, **changes):
+    job = {"pentimento": 1, "task": "learn", "kind": "word", "base": recipe(prompt=None, seed=None, steps=None, sampler=None, guidance=None), "word": "my-cat",
+           "thing": "circle", "steps": 3, "pictures": [{"image": "picture-0"}, {"image": "picture-1", "caption": "a red {}"}],
+           "out": os.path.join(folder, "my-cat.safetensors")}
+    job.update(changes)
+    return {k: v for k, v in job.items() if v is not None}
+
+
+def lesson_blobs(side=128):
+    return [({"name": f"picture-{i}", "width": side, "height": side, "channels": 4, "dtype": "f32"}, struct.pack("<4f", 0.2 + 0.5 * i, 0.6, 0.3, 1.0) * (side * side))
+            for i in range(2)]
+
+
+def test_learn(program):
+    with Engine(program) as engine, tempfile.TemporaryDirectory() as folder:
+        client = engine.client()
+        told = client.ask({"type": "estimate", "id": 4, "job": lesson(folder)})
+        assert told["type"] == "estimate" and told["fits"] and told["memory-bytes"] > 1 << 20 and told["seconds"] > 0, told
+        seen = run(client, 5, lesson(folder), lesson_blobs())
+        stages = [m["stage"] for m in seen if m["type"] == "progress"]
+        assert stages[0] == "load" and "encode" in stages and stages[-1] == "learn", stages
+        assert any("loss" in m for m in seen if m["type"] == "progress"), seen
+        learned = seen[-2]
+        assert learned["type"] == "learned" and learned["out"] == lesson(folder)["out"] and learned["steps"] == 3 and learned["values"] > 0, learned
+        assert learned["loss-before"] > 0 and learned["loss-after"] > 0 and os.path.exists(learned["out"]), learned
+        assert seen[-1]["type"] == "done" and seen[-1]["peak-bytes"] > 1 << 20, seen[-1]
+
+
+def test_learn_is_cancelled_and_goes_on(program):
+    with Engine(program) as engine, tempfile.TemporaryDirectory() as folder:
+        client, job = engine.client(), lesson(folder, steps=2000)
+        for header, payload in lesson_blobs():
+            client.send(dict(header, type="blob", id=6), payload)
+        client.send({"type": "job", "id": 6, "job": job})
+        while (message := client.receive()).get("step", 0) < 2 or message["stage"] != "learn":
+            pass
+        client.send({"type": "cancel", "id": 6})
+        assert client.until("error")[-1]["code"] == "cancelled"
+        assert os.listdir(folder) == ["my-cat.safetensors.learning"], os.listdir(folder)
+
+
+def test_learn_is_refused(program):
+    with Engine(program) as engine, tempfile.TemporaryDirectory() as folder:
+        client = engine.client()
+        for says, job in (('"kind"', lesson(folder, kind=None)), ("Nothing called 'dream'", lesson(folder, kind="dream")), ('"out"', lesson(folder, out="word.safetensors")),
+                          ('"base"', lesson(folder, base=fill_recipe())), ('"pictures"', lesson(folder, pictures=[])), ('"sentences"', lesson(folder, sentences=[1])),
+                          ('"pictures"', lesson(folder, pictures=[{"caption": "a"}])), ("colour", lesson(folder, colour="red"))):
+            answer = client.ask({"type": "job", "id": 7, "job": job})
+            assert answer["type"] == "error" and answer["code"] == "input" and says in answer["message"], (says, answer)
+        client.send({"type": "job", "id": 8, "job": lesson(folder)})
+        answer = client.until("error")[-1]
+        assert answer["code"] == "input" and "picture-0" in answer["message"], answer
+        client.send({"type": "blob", "id": 9, "name": "mask", "width": 1, "height": 1, "channels": 1, "dtype": "f32"}, struct.pack("<f", 1))
+        answer = client.ask({"type": "job", "id": 9, "job": lesson(folder)})
+        assert answer["code"] == "input" and '"mask"' in answer["message"], answer
+
+
 def test_garbage_costs_only_its_connection(program):
     garbage = [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 100 + b"\n", b"{" * 100000 + b"\n", b"x" * (1 << 20) + b"yy",
                b'{"type":"blob","id":1,"bytes":-5}\n', os.urandom(5000) + b"\n"]

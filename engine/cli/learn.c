@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 typedef struct Given {
   char *model, *size, *precision, *threads, *class_prompt, *out;
   char **images, **sentences;
-  gboolean captions, lines, json;
+  gboolean captions, lines, json, estimate;
 } Given;
 
 static void
@@ -42,6 +43,7 @@ add_entries (GArray *entries, Given *given)
   pmt_cli_add_entry (entries, "precision", file, &given->precision, "f32, bf16, int8 or auto", "P");
   pmt_cli_add_entry (entries, "threads", file, &given->threads, "Processor cores to use (default: all)", "N");
   pmt_cli_add_entry (entries, "progress", G_OPTION_ARG_NONE, &given->lines, "One line per step instead of a bar", NULL);
+  pmt_cli_add_entry (entries, "estimate", G_OPTION_ARG_NONE, &given->estimate, "Say what it would take, and learn nothing", NULL);
   pmt_cli_add_entry (entries, "json", G_OPTION_ARG_NONE, &given->json, "Print what came of it as JSON", NULL);
   pmt_cli_add_entry (entries, "out", file, &given->out, "File to write", "FILE.safetensors");
 }
@@ -224,6 +226,36 @@ print (const char *out, const PmtLearnResult *result, gboolean json)
   pmt_cli_print_json (node);
 }
 
+static gboolean
+estimate (const PmtLearnJob *job, gboolean json, GError **error)
+{
+  PmtModelCache *cache = pmt_model_cache_new ();
+  PmtLearnEstimate told;
+  const gboolean good = pmt_learn_job_estimate (job, cache, &told, error);
+
+  pmt_model_cache_free (cache);
+  if (!good)
+    return FALSE;
+  if (!json) {
+    g_autofree char *needs = g_format_size_full (told.memory_bytes, G_FORMAT_SIZE_IEC_UNITS), *there = g_format_size_full (told.available_bytes, G_FORMAT_SIZE_IEC_UNITS);
+    printf ("%s of memory, of %s that there are", needs, there);
+    if (told.seconds >= 0)
+      printf ("; about %.0f minutes without pictures of the class", ceil (told.seconds / 60));
+    putchar ('\n');
+    return TRUE;
+  }
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  json_object_set_int_member (object, "memory-bytes", (gint64) told.memory_bytes);
+  json_object_set_int_member (object, "available-bytes", (gint64) told.available_bytes);
+  json_object_set_boolean_member (object, "fits", told.fits);
+  if (told.seconds >= 0)
+    json_object_set_double_member (object, "seconds", told.seconds);
+  json_node_take_object (node, object);
+  pmt_cli_print_json (node);
+  return TRUE;
+}
+
 static char *
 describe (void)
 {
@@ -258,8 +290,8 @@ run (int argc, char **argv, GError **error)
   if (pmt_cli_parse (&pmt_command_learn, "KIND", description, (GOptionEntry *) (void *) entries->data, argc, argv, &kind, 1, error))
     object = make_job (kind, &given, texts, error);
   job = object ? pmt_learn_job_parse (object, error) : NULL;
-  const gboolean good = job && learn (job, &given, &result, error);
-  if (good)
+  const gboolean good = job && (given.estimate ? estimate (job, given.json, error) : learn (job, &given, &result, error));
+  if (good && !given.estimate)
     print (given.out, &result, given.json);
   pmt_learn_job_free (job);
   g_clear_pointer (&object, json_object_unref);

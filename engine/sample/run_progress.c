@@ -48,7 +48,7 @@ pmt_work_kind (const char *op)
 {
   if (strcmp (op, "conv2d") == 0)
     return PMT_WORK_CONV;
-  if (strcmp (op, "linear") == 0)
+  if (g_str_has_prefix (op, "linear"))
     return PMT_WORK_LINEAR;
   return g_str_has_prefix (op, "attention") || strcmp (op, "softmax") == 0 ? PMT_WORK_ATTENTION : PMT_WORK_REST;
 }

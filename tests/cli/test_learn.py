@@ -106,6 +106,13 @@ def test_refusals(cli):
     assert not (cli.folder / "out.safetensors").exists()
 
 
+def test_estimate(cli):
+    few, many = (json.loads(cli.learn("lora", "--word", "blue", "--steps", n, "--estimate", "--json", "--out", "out.safetensors")) for n in (10, 1000))
+    assert abs(few["memory-bytes"] - many["memory-bytes"]) < 1 << 20 < few["memory-bytes"] and few["fits"] and many["seconds"] > 20 * few["seconds"] > 0, (few, many)
+    assert "of memory, of" in cli.learn("word", "--word", "my-cat", "--estimate", "--out", "out.safetensors")
+    assert not (cli.folder / "out.safetensors").exists()
+
+
 def test_tables(cli):
     told = json.loads(cli.run(cli.program, "methods", "--json").stdout)["learn"]
     assert [k["id"] for k in told["kinds"]] == ["word", "lora"] and all(k["steps"] > 0 and k["rate"] > 0 for k in told["kinds"]), told

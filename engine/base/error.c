@@ -32,6 +32,17 @@ pmt_error_from_name (const char *name)
   return PMT_ERROR_INTERNAL;
 }
 
+gboolean
+pmt_refuse (GError **error, PmtError code, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error_literal (error, PMT_ERROR, code, text);
+  return FALSE;
+}
+
 char *
 pmt_error_shown (const char *sentence)
 {

@@ -24,6 +24,9 @@ typedef enum {
 #define PMT_ERROR (pmt_error_quark ())
 GQuark pmt_error_quark (void);
 
+/* g_set_error in PMT_ERROR that gives back FALSE, for `return pmt_refuse (…)`. */
+gboolean pmt_refuse (GError **error, PmtError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
 /* Stable lower-case name of a code, as the protocol and --json use it ("input", "not-found", …), and back.
  * An unknown name gives PMT_ERROR_INTERNAL. */
 const char *pmt_error_name (PmtError code);

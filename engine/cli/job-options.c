@@ -138,32 +138,14 @@ make_paths_absolute (JsonObject *recipe)
 }
 
 static gboolean
-fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtParam *params, char *const *texts, GError **error)
+fill_recipe (JsonObject *recipe, PmtTask task, const Given *given, const PmtParam *params, const char *const *names, char *const *texts, GError **error)
 {
-  PmtParamValues values;
   JsonArray *methods;
-  gboolean good = TRUE;
+  gboolean good;
 
   json_object_set_int_member (recipe, "pentimento", PMT_RECIPE_VERSION);
   json_object_set_string_member (recipe, "task", pmt_task_name (task));
-  pmt_param_values_init (&values, params);
-  for (int i = 0; good && params[i].id; i++) {
-    g_autofree char *option = g_strdup_printf ("--%s", option_name (task, &params[i]));
-    if (texts[i])
-      good = pmt_cli_check_utf8 (option, texts[i], error) &&
-             pmt_param_values_set_text (&values, params[i].id, texts[i], "the command line", error);
-  }
-  if (good) {
-    g_autoptr (JsonNode) node = pmt_param_values_to_json (&values);
-    JsonObjectIter iter;
-    const char *name;
-    JsonNode *value;
-
-    json_object_iter_init_ordered (&iter, json_node_get_object (node));
-    while (json_object_iter_next_ordered (&iter, &name, &value))
-      json_object_set_member (recipe, name, json_node_copy (value));
-  }
-  pmt_param_values_clear (&values);
+  good = pmt_cli_set_values (recipe, params, names, texts, error);
   if (!good || !pmt_cli_check_utf8 ("--model", given->model, error) || !pmt_cli_check_utf8 ("--precision", given->precision, error))
     return FALSE;
   make_paths_absolute (recipe);
@@ -235,15 +217,17 @@ pmt_job_options_parse (const PmtCommand *command, PmtTask task, int argc, char *
   while (params[n].id)
     n++;
   texts = g_new0 (char *, (gsize) n + 1);
+  g_autofree const char **names = g_new0 (const char *, n);
   for (int i = 0; i < n; i++) {
     char *help = pmt_cli_param_help (&params[i]);
     g_ptr_array_add (helps, help);
-    pmt_cli_add_entry (entries, option_name (task, &params[i]), G_OPTION_ARG_FILENAME, &texts[i], help, pmt_cli_param_placeholder (&params[i]));
+    names[i] = option_name (task, &params[i]);
+    pmt_cli_add_entry (entries, names[i], G_OPTION_ARG_FILENAME, &texts[i], help, pmt_cli_param_placeholder (&params[i]));
   }
   add_entries (entries, task, &given, files);
   if (pmt_cli_parse (command, NULL, DESCRIPTION, (GOptionEntry *) (void *) entries->data, argc, argv, NULL, 0, error)) {
     recipe = json_object_new ();
-    if (!fill_recipe (recipe, task, &given, params, texts, error))
+    if (!fill_recipe (recipe, task, &given, params, names, texts, error))
       g_clear_pointer (&recipe, json_object_unref);
   }
   /* strv holes: each text is owned by its own place */

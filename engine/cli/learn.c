@@ -110,29 +110,6 @@ make_base (const Given *given, GError **error)
 }
 
 static gboolean
-add_values (JsonObject *job, char *const *texts, GError **error)
-{
-  PmtParamValues values;
-  gboolean good = TRUE;
-
-  pmt_param_values_init (&values, pmt_learn_params);
-  for (int i = 0; good && pmt_learn_params[i].id; i++) {
-    g_autofree char *option = g_strdup_printf ("--%s", pmt_learn_params[i].id);
-    good = pmt_cli_check_utf8 (option, texts[i], error) &&
-           (!texts[i] || pmt_param_values_set_text (&values, pmt_learn_params[i].id, texts[i], "the command line", error));
-  }
-  g_autoptr (JsonNode) node = pmt_param_values_to_json (&values);
-  JsonObjectIter iter;
-  const char *name;
-  JsonNode *value;
-  json_object_iter_init_ordered (&iter, json_node_get_object (node));
-  while (json_object_iter_next_ordered (&iter, &name, &value))
-    json_object_set_member (job, name, json_node_copy (value));
-  pmt_param_values_clear (&values);
-  return good;
-}
-
-static gboolean
 check_texts (const Given *given, GError **error)
 {
   for (char **text = given->sentences; text && *text; text++)
@@ -167,7 +144,7 @@ make_job (const char *kind, const Given *given, char *const *texts, GError **err
       json_array_add_string_element (sentences, *text);
     json_object_set_array_member (job, "sentences", sentences);
   }
-  if (!add_values (job, texts, error) || !add_pictures (job, given, error))
+  if (!pmt_cli_set_values (job, pmt_learn_params, NULL, texts, error) || !add_pictures (job, given, error))
     g_clear_pointer (&job, json_object_unref);
   return job;
 }

@@ -41,6 +41,33 @@ pmt_cli_add_entry (GArray *entries, const char *name, GOptionArg arg, gpointer d
 }
 
 gboolean
+pmt_cli_set_values (JsonObject *to, const PmtParam *params, const char *const *names, char *const *texts, GError **error)
+{
+  PmtParamValues values;
+  gboolean good = TRUE;
+
+  pmt_param_values_init (&values, params);
+  for (int i = 0; good && params[i].id; i++) {
+    g_autofree char *option = g_strdup_printf ("--%s", names ? names[i] : params[i].id);
+    if (texts[i])
+      good = pmt_cli_check_utf8 (option, texts[i], error) &&
+             pmt_param_values_set_text (&values, params[i].id, texts[i], "the command line", error);
+  }
+  if (good) {
+    g_autoptr (JsonNode) node = pmt_param_values_to_json (&values);
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *value;
+
+    json_object_iter_init_ordered (&iter, json_node_get_object (node));
+    while (json_object_iter_next_ordered (&iter, &name, &value))
+      json_object_set_member (to, name, json_node_copy (value));
+  }
+  pmt_param_values_clear (&values);
+  return good;
+}
+
+gboolean
 pmt_cli_set_size (const char *text, JsonObject *recipe, GError **error)
 {
   int width, height;

@@ -13,6 +13,9 @@ const char *pmt_cli_param_placeholder (const PmtParam *p); /* "N", "TEXT" … */
 /* To an array of GOptionEntry. */
 void pmt_cli_add_entry (GArray *entries, const char *name, GOptionArg arg, gpointer data, const char *help, const char *what);
 
+/* A table's values as members: those of `texts` [as many as params] that are not NULL, defaults for the others. `names` [as many] are the options', NULL:
+ * the parameters' own. PMT_ERROR_INPUT. */
+gboolean pmt_cli_set_values (JsonObject *to, const PmtParam *params, const char *const *names, char *const *texts, GError **error);
 /* "WxH" as the member "size". PMT_ERROR_INPUT. */
 gboolean pmt_cli_set_size (const char *text, JsonObject *recipe, GError **error);
 /* A number up to `most`, from 0 if it is to be whole and from -1 otherwise. PMT_ERROR_INPUT that names `option`. */

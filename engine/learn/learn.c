@@ -37,30 +37,16 @@ pmt_learn_request_init (PmtLearnRequest *q, PmtModel *model, const PmtLearnKind 
 /* ---- what is asked for --------------------------------------------------------------------------------------------------- */
 
 static gboolean
-refuse (GError **error, PmtError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static gboolean
-refuse (GError **error, PmtError code, const char *format, ...)
-{
-  va_list args;
-  va_start (args, format);
-  g_autofree char *text = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_set_error_literal (error, PMT_ERROR, code, text);
-  return FALSE;
-}
-
-static gboolean
 check_numbers (const PmtLearnRequest *q, GError **error)
 {
   if (q->steps < 1 || q->steps > 1000000 || q->accumulate < 1 || q->accumulate > 1000)
-    return refuse (error, PMT_ERROR_INPUT, _("Learning takes 1 to 1000000 steps of 1 to 1000 pictures, not %d of %d."), q->steps, q->accumulate);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("Learning takes 1 to 1000000 steps of 1 to 1000 pictures, not %d of %d."), q->steps, q->accumulate);
   if (!(q->rate > 0 && q->rate <= 1) || !(q->text_rate > 0 && q->text_rate <= 1))
-    return refuse (error, PMT_ERROR_INPUT, _("A learning rate is above 0 and at most 1, not %g."), q->rate > 0 && q->rate <= 1 ? q->text_rate : q->rate);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("A learning rate is above 0 and at most 1, not %g."), q->rate > 0 && q->rate <= 1 ? q->text_rate : q->rate);
   if (!(q->min_snr >= 0 && q->min_snr <= 1000))
-    return refuse (error, PMT_ERROR_INPUT, _("The cut of noise levels' weights is 0 (none) to 1000, not %g."), q->min_snr);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("The cut of noise levels' weights is 0 (none) to 1000, not %g."), q->min_snr);
   if (!(q->prior_weight >= 0 && q->prior_weight <= 100) || q->n_prior < 0 || q->n_prior > 10000)
-    return refuse (error, PMT_ERROR_INPUT, _("There can be 0 to 10000 pictures of the class with a weight of 0 to 100, not %d with %g."), q->n_prior,
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("There can be 0 to 10000 pictures of the class with a weight of 0 to 100, not %d with %g."), q->n_prior,
                    q->prior_weight);
   return TRUE;
 }
@@ -71,9 +57,9 @@ check_out (const PmtLearnRequest *q, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname (q->out);
   if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
-    return refuse (error, PMT_ERROR_IO, _("The folder '%s' does not exist; create it, or write what is learned to another one."), folder);
+    return pmt_refuse (error, PMT_ERROR_IO, _("The folder '%s' does not exist; create it, or write what is learned to another one."), folder);
   if (g_access (folder, W_OK | X_OK) != 0 || g_file_test (q->out, G_FILE_TEST_IS_DIR))
-    return refuse (error, PMT_ERROR_IO, _("The file '%s' cannot be written; choose another name or folder."), q->out);
+    return pmt_refuse (error, PMT_ERROR_IO, _("The file '%s' cannot be written; choose another name or folder."), q->out);
   return TRUE;
 }
 
@@ -83,12 +69,12 @@ check (const PmtLearner *l, GError **error)
   const PmtLearnRequest *q = l->request;
   const int multiple = pmt_model_size_multiple (q->model);
   if (q->n_pictures < 1)
-    return refuse (error, PMT_ERROR_INPUT, _("There are no pictures to learn from; give three to five of one thing or style."));
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("There are no pictures to learn from; give three to five of one thing or style."));
   if (l->width < multiple || l->height < multiple || l->width % multiple || l->height % multiple || l->width > 4096 || l->height > 4096)
-    return refuse (error, PMT_ERROR_INPUT, _("The size to learn at is %d × %d pixels; both sides have to be multiples of %d up to 4096."), l->width, l->height,
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("The size to learn at is %d × %d pixels; both sides have to be multiples of %d up to 4096."), l->width, l->height,
                    multiple);
   if (pmt_model_unet_config (q->model, PMT_UNET_MAIN)->in_channels != l->latent_channels)
-    return refuse (error, PMT_ERROR_UNSUPPORTED, _("The model '%s' does not paint from text alone, so nothing can be learned with it; choose the model it was made from."),
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED, _("The model '%s' does not paint from text alone, so nothing can be learned with it; choose the model it was made from."),
                    pmt_model_path (q->model));
   return check_numbers (q, error) && q->kind->check (q, error) && pmt_learn_check_sentences (q, error) && check_out (q, error);
 }
@@ -254,7 +240,7 @@ fit_in (const PmtLearner *l, const Need *need, GError **error)
   if (wanted <= room)
     return TRUE;
   g_autofree char *needed = g_format_size_full (wanted, G_FORMAT_SIZE_IEC_UNITS), *there = g_format_size_full (room, G_FORMAT_SIZE_IEC_UNITS);
-  return refuse (error, PMT_ERROR_MEMORY,
+  return pmt_refuse (error, PMT_ERROR_MEMORY,
                  _("Learning at %d × %d pixels with the model '%s' needs %s of memory and %s are free; learn at a smaller size, close other programs, or choose a "
                    "smaller model."), l->width, l->height, pmt_model_path (q->model), needed, there);
 }
@@ -368,7 +354,7 @@ step (PmtLearner *l, GError **error)
   }
   const double norm = pmt_parameters_gradient_norm (l->parameters);
   if (!isfinite (norm) || !isfinite (sum))
-    return refuse (error, PMT_ERROR_INPUT, _("What is learned fell apart in step %d; begin anew with a lower learning rate."), l->step + 1);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("What is learned fell apart in step %d; begin anew with a lower learning rate."), l->step + 1);
   if (norm > CLIP)
     pmt_parameters_scale_gradients (l->parameters, (float) (CLIP / (norm + 1e-6)));
   for (int i = 0; i < pmt_parameters_count (l->parameters); i++) {

@@ -48,6 +48,10 @@ pmt_layout_cells (const PmtArea *area, int run_height, int run_width, int height
     add_place (area, run_height, run_width, height, width, cells);
 }
 
+/* A head whose cells spend less than this on a word, on average, does not look at it: where the little lies says nothing, and the loss's slope, which
+ * is as steep as that is little, would end in no numbers. */
+#define LOOKS 1e-6
+
 /* One token at one head; `weight` is what its (1 - r)^2 counts in the loss. */
 static double
 token_loss (const float *probs, float *gradient, const float *cells, int64_t n_cells, int64_t stride, double weight)
@@ -57,7 +61,7 @@ token_loss (const float *probs, float *gradient, const float *cells, int64_t n_c
     all += probs[t * stride];
     inside += (double) cells[t] * probs[t * stride];
   }
-  if (!(all > 0))
+  if (!(all > LOOKS * (double) n_cells))
     return 0;
   const double r = inside / all, slope = -2 * (1 - r) * weight / all;
   for (int64_t t = 0; t < n_cells; t++)

@@ -9,20 +9,6 @@
 
 #define MOST_VECTORS 10000
 
-static gboolean
-refuse (GError **error, PmtError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static gboolean
-refuse (GError **error, PmtError code, const char *format, ...)
-{
-  va_list args;
-  va_start (args, format);
-  g_autofree char *text = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_set_error_literal (error, PMT_ERROR, code, text);
-  return FALSE;
-}
-
 static int64_t
 width_of (const PmtSafetensor *t)
 {
@@ -33,7 +19,7 @@ static gboolean
 check_tensor (const char *path, const PmtSafetensor *t, int *vectors, GError **error)
 {
   if (t->rank < 1 || t->rank > 2 || t->count == 0 || (t->rank == 2 && t->dim[0] > MOST_VECTORS) || !pmt_dtype_is_readable (t->dtype))
-    return refuse (error, PMT_ERROR_FORMAT,
+    return pmt_refuse (error, PMT_ERROR_FORMAT,
                    _("'%s': the tensor %s is not a list of vectors, as a learned word has it; take the file from its source again."), path,
                    t->name);
   *vectors = t->rank == 2 ? (int) t->dim[0] : 1;
@@ -72,7 +58,7 @@ find_pair (PmtLearned *l, const PmtSafetensor *const pair[2], const char *path, 
   if (!check_tensor (path, first, &l->vectors, error) || !check_tensor (path, second, &vectors, error))
     return FALSE;
   if (vectors != l->vectors)
-    return refuse (error, PMT_ERROR_FORMAT, _("'%s': %s has %d vectors and %s has %d; take the file from its source again."), path,
+    return pmt_refuse (error, PMT_ERROR_FORMAT, _("'%s': %s has %d vectors and %s has %d; take the file from its source again."), path,
                    first->name, l->vectors, second->name, vectors);
   if (n == 2 && width_of (first) == encoder[0]->hidden && width_of (second) == encoder[1]->hidden) {
     l->rows[0] = first;
@@ -84,7 +70,7 @@ find_pair (PmtLearned *l, const PmtSafetensor *const pair[2], const char *path, 
     l->rows[0] = second;
     return TRUE;
   }
-  return refuse (error, PMT_ERROR_UNSUPPORTED,
+  return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                  _("'%s' is a learned word for SDXL and does not fit the text encoder of '%s'; choose an embedding made for that model."), path,
                  model);
 }
@@ -99,12 +85,12 @@ find_single (PmtLearned *l, const char *path, const char *model, const PmtClipTe
   if (!check_tensor (path, t, &l->vectors, error))
     return FALSE;
   if (n > 1)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("'%s' is a learned word for models with one text encoder (%s) and '%s' has two; choose an embedding made for SDXL, "
                      "with clip_l and clip_g."),
                    path, made_for (width_of (t)), model);
   if (width_of (t) != encoder[0]->hidden)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("'%s' is a learned word of width %d (%s) and the text encoder of '%s' has width %d; choose an embedding made for that "
                      "model."),
                    path, (int) width_of (t), made_for (width_of (t)), model, encoder[0]->hidden);
@@ -149,14 +135,14 @@ pmt_learned_open (PmtLearned *learned, const char *path, const char *word, const
   else if (info.kind == PMT_KIND_EMBEDDING || pmt_safetensors_count (learned->file) == 1)
     good = find_single (learned, path, model, encoder, n, error);
   else
-    good = refuse (error, PMT_ERROR_UNSUPPORTED,
+    good = pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("'%s' is %s, not a learned word (textual inversion); choose a file with one tensor, with emb_params, or with clip_l and "
                      "clip_g."),
                    path, info.kind == PMT_KIND_UNKNOWN ? "no file that this version knows" : info.label);
   if (good) {
     learned->word = choose_word (learned, path, word);
     if (learned->word[0] == '\0')
-      good = refuse (error, PMT_ERROR_INPUT, _("The learned word of '%s' has no name; say which word stands for it."), path);
+      good = pmt_refuse (error, PMT_ERROR_INPUT, _("The learned word of '%s' has no name; say which word stands for it."), path);
   }
   if (!good)
     pmt_learned_clear (learned);
@@ -172,7 +158,7 @@ pmt_learned_read (const PmtLearned *learned, int k, float *dst, GError **error)
     return FALSE;
   for (uint64_t i = 0; i < t->count; i++)
     if (!isfinite (dst[i]))
-      return refuse (error, PMT_ERROR_FORMAT, _("'%s': a value of %s is no number; take the file from its source again."),
+      return pmt_refuse (error, PMT_ERROR_FORMAT, _("'%s': a value of %s is no number; take the file from its source again."),
                      pmt_safetensors_path (learned->file), t->name);
   return TRUE;
 }

@@ -7,20 +7,6 @@
 #include "engine/sample/runner.h"
 #include "engine/sample/weight_set.h"
 
-static gboolean
-refuse (GError **error, PmtError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static gboolean
-refuse (GError **error, PmtError code, const char *format, ...)
-{
-  va_list args;
-  va_start (args, format);
-  g_autofree char *text = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_set_error_literal (error, PMT_ERROR, code, text);
-  return FALSE;
-}
-
 /* The timestep that `part` of the noise levels ends at (formats.md 7.11). */
 static double
 cut_of (const PmtSchedule *schedule, double part)
@@ -40,7 +26,7 @@ cut_grid (PmtRun *run, GError **error)
   const double cut = cut_of (run->schedule, q->denoising_end);
   for (run->last = 0; run->last < grid->n && grid->timestep[run->last] >= cut;)
     run->last++;
-  return run->last > 0 || refuse (error, PMT_ERROR_INPUT, _("The first %g of the noise levels have none of %d steps; take more steps."),
+  return run->last > 0 || pmt_refuse (error, PMT_ERROR_INPUT, _("The first %g of the noise levels have none of %d steps; take more steps."),
                                   q->denoising_end, q->steps);
 }
 
@@ -72,28 +58,28 @@ check_channels (const PmtRun *run, GError **error)
   const int c = run->latent_channels, n = run->unet_channels;
   const char *path = pmt_model_path (run->model);
   if (n != c && n != c + 1 && n != 2 * c && n != 2 * c + 1)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("The unet of '%s' takes %d channels, and this version runs those with %d (text to image), %d (depth), %d "
                      "(instructions) or %d (inpainting); choose such a model."),
                    path, n, c, c + 1, 2 * c, 2 * c + 1);
   if (q->edit && n != 2 * c)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("The model '%s' paints what a text describes and follows no instructions; choose one that was made for them, such as "
                      "InstructPix2Pix, which the plug-in's Models dialog offers under Get More."),
                    path);
   if (q->edit && !q->image)
-    return refuse (error, PMT_ERROR_INPUT, _("There is an instruction and no picture to follow it on; give the picture."));
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("There is an instruction and no picture to follow it on; give the picture."));
   if (!q->edit && n == 2 * c)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("The model '%s' changes pictures by instructions and does nothing else; give it to the task edit, or choose another "
                      "model."),
                    path);
   if (n == c + 1 && !q->depth)
-    return refuse (error, PMT_ERROR_INPUT,
+    return pmt_refuse (error, PMT_ERROR_INPUT,
                    _("The model '%s' draws what a depth map tells; give the map as a control of type depth that has no model of its own."),
                    path);
   if (n != c + 1 && q->depth)
-    return refuse (error, PMT_ERROR_UNSUPPORTED,
+    return pmt_refuse (error, PMT_ERROR_UNSUPPORTED,
                    _("The model '%s' takes no depth map: its unet has %d channels; give the control of type depth a ControlNet or "
                      "T2I-Adapter, or choose a depth model."),
                    path, n);
@@ -107,24 +93,24 @@ check_request (const PmtRun *run, GError **error)
   const int multiple = pmt_model_size_multiple (run->model);
   if (q->width < multiple || q->height < multiple || q->width % multiple || q->height % multiple || q->width > 16384 ||
       q->height > 16384)
-    return refuse (error, PMT_ERROR_INPUT, _("A picture of %d x %d pixels cannot be made; both sides have to be multiples of %d up to 16384."),
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("A picture of %d x %d pixels cannot be made; both sides have to be multiples of %d up to 16384."),
                    q->width, q->height, multiple);
   if (q->mask && !q->image)
-    return refuse (error, PMT_ERROR_INPUT, _("There is a mask and no picture that it belongs to; give the picture too."));
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("There is a mask and no picture that it belongs to; give the picture too."));
   if (!(q->strength > 0 && q->strength <= 1))
-    return refuse (error, PMT_ERROR_INPUT, _("The strength is %g and has to be above 0 and at most 1."), q->strength);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("The strength is %g and has to be above 0 and at most 1."), q->strength);
   if (!(q->denoising_start >= 0 && q->denoising_start < 1 && q->denoising_end >= 0 && q->denoising_end <= 1 &&
         (q->denoising_end == 0 || q->denoising_start < q->denoising_end)))
-    return refuse (error, PMT_ERROR_INPUT,
+    return pmt_refuse (error, PMT_ERROR_INPUT,
                    _("The part of the noise levels to go through is from %g to %g; both have to be from 0 to 1 and the first the smaller one."),
                    q->denoising_start, q->denoising_end);
   if (q->denoising_start > 0 && !q->image && !q->latent)
-    return refuse (error, PMT_ERROR_INPUT, _("A run that starts at %g of the noise levels goes on from something; give a picture."),
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("A run that starts at %g of the noise levels goes on from something; give a picture."),
                    q->denoising_start);
   if (!(q->guidance >= 0 && q->guidance <= 1000))
-    return refuse (error, PMT_ERROR_INPUT, _("The guidance is %g and has to be from 0 to 1000."), q->guidance);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("The guidance is %g and has to be from 0 to 1000."), q->guidance);
   if (!(q->eta <= 1))
-    return refuse (error, PMT_ERROR_INPUT, _("eta is %g and has to be from 0 to 1."), q->eta);
+    return pmt_refuse (error, PMT_ERROR_INPUT, _("eta is %g and has to be from 0 to 1."), q->eta);
   return check_channels (run, error);
 }
 
@@ -181,7 +167,7 @@ check_conflicts (const PmtRun *run, GError **error)
     const PmtMethod *m = run->methods[i];
     for (int k = 0; m->conflicts && m->conflicts[k]; k++)
       if (has_method (run, m->conflicts[k]))
-        return refuse (error, PMT_ERROR_INPUT, _("The methods %s and %s cannot be used together; leave one of them out."), m->id,
+        return pmt_refuse (error, PMT_ERROR_INPUT, _("The methods %s and %s cannot be used together; leave one of them out."), m->id,
                        m->conflicts[k]);
   }
   return TRUE;
@@ -203,7 +189,7 @@ choose_methods (PmtRunner *runner, GError **error)
 
   for (int i = 0; i < q->n_methods; i++) {
     if (has_method (run, q->methods[i].method->id))
-      return refuse (error, PMT_ERROR_INPUT, _("The method %s is asked for twice; leave one of them out."), q->methods[i].method->id);
+      return pmt_refuse (error, PMT_ERROR_INPUT, _("The method %s is asked for twice; leave one of them out."), q->methods[i].method->id);
     add_method (runner, q->methods[i].method, values, &q->methods[i].values);
   }
   for (int i = 0; pmt_methods[i]; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <string.h>
 
 #include "engine/methods/layout_loss.h"
@@ -176,6 +177,29 @@ test_differences (void)
   maps_clear (&maps);
 }
 
+/* A head that does not look at a word has no say in where it is: no slope, and none that is no number. */
+static void
+test_looks_away (void)
+{
+  Maps maps;
+  maps_init (&maps, 6, 8, 10, 7);
+  PmtProbed *p = &maps.probed[0];
+  const int64_t heads = pmt_tensor_dim (p->value, 1), n = pmt_tensor_size (p->value) / heads;
+  for (int64_t k = 0; k < n; k++)
+    p->value.data[k] *= 1e-36f;
+  const double loss = layout (&maps, NULL);
+  g_assert_cmpfloat (loss, >, 0);
+  double others = 0;
+  for (int64_t k = 0; k < heads * n; k++) {
+    g_assert_true (isfinite (p->gradient.data[k]));
+    if (k < n)
+      g_assert_cmpfloat (p->gradient.data[k], ==, 0);
+    others += fabs ((double) p->gradient.data[k]);
+  }
+  g_assert_cmpfloat (others, >, 0);
+  maps_clear (&maps);
+}
+
 /* Edges as the reference cuts them, a place smaller than a cell, and a mask. */
 static void
 test_cells (void)
@@ -249,6 +273,7 @@ main (int argc, char **argv)
     { "/layout-backward/steps", test_steps },
     { "/layout-backward/sigmas", test_sigmas },
     { "/layout-backward/differences", test_differences },
+    { "/layout-backward/looks-away", test_looks_away },
     { "/layout-backward/cells", test_cells },
     { "/layout-backward/errors", test_errors },
     { 0 }

@@ -48,6 +48,17 @@ pmt_arena_new (const char *name, size_t limit, GError **error)
   return arena;
 }
 
+PmtArena *
+pmt_arena_new_dry (const char *name, GError **error)
+{
+  for (size_t size = (size_t) 1 << 38; size > (size_t) 1 << 26; size /= 2) {
+    PmtArena *arena = pmt_arena_new (name, size, NULL);
+    if (arena)
+      return arena;
+  }
+  return pmt_arena_new (name, (size_t) 1 << 26, error);
+}
+
 void
 pmt_arena_free (PmtArena *arena)
 {

@@ -16,6 +16,8 @@ typedef size_t PmtArenaMark;
 
 /* Reserves `limit` bytes of addresses. NULL + PMT_ERROR_MEMORY when even that fails. `name` (static string) is used in errors. */
 PmtArena *pmt_arena_new (const char *name, size_t limit, GError **error);
+/* For dry runs, which touch nothing: as many addresses as limits on the process allow, up to 256 GiB. */
+PmtArena *pmt_arena_new_dry (const char *name, GError **error);
 void pmt_arena_free (PmtArena *arena); /* NULL is fine */
 /* For an arena that will be filled to its limit: its pages may come in large pieces, where the system has such, which takes a fraction of the
  * time. */

@@ -149,37 +149,42 @@ make_job (const char *kind, const Given *given, char *const *texts, GError **err
   return job;
 }
 
+typedef struct Learning {
+  const Given *given;
+  GPtrArray *names; /* of the pictures, as the job has them */
+  PmtBar bar;
+} Learning;
+
 static void
 on_progress (void *user, const PmtLearnProgress *progress)
 {
-  pmt_bar_show_learning (user, progress);
+  pmt_bar_show_learning (&((Learning *) user)->bar, progress);
+}
+
+static gboolean
+give_picture (void *user, const char *name, PmtPicture *picture, GError **error)
+{
+  const Learning *learning = user;
+  guint i;
+
+  if (!g_ptr_array_find_with_equal_func (learning->names, name, g_str_equal, &i))
+    g_assert_not_reached ();
+  return pmt_picture_load (learning->given->images[i], picture, NULL, error);
 }
 
 static gboolean
 learn (const PmtLearnJob *job, const Given *given, PmtLearnResult *result, GError **error)
 {
-  const guint n = g_strv_length (given->images);
-  g_autofree PmtPicture *pictures = g_new0 (PmtPicture, n);
-  g_autofree PmtNamedPicture *named = g_new0 (PmtNamedPicture, n);
   g_autoptr (GPtrArray) names = pmt_learn_job_pictures (job);
-  const PmtJobInputs inputs = { .pictures = named, .n_pictures = (int) n };
-  PmtBar bar;
-  const PmtLearnHooks hooks = { pmt_cli_cancel (), on_progress, &bar };
-  gboolean good = TRUE;
+  Learning learning = { given, names };
+  const PmtLearnHooks hooks = { .cancel = pmt_cli_cancel (), .picture = give_picture, .progress = on_progress, .user = &learning };
+  PmtModelCache *cache = pmt_model_cache_new ();
+  gboolean good;
 
-  for (guint i = 0; good && i < n; i++) {
-    named[i] = (PmtNamedPicture) { names->pdata[i], &pictures[i] };
-    good = pmt_picture_load (given->images[i], &pictures[i], NULL, error);
-  }
-  if (good) {
-    PmtModelCache *cache = pmt_model_cache_new ();
-    pmt_bar_init (&bar, given->lines);
-    good = pmt_learn_job_run (job, cache, &inputs, &hooks, result, error);
-    pmt_bar_clear (&bar);
-    pmt_model_cache_free (cache);
-  }
-  for (guint i = 0; i < n; i++)
-    pmt_picture_clear (&pictures[i]);
+  pmt_bar_init (&learning.bar, given->lines);
+  good = pmt_learn_job_run (job, cache, &hooks, result, error);
+  pmt_bar_clear (&learning.bar);
+  pmt_model_cache_free (cache);
   return good;
 }
 
@@ -217,7 +222,7 @@ estimate (const PmtLearnJob *job, gboolean json, GError **error)
     g_autofree char *needs = g_format_size_full (told.memory_bytes, G_FORMAT_SIZE_IEC_UNITS), *there = g_format_size_full (told.available_bytes, G_FORMAT_SIZE_IEC_UNITS);
     printf ("%s of memory, of %s that there are", needs, there);
     if (told.seconds >= 0)
-      printf ("; about %.0f minutes without pictures of the class", ceil (told.seconds / 60));
+      printf ("; about %.0f minutes", ceil (told.seconds / 60));
     putchar ('\n');
     return TRUE;
   }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/learn-job.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/memory.h"
@@ -150,7 +149,7 @@ pmt_learn_job_parse (JsonObject *object, GError **error)
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("What is to be learned lacks the field \"%s\"; add it."), *needed);
       good = FALSE;
     }
-  if (good && !g_path_is_absolute (job->out))
+  if (good && *job->out && !g_path_is_absolute (job->out))
     good = pmt_parse_wrong (error, "out", "the absolute path of the file to write");
   if (!good)
     g_clear_pointer (&job, pmt_learn_job_free);
@@ -204,10 +203,12 @@ pmt_learn_to_json (void)
 
 /* ---- running ------------------------------------------------------------------------------------------------------------- */
 
-/* A job with its model and pictures. Clear it, on failure too. */
+/* A job with its model. Clear it, on failure too. */
 typedef struct Ready {
+  const PmtLearnJob *job;
+  const PmtLearnHooks *hooks;
   PmtLearnRequest request;
-  PmtLearnPicture *pictures;
+  const char **captions;
   PmtModel *model;
   PmtJobPlan plan; /* of the class's pictures */
   PmtRequest prior;
@@ -217,45 +218,17 @@ typedef struct Ready {
 static void
 ready_clear (const PmtLearnJob *job, Ready *ready)
 {
-  for (guint i = 0; ready->pictures && i < job->pictures->len; i++)
-    free ((float *) ready->pictures[i].pixels);
-  g_free (ready->pictures);
+  g_free (ready->captions);
   g_free (ready->prompt);
   pmt_job_plan_clear (job->base, &ready->plan);
   pmt_model_unref (ready->model);
 }
 
-static const PmtPicture *
-named (const PmtJobInputs *inputs, const char *name)
-{
-  for (int i = 0; i < inputs->n_pictures; i++)
-    if (strcmp (inputs->pictures[i].name, name) == 0)
-      return inputs->pictures[i].picture;
-  return NULL;
-}
-
-/* Without `inputs`: as many pictures without pixels. */
 static gboolean
-take_pictures (const PmtLearnJob *job, const PmtJobInputs *inputs, Ready *ready, GError **error)
+give_picture (void *user, int i, PmtPicture *picture, GError **error)
 {
-  ready->pictures = g_new0 (PmtLearnPicture, job->pictures->len);
-  for (guint i = 0; i < job->pictures->len; i++) {
-    const Picture *picture = picture_at (job, i);
-    PmtLearnPicture *to = &ready->pictures[i];
-    to->caption = picture->caption;
-    if (!inputs)
-      continue;
-    const PmtPicture *from = named (inputs, picture->image);
-    if (!from || from->channels != 4) {
-      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture \"%s\" that is to be learned from did not come; send it first."), picture->image);
-      return FALSE;
-    }
-    float *rgb = pmt_pixels_new ((size_t) from->width * (size_t) from->height * 3, error);
-    *to = (PmtLearnPicture) { rgb, from->width, from->height, picture->caption };
-    if (!rgb || !pmt_picture_flatten (from, rgb, error))
-      return FALSE;
-  }
-  return TRUE;
+  const Ready *ready = user;
+  return ready->hooks->picture (ready->hooks->user, picture_at (ready->job, (guint) i)->image, picture, error);
 }
 
 /* What the class's pictures are made with. */
@@ -269,6 +242,9 @@ plan_prior (const PmtLearnJob *job, Ready *ready, GError **error)
   pmt_job_request (base, ready->model, &ready->plan, &ready->prior);
   if (!base->prompt[0])
     ready->prior.prompt = ready->prompt = g_strconcat ("a picture of ", thing, NULL);
+  /* as captions are read when it is learned from */
+  ready->prior.prompt_syntax = PMT_SYNTAX_PLAIN;
+  ready->prior.long_prompts = PMT_LONG_TRUNCATE;
   ready->prior.seed = base->seed >= 0 ? (uint64_t) base->seed : ready->request.seed;
   if (!base->prompt[0] && !*thing) {
     g_set_error_literal (error, PMT_ERROR, PMT_ERROR_INPUT, _("Pictures of the kind were asked for, and not said of which; name the kind of thing."));
@@ -303,49 +279,47 @@ take_values (const PmtLearnJob *job, PmtLearnRequest *q)
 }
 
 static gboolean
-make_ready (const PmtLearnJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtCancel *cancel, Ready *ready, GError **error)
+make_ready (const PmtLearnJob *job, PmtModelCache *cache, const PmtLearnHooks *hooks, Ready *ready, GError **error)
 {
   const PmtJob *base = job->base;
+  PmtModel *refiner;
   memset (ready, 0, sizeof *ready);
+  ready->job = job;
+  ready->hooks = hooks;
   pmt_threads_set (base->threads);
   ready->model = pmt_model_cache_get (cache, base->model, &(PmtModelParts) { base->unet, base->vae }, error);
-  if (!ready->model || !pmt_job_set_precision (base, ready->model, NULL, error))
+  /* one that an earlier job had is let go */
+  if (!ready->model || !pmt_model_cache_get_refiner (cache, "", &refiner, error) || !pmt_job_set_precision (base, ready->model, NULL, error))
     return FALSE;
-  if (inputs && !base->has_prediction && !pmt_model_prediction_known (ready->model)) {
-    if (!pmt_run_learn_prediction (&(PmtRequest) { .model = ready->model, .cancel = cancel }, error))
-      return FALSE;
-    pmt_model_settle (ready->model);
-  }
   PmtLearnRequest *q = &ready->request;
   pmt_learn_request_init (q, ready->model, job->kind);
   take_values (job, q);
   q->prediction = base->has_prediction ? &base->prediction : NULL;
   q->width = base->width;
   q->height = base->height;
+  q->clip_skip = base->extras.clip_skip;
   q->sentences = (const char *const *) job->sentences;
   q->out = job->out;
-  q->cancel = cancel;
-  if (!take_pictures (job, inputs, ready, error) || (q->n_prior > 0 && !plan_prior (job, ready, error)))
-    return FALSE;
-  q->pictures = ready->pictures;
+  q->cancel = hooks->cancel;
+  q->pause = hooks->pause;
+  q->progress = hooks->progress;
+  q->progress_user = hooks->user;
+  q->picture = give_picture;
+  q->picture_user = ready;
   q->n_pictures = (int) job->pictures->len;
-  return TRUE;
+  ready->captions = g_new0 (const char *, job->pictures->len);
+  for (guint i = 0; i < job->pictures->len; i++)
+    ready->captions[i] = picture_at (job, i)->caption;
+  q->captions = ready->captions;
+  return q->n_prior == 0 || plan_prior (job, ready, error);
 }
 
 gboolean
-pmt_learn_job_run (const PmtLearnJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtLearnHooks *hooks, PmtLearnResult *result,
-                   GError **error)
+pmt_learn_job_run (const PmtLearnJob *job, PmtModelCache *cache, const PmtLearnHooks *hooks, PmtLearnResult *result, GError **error)
 {
-  static const PmtLearnHooks no_hooks;
   Ready ready;
-  hooks = hooks ? hooks : &no_hooks;
   pmt_speed_job (TRUE);
-  gboolean good = make_ready (job, cache, inputs, hooks->cancel, &ready, error);
-  if (good) {
-    ready.request.progress = hooks->progress;
-    ready.request.progress_user = hooks->user;
-    good = pmt_learn (&ready.request, result, error);
-  }
+  const gboolean good = make_ready (job, cache, hooks, &ready, error) && pmt_learn (&ready.request, result, error);
   pmt_speed_job (FALSE);
   ready_clear (job, &ready);
   return good;
@@ -354,10 +328,11 @@ pmt_learn_job_run (const PmtLearnJob *job, PmtModelCache *cache, const PmtJobInp
 gboolean
 pmt_learn_job_estimate (const PmtLearnJob *job, PmtModelCache *cache, PmtLearnEstimate *estimate, GError **error)
 {
+  static const PmtLearnHooks none;
   PmtLearnCost cost;
   Ready ready;
   *estimate = (PmtLearnEstimate) { .seconds = -1 };
-  const gboolean good = make_ready (job, cache, NULL, NULL, &ready, error) && pmt_learn_cost (&ready.request, &cost, error);
+  const gboolean good = make_ready (job, cache, &none, &ready, error) && pmt_learn_cost (&ready.request, &cost, error);
   if (good) {
     estimate->memory_bytes = pmt_job_process_bytes () + cost.memory_bytes;
     estimate->available_bytes = pmt_memory_available () + pmt_memory_resident ();

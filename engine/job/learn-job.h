@@ -31,19 +31,20 @@ const char *pmt_learn_job_out (const PmtLearnJob *job);
 
 typedef struct PmtLearnHooks {
   const PmtCancel *cancel;
+  const atomic_bool *pause; /* PmtLearnRequest's */
+  /* The picture of that name, RGBA, which the callee gives away. FALSE + error. */
+  gboolean (*picture) (void *user, const char *name, PmtPicture *picture, GError **error);
   void (*progress) (void *user, const PmtLearnProgress *progress);
   void *user;
 } PmtLearnHooks;
 
-/* Blocks. Of `inputs` the named pictures alone are looked at. Sets the process's thread count. Errors are pmt_learn's, and PMT_ERROR_INPUT for
- * a picture that is missing. */
-gboolean pmt_learn_job_run (const PmtLearnJob *job, PmtModelCache *cache, const PmtJobInputs *inputs, const PmtLearnHooks *hooks,
-                            PmtLearnResult *result, GError **error);
+/* Blocks. Sets the process's thread count. Errors are pmt_learn's and those of hooks->picture. */
+gboolean pmt_learn_job_run (const PmtLearnJob *job, PmtModelCache *cache, const PmtLearnHooks *hooks, PmtLearnResult *result, GError **error);
 
 typedef struct PmtLearnEstimate {
   size_t memory_bytes, available_bytes; /* the whole process at its largest; what it could have */
   gboolean fits;
-  double seconds; /* < 0: not known; without the class's pictures */
+  double seconds; /* < 0: not known; with the class's pictures */
 } PmtLearnEstimate;
-/* No picture is needed. */
+/* No picture is needed, nor a word or a place for the file. */
 gboolean pmt_learn_job_estimate (const PmtLearnJob *job, PmtModelCache *cache, PmtLearnEstimate *estimate, GError **error);

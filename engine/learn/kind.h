@@ -7,8 +7,8 @@
 
 struct PmtLearnRequest;
 
-/* Learning rates. */
-enum { PMT_LEARN_GROUP_UNET, PMT_LEARN_GROUP_TEXT, PMT_LEARN_GROUPS };
+/* Learning rates: the request's rate, or its text_rate. */
+enum { PMT_LEARN_GROUP_MAIN, PMT_LEARN_GROUP_TEXT };
 
 /* The networks of a model, with their weights or without. */
 typedef struct PmtLearnNets {

@@ -59,6 +59,7 @@ typedef struct Work {
   bool in;
   GArray *out; /* PmtSafetensorOut */
   GPtrArray *owned;
+  uint16_t alpha;
 } Work;
 
 /* kohya's name of a module, "lora_unet_down_blocks_0_…_to_q", with ending. */
@@ -76,7 +77,7 @@ add_one (void *user, int net, PmtWeightPool *pool, PmtWeightRef ref, int n, GErr
 {
   Work *work = user;
   const PmtShape shape = pmt_weight_pool_shape (pool, ref, NULL);
-  const int group = net == 0 ? PMT_LEARN_GROUP_UNET : PMT_LEARN_GROUP_TEXT, rank = work->request->rank;
+  const int group = net == 0 ? PMT_LEARN_GROUP_MAIN : PMT_LEARN_GROUP_TEXT, rank = work->request->rank;
   g_autofree char *down = file_name (work, net, pool, ref, ".lora_down.weight"), *up = file_name (work, net, pool, ref, ".lora_up.weight");
   return pmt_parameters_add (work->parameters, down, PMT_SHAPE2 (rank, shape.dim[1]), group, error).data &&
          pmt_parameters_add (work->parameters, up, PMT_SHAPE2 (shape.dim[0], rank), group, error).data;
@@ -137,33 +138,31 @@ attach (const PmtLearnRequest *q, const PmtLearnNets *nets, const PmtParameters 
   for_all (q, nets, attach_one, &work, NULL);
 }
 
-static void
-add_out (Work *work, char *name, int rank, const int64_t *dim, const float *values)
+/* The values of parameter i as f16, in the memory of its gradient, which nobody needs any more. */
+static gboolean
+add_out (Work *work, int i, GError **error)
 {
-  int64_t count = 1;
-  for (int i = 0; i < rank; i++)
-    count *= dim[i];
-  uint16_t *half = g_new (uint16_t, count);
-  for (int64_t i = 0; i < count; i++)
-    half[i] = pmt_f16_from_f32 (values[i]);
-  PmtSafetensorOut out = { .name = name, .dtype = PMT_DTYPE_F16, .rank = rank, .data = half };
-  memcpy (out.dim, dim, (size_t) rank * sizeof *dim);
+  const PmtTensor value = pmt_parameters_value (work->parameters, i);
+  uint16_t *half = (uint16_t *) (void *) pmt_parameters_gradient (work->parameters, value).data;
+  PmtSafetensorOut out = { .name = pmt_parameters_name (work->parameters, i), .dtype = PMT_DTYPE_F16, .rank = 2, .data = half };
+  memcpy (out.dim, value.shape.dim, 2 * sizeof *out.dim);
+  for (int64_t k = 0; k < pmt_tensor_size (value); k++) {
+    half[k] = pmt_f16_from_f32 (value.data[k]);
+    if ((half[k] & 0x7c00) == 0x7c00)
+      return pmt_refuse (error, PMT_ERROR_INPUT, _("What was learned has values that are too large for a file of 16 bits; learn anew with a lower learning rate."));
+  }
   g_array_append_val (work->out, out);
-  g_ptr_array_add (work->owned, name);
-  g_ptr_array_add (work->owned, half);
+  return TRUE;
 }
 
 static gboolean
 write_one (void *user, int net, PmtWeightPool *pool, PmtWeightRef ref, int n, GError **error)
 {
   Work *work = user;
-  const float alpha = (float) alpha_of (work->request);
-  add_out (work, file_name (work, net, pool, ref, ".alpha"), 0, NULL, &alpha);
-  for (int i = 2 * n; i < 2 * n + 2; i++) {
-    const PmtTensor value = pmt_parameters_value (work->parameters, i);
-    add_out (work, g_strdup (pmt_parameters_name (work->parameters, i)), 2, value.shape.dim, value.data);
-  }
-  return TRUE;
+  PmtSafetensorOut alpha = { .name = file_name (work, net, pool, ref, ".alpha"), .dtype = PMT_DTYPE_F16, .data = &work->alpha };
+  g_ptr_array_add (work->owned, (char *) alpha.name);
+  g_array_append_val (work->out, alpha);
+  return add_out (work, 2 * n, error) && add_out (work, 2 * n + 1, error);
 }
 
 /* kohya's names, which all programs of this field read. */
@@ -174,13 +173,15 @@ write_file (const PmtLearnRequest *q, const PmtLearnNets *nets, const PmtParamet
   g_autoptr (GPtrArray) owned = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GHashTable) about = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   Work work = { .request = q, .nets = nets, .parameters = (PmtParameters *) parameters, .out = out, .owned = owned };
-  for_all (q, nets, write_one, &work, NULL);
+  work.alpha = pmt_f16_from_f32 ((float) alpha_of (q));
+  if (!for_all (q, nets, write_one, &work, error))
+    return FALSE;
   g_hash_table_insert (about, (char *) "ss_network_module", g_strdup ("networks.lora"));
   g_hash_table_insert (about, (char *) "ss_network_dim", g_strdup_printf ("%d", q->rank));
   g_hash_table_insert (about, (char *) "ss_network_alpha", g_strdup_printf ("%g", alpha_of (q)));
   g_hash_table_insert (about, (char *) "base", g_strdup (pmt_model_family (q->model)));
-  g_autofree char *caption = pmt_learn_caption (q, q->n_pictures > 0 && q->pictures[0].caption ? 0 : -1, 0);
-  g_hash_table_insert (about, (char *) "caption", g_steal_pointer (&caption));
+  g_autofree char *caption = pmt_learn_caption (q, 0, 0);
+  g_hash_table_insert (about, (char *) "caption", g_utf8_make_valid (caption, -1));
   return pmt_safetensors_write (q->out, (const PmtSafetensorOut *) (const void *) out->data, out->len, about, error);
 }
 

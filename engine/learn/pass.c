@@ -6,7 +6,6 @@
 #include "engine/learn/private.h"
 #include "engine/ops/ops.h"
 #include "engine/tensor/tape.h"
-#include "engine/text/prompt_tokens.h"
 
 typedef struct Told {
   PmtTensor context, pooled, time_ids;
@@ -18,23 +17,6 @@ check (PmtLearner *l, GError **error)
   return !pmt_context_take_error (&l->ctx, error);
 }
 
-/* Ids of a caption for text encoder k, `length` of them; a learned word has those behind the vocabulary. Nothing in a caption is syntax. */
-static gboolean
-tokenize (const PmtLearner *l, int k, const char *text, PmtPromptTokens *tokens, GError **error)
-{
-  const PmtClipTextConfig *config = pmt_clip_text_config (l->nets.text[k]);
-  const PmtLearnRequest *q = l->request;
-  const PmtTrigger word = { q->word, q->vectors };
-  const PmtPromptVocabulary vocabulary = { l->nets.tokenizer[k], MIN (pmt_tokenizer_length (l->nets.tokenizer[k]), config->max_positions), &word,
-                                           q->kind->learns_word ? 1 : 0, config->vocab_size };
-  PmtPrompt parsed;
-  if (!pmt_prompt_parse (text, PMT_SYNTAX_PLAIN, &parsed, error))
-    return FALSE;
-  const gboolean ok = pmt_prompt_tokens_init (tokens, &parsed, &vocabulary, PMT_LONG_TRUNCATE, error);
-  pmt_prompt_clear (&parsed);
-  return ok;
-}
-
 /* The caption through all text encoders, side by side. */
 static gboolean
 tell (PmtLearner *l, const char *text, Told *told, GError **error)
@@ -43,13 +25,14 @@ tell (PmtLearner *l, const char *text, Told *told, GError **error)
   *told = (Told) { PMT_NO_TENSOR, PMT_NO_TENSOR, PMT_NO_TENSOR };
   for (int k = 0; k < l->nets.n_texts; k++) {
     PmtPromptTokens tokens;
-    if (!tokenize (l, k, text, &tokens, error))
+    if (!pmt_learn_tokenize (l, k, text, &tokens, error))
       return FALSE;
     g_autofree int32_t *ids = g_new (int32_t, tokens.length);
     for (int i = 0; i < tokens.length; i++)
       ids[i] = tokens.ids[i];
     const PmtTensor rows = l->request->kind->rows ? l->request->kind->rows (l->parameters, k) : PMT_NO_TENSOR;
-    PmtClipTextOutput out = pmt_clip_text_forward_learned (&l->ctx, l->nets.text[k], rows, ids, 1, tokens.length, use.skip, use.final_norm);
+    PmtClipTextOutput out = pmt_clip_text_forward_learned (&l->ctx, l->nets.text[k], rows, ids, 1, tokens.length,
+                                                           use.skip + l->request->clip_skip, use.final_norm);
     pmt_prompt_tokens_clear (&tokens);
     told->context = k > 0 ? pmt_concat (&l->ctx, told->context, out.hidden) : out.hidden;
     if (use.pooled && k + 1 == l->nets.n_texts)
@@ -63,9 +46,8 @@ tell (PmtLearner *l, const char *text, Told *told, GError **error)
     float *ids = told->time_ids.data;
     ids[0] = (float) l->height;
     ids[1] = (float) l->width;
-    ids[4] = n == 5 ? 6.0f : (float) l->height; /* the refiner is told an aesthetic score */
-    if (n == 6)
-      ids[5] = (float) l->width;
+    ids[4] = (float) l->height;
+    ids[5] = (float) l->width;
   }
   return check (l, error);
 }
@@ -100,7 +82,7 @@ weight_of (const PmtLearner *l, double abar)
     return 1;
   switch (l->schedule->config.prediction) {
   case PMT_PREDICT_EPSILON:
-    return MIN (ratio, cut) / MAX (ratio, 1e-12);
+    return ratio <= cut ? 1 : cut / ratio;
   case PMT_PREDICT_V:
     return MIN (ratio, cut) / (ratio + 1);
   case PMT_PREDICT_SAMPLE:

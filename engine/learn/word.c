@@ -16,11 +16,23 @@ static const char *const styles[] = {
 
 static const char table[] = "text_model.embeddings.token_embedding.weight";
 
+/* Names that mean something else in files of words (nets/learned_word.h) and of tensors. */
+static const char *const reserved[] = { "emb_params", "text_encoders_0", "text_encoders_1", "clip_l", "clip_g", "__metadata__", NULL };
+
+static bool
+is_word (const char *word)
+{
+  for (const char *c = word; *c; c++)
+    if ((guchar) *c < 0x20 || *c == 0x7f)
+      return false;
+  return *word && g_utf8_validate (word, -1, NULL) && !strpbrk (word, " ()[]<>{}:,|\\\"") && !g_strv_contains (reserved, word);
+}
+
 static gboolean
 check (const PmtLearnRequest *q, GError **error)
 {
   const int room = pmt_model_text_config (q->model)->max_positions - 2;
-  if (!q->word || !*q->word || strpbrk (q->word, " \t\n()[]<>{}:,|\\")) {
+  if (!q->word || !is_word (q->word)) {
     g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                  _("\"%s\" cannot be a word to learn; write one without spaces and brackets that no prompt has otherwise, such as my-cat."), q->word ? q->word : "");
     return FALSE;
@@ -40,13 +52,35 @@ add (const PmtLearnRequest *q, const PmtLearnNets *nets, PmtParameters *paramete
 {
   for (int k = 0; k < nets->n_texts; k++) {
     const PmtShape shape = PMT_SHAPE2 (q->vectors, pmt_clip_text_config (nets->text[k])->hidden);
-    if (!pmt_parameters_add (parameters, k ? "word-2" : "word", shape, PMT_LEARN_GROUP_TEXT, error).data)
+    if (!pmt_parameters_add (parameters, k ? "word-2" : "word", shape, PMT_LEARN_GROUP_MAIN, error).data)
       return FALSE;
   }
   return TRUE;
 }
 
-/* All vectors begin as those of the thing's words, one after the other and again. Without a thing: as the mean word. */
+/* Adds a row of the table to `sum`. */
+static void
+add_row (double *sum, PmtTensor words, int64_t row, double factor)
+{
+  const int64_t width = pmt_tensor_dim (words, 1);
+  for (int64_t i = 0; i < width; i++)
+    sum[i] += factor * (double) words.data[row * width + i];
+}
+
+/* Vector v of n begins as the thing's v-th word, and again from the first; where the thing has more words than there are vectors, as the mean of those
+ * whose turn it would be. Without a thing: as the mean word. */
+static void
+first_vector (PmtTensor words, const PmtTokens *tokens, int v, int n, double *sum)
+{
+  int count = 0;
+  for (int i = v; i < tokens->n_tokens; i += n)
+    count++;
+  for (int i = v; i < tokens->n_tokens; i += n)
+    add_row (sum, words, tokens->token[i].id, 1.0 / count);
+  if (count == 0 && tokens->n_tokens > 0)
+    add_row (sum, words, tokens->token[v % tokens->n_tokens].id, 1);
+}
+
 static gboolean
 begin (const PmtLearnRequest *q, const PmtLearnNets *nets, PmtParameters *parameters, GError **error)
 {
@@ -55,17 +89,17 @@ begin (const PmtLearnRequest *q, const PmtLearnNets *nets, PmtParameters *parame
     const PmtWeightPool *pool = pmt_clip_text_weights (nets->text[k]);
     const PmtTensor words = pmt_weight (&ctx, pool, pmt_weight_pool_find (pool, table)), rows = pmt_parameters_value (parameters, k);
     const int64_t width = pmt_tensor_dim (words, 1), n = pmt_tensor_dim (words, 0);
+    g_autofree double *mean = g_new0 (double, width), *sum = g_new (double, width);
     PmtTokens tokens;
     pmt_tokenizer_encode (nets->tokenizer[k], q->thing ? q->thing : "", &tokens);
-    for (int v = 0; v < q->vectors; v++)
-      for (int64_t i = 0; i < width; i++) {
-        double value = 0;
-        if (tokens.n_tokens > 0)
-          value = (double) words.data[tokens.token[v % tokens.n_tokens].id * width + i];
-        for (int64_t w = 0; tokens.n_tokens == 0 && w < n; w++)
-          value += (double) words.data[w * width + i] / (double) n;
-        rows.data[v * width + i] = (float) value;
-      }
+    for (int64_t w = 0; w < n && tokens.n_tokens == 0; w++)
+      add_row (mean, words, w, 1.0 / (double) n);
+    for (int v = 0; v < q->vectors; v++) {
+      memcpy (sum, mean, (size_t) width * sizeof *sum);
+      first_vector (words, &tokens, v, q->vectors, sum);
+      for (int64_t i = 0; i < width; i++)
+        rows.data[v * width + i] = (float) sum[i];
+    }
     pmt_tokens_clear (&tokens);
   }
   return TRUE;
@@ -102,7 +136,6 @@ const PmtLearnKind pmt_learn_kind_word = {
   .styles = styles,
   .learns_word = true,
   .rate = 5e-4,
-  .text_rate = 5e-4,
   .steps = 3000,
   .check = check,
   .add = add,

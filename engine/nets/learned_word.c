@@ -108,6 +108,8 @@ choose_word (const PmtLearned *l, const char *path, const char *word)
     chosen = g_utf8_make_valid (word, -1);
   else if (pmt_safetensors_count (l->file) == 1 && strcmp (stored, "emb_params") != 0 && strcmp (stored, "text_encoders_0") != 0)
     chosen = g_utf8_make_valid (stored, -1);
+  else if (pmt_safetensors_metadata (l->file, "word"))
+    chosen = g_utf8_make_valid (pmt_safetensors_metadata (l->file, "word"), -1);
   else {
     g_autofree char *base = g_path_get_basename (path);
     char *dot = strrchr (base, '.');

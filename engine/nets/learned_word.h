@@ -17,7 +17,7 @@ typedef struct PmtLearned {
 } PmtLearned;
 
 /* Reads the header and checks that the file fits `n` text encoders of the model called `model`. `word` NULL or "" = the tensor's name
- * where it is a name, else the file's without its ending. Errors say what the file is and what fits; *learned is then cleared. */
+ * where it is a name, else the metadata's "word", else the file's name without its ending. Errors say what the file is and what fits; *learned is then cleared. */
 gboolean pmt_learned_open (PmtLearned *learned, const char *path, const char *word, const char *model,
                            const PmtClipTextConfig *const *encoder, int n, GError **error);
 /* The vectors for encoder `k`, [vectors, hidden]. PMT_ERROR_FORMAT where one is not finite. */

@@ -224,15 +224,7 @@ choose_methods (PmtRunner *runner, GError **error)
 static PmtArena *
 reserve (const char *name, size_t limit, bool dry, GError **error)
 {
-  if (!dry)
-    return pmt_arena_new (name, limit, error);
-  /* A dry run touches nothing, so any range of addresses will do, as far as limits on the process allow. */
-  for (size_t size = (size_t) 1 << 38; size > (size_t) 1 << 26; size /= 2) {
-    PmtArena *arena = pmt_arena_new (name, size, NULL);
-    if (arena)
-      return arena;
-  }
-  return pmt_arena_new (name, (size_t) 1 << 26, error);
+  return dry ? pmt_arena_new_dry (name, error) : pmt_arena_new (name, limit, error);
 }
 
 static gboolean

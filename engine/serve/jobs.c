@@ -27,6 +27,7 @@ typedef struct Task {
   GPtrArray *blobs; /* PmtBlob */
   PmtCancel cancel;
   atomic_bool keep;
+  atomic_bool pause; /* what is learned gives way to a job that is not */
   PmtPreview preview;
   gint64 last_progress;
   int last_step, last_stage;
@@ -218,15 +219,35 @@ on_learning (void *user, const PmtLearnProgress *progress)
   pmt_connection_send (task->connection, message);
 }
 
+/* A copy: a task that paused asks for its pictures again. */
 static gboolean
-run_learn (Task *task, PmtModelCache *cache, const PmtJobInputs *inputs, PmtJobStats *stats, GError **error)
+give_picture (void *user, const char *name, PmtPicture *picture, GError **error)
 {
-  const PmtLearnHooks hooks = { &task->cancel, on_learning, task };
+  const Task *task = user;
+
+  for (guint i = 0; i < task->blobs->len; i++) {
+    const PmtBlob *blob = g_ptr_array_index (task->blobs, i);
+    const PmtPicture *from = &blob->picture;
+    if (!g_str_equal (blob->name, name) || from->channels != 4)
+      continue;
+    return pmt_picture_crop (from, &(PmtBox) { 0, 0, from->width, from->height }, picture, error);
+  }
+  g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, _("The picture \"%s\" that is to be learned from did not come; send it first."), name);
+  return FALSE;
+}
+
+static gboolean
+run_learn (Task *task, PmtModelCache *cache, PmtJobStats *stats, bool *paused, GError **error)
+{
+  const PmtLearnHooks hooks = { &task->cancel, &task->pause, give_picture, on_learning, task };
   PmtLearnResult result;
   PmtMessage *message;
 
-  if (!pmt_learn_job_run (task->learn, cache, inputs, &hooks, &result, error))
+  if (!pmt_learn_job_run (task->learn, cache, &hooks, &result, error))
     return FALSE;
+  *paused = result.paused;
+  if (result.paused)
+    return TRUE;
   message = pmt_message_new ("learned", task->id);
   json_object_set_string_member (message->header, "out", pmt_learn_job_out (task->learn));
   json_object_set_int_member (message->header, "steps", result.steps);
@@ -239,19 +260,50 @@ run_learn (Task *task, PmtModelCache *cache, const PmtJobInputs *inputs, PmtJobS
   return TRUE;
 }
 
+static void run_task (void *user, PmtModelCache *cache);
+
+/* Back on the main loop: what paused goes behind those that it gave way to. */
+static gboolean
+on_paused (gpointer user)
+{
+  Task *task = user;
+  PmtJobs *jobs = task->jobs;
+  PmtMessage *message;
+
+  if (jobs->closing)
+    return on_ended (task);
+  atomic_store (&task->pause, false);
+  g_ptr_array_remove (jobs->pending, task);
+  g_ptr_array_add (jobs->pending, task);
+  message = pmt_message_new ("queued", task->id);
+  json_object_set_int_member (message->header, "ahead", jobs->pending->len - 1);
+  pmt_connection_send (task->connection, message);
+  pmt_worker_push (jobs->worker, run_task, task);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 run_task (void *user, PmtModelCache *cache)
 {
   Task *task = user;
+  bool paused = false;
   g_autofree PmtNamedPicture *pictures = g_new0 (PmtNamedPicture, task->blobs->len + 1);
   const PmtJobInputs inputs = inputs_of (task, pictures);
   PmtJobHooks hooks = { .cancel = &task->cancel, .keep = &task->keep, .preview = task->preview, .progress = on_progress, .result = on_result, .user = task };
   PmtJobStats stats = { 0 };
   g_autoptr (GError) error = NULL;
 
+  if (task->learn && atomic_load (&task->pause) && !pmt_cancelled (&task->cancel)) {
+    g_idle_add_full (G_PRIORITY_DEFAULT, on_paused, task, NULL);
+    return;
+  }
   if (pmt_cancelled (&task->cancel)) {
     error = g_error_new_literal (PMT_ERROR, PMT_ERROR_CANCELLED, "The job was cancelled before it began.");
-  } else if (task->learn ? run_learn (task, cache, &inputs, &stats, &error) : pmt_job_run (task->job, cache, &inputs, &hooks, &stats, &error)) {
+  } else if (task->learn ? run_learn (task, cache, &stats, &paused, &error) : pmt_job_run (task->job, cache, &inputs, &hooks, &stats, &error)) {
+    if (paused) {
+      g_idle_add_full (G_PRIORITY_DEFAULT, on_paused, task, NULL);
+      return;
+    }
     PmtMessage *message = pmt_message_new ("done", task->id);
     json_object_set_double_member (message->header, "seconds", stats.seconds);
     json_object_set_int_member (message->header, "peak-bytes", (gint64) stats.peak_bytes);
@@ -311,7 +363,9 @@ check_blobs (const Task *task, GPtrArray *blobs, GError **error)
   for (guint i = 0; good && i < blobs->len; i++) {
     const char *name = ((const PmtBlob *) g_ptr_array_index (blobs, i))->name;
     good = (task->job && (g_str_equal (name, "image") || g_str_equal (name, "mask"))) || g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL);
-    if (!good)
+    if (!good && task->learn)
+      g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT, "What is to be learned does not speak of the input \"%s\" that came for it; name it among its pictures, or leave it out.", name);
+    else if (!good)
       g_set_error (error, PMT_ERROR, PMT_ERROR_INPUT,
                    "The job does not speak of the input \"%s\" that came for it; name it in a control or reference, or leave it out.", name);
   }
@@ -384,6 +438,11 @@ pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *mes
     pmt_connection_send_error (connection, message->id, error);
     task_free (task);
     return;
+  }
+  for (guint i = 0; task->job && i < jobs->pending->len; i++) {
+    Task *other = g_ptr_array_index (jobs->pending, i);
+    if (other->learn)
+      atomic_store (&other->pause, true);
   }
   if (jobs->pending->len > 0) {
     PmtMessage *queued = pmt_message_new ("queued", message->id);

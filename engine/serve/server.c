@@ -20,7 +20,7 @@
 #include "pentimento/protocol.h"
 
 /* Inputs that a client may send ahead of its jobs. */
-#define MAX_BLOBS 32
+#define MAX_BLOBS 256
 
 typedef struct Server {
   GMainLoop *loop;

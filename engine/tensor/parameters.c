@@ -10,6 +10,7 @@ typedef struct Parameter {
   char *name;
   int group;
   PmtTensor value, gradient;
+  float *moment[2];
 } Parameter;
 
 struct PmtParameters {
@@ -26,7 +27,7 @@ clear (void *parameter)
 PmtParameters *
 pmt_parameters_new (size_t limit, GError **error)
 {
-  PmtArena *arena = pmt_arena_new ("what is learned", limit, error);
+  PmtArena *arena = limit ? pmt_arena_new ("what is learned", limit, error) : pmt_arena_new_dry ("what is learned", error);
   if (!arena)
     return NULL;
   PmtParameters *parameters = g_new0 (PmtParameters, 1);
@@ -64,12 +65,11 @@ pmt_parameters_add (PmtParameters *parameters, const char *name, PmtShape shape,
 {
   const size_t bytes = (size_t) pmt_shape_size (&shape) * sizeof (float);
   Parameter parameter = { .group = group, .value = { .shape = shape }, .gradient = { .shape = shape } };
-  parameter.value.data = pmt_arena_alloc (parameters->arena, bytes, error);
-  parameter.gradient.data = parameter.value.data ? pmt_arena_alloc (parameters->arena, bytes, error) : NULL;
-  if (!parameter.gradient.data)
-    return PMT_NO_TENSOR;
-  memset (parameter.value.data, 0, bytes);
-  memset (parameter.gradient.data, 0, bytes);
+  float **const places[] = { &parameter.value.data, &parameter.gradient.data, &parameter.moment[0], &parameter.moment[1] };
+  /* The system's pages are zeros, and nothing was given back to this arena. */
+  for (gsize k = 0; k < G_N_ELEMENTS (places); k++)
+    if (!(*places[k] = pmt_arena_alloc (parameters->arena, bytes, error)))
+      return PMT_NO_TENSOR;
   parameter.name = g_strdup (name);
   parameter.value.node = -(int32_t) parameters->all->len - 1;
   g_array_append_val (parameters->all, parameter);
@@ -98,6 +98,18 @@ PmtTensor
 pmt_parameters_value (const PmtParameters *parameters, int i)
 {
   return at (parameters, i)->value;
+}
+
+float *
+pmt_parameters_moment (const PmtParameters *parameters, int i, int k)
+{
+  return at (parameters, i)->moment[k];
+}
+
+size_t
+pmt_parameters_bytes (const PmtParameters *parameters)
+{
+  return pmt_arena_used (parameters->arena);
 }
 
 int64_t

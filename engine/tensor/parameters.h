@@ -16,11 +16,13 @@
 
 typedef struct PmtParameters PmtParameters;
 
-/* `limit`: bytes of addresses for all values and gradients. NULL + PMT_ERROR_MEMORY. */
+/* `limit`: bytes for all that is added, 4 floats for each value and 256 bytes for each parameter; 0 = any, for dry runs, in which nothing is
+ * touched. NULL + PMT_ERROR_MEMORY. */
 PmtParameters *pmt_parameters_new (size_t limit, GError **error);
+size_t pmt_parameters_bytes (const PmtParameters *parameters); /* taken so far */
 void pmt_parameters_free (PmtParameters *parameters); /* NULL is fine */
 
-/* A further one, zeros, with a gradient of zeros; `name` is copied, `group` is the caller's (which learning rate it has). PMT_NO_TENSOR +
+/* A further one, zeros, with a gradient and two moments of zeros; `name` is copied, `group` is the caller's (which learning rate it has). PMT_NO_TENSOR +
  * PMT_ERROR_MEMORY. */
 PmtTensor pmt_parameters_add (PmtParameters *parameters, const char *name, PmtShape shape, int group, GError **error);
 
@@ -28,6 +30,8 @@ int pmt_parameters_count (const PmtParameters *parameters);
 const char *pmt_parameters_name (const PmtParameters *parameters, int i);
 int pmt_parameters_group (const PmtParameters *parameters, int i);
 PmtTensor pmt_parameters_value (const PmtParameters *parameters, int i);
+/* The optimiser's: k 0 or 1, as many floats as values. */
+float *pmt_parameters_moment (const PmtParameters *parameters, int i, int k);
 int64_t pmt_parameters_size (const PmtParameters *parameters); /* values of all */
 
 /* Where the gradient of `t` adds up: a parameter, or a view or rows of one. */

@@ -97,7 +97,7 @@ def test_refusals(cli):
     cli.refused("The caption of '2.png' could not be read", word("--image", "2.png", "--captions"))
     cli.refused('"rank" has to be from 1 to 320', word("--rank", 0))
     cli.refused("lacks the word", word("--sentence", "a {}", "--image", "1.png", "--captions", "--word", "its-dog"))
-    cli.refused("does not say where the word stands", word("--sentence", "a picture"))
+    cli.refused("write {} where it stands", word("--sentence", "a picture"))
     cli.refused("multiples of 8", word("--size", "63x48"))
     cli.refused("have no use; leave them out", word("--prior", 3, "--thing", "circle"))
     cli.refused("name the kind of thing", cli.command("lora", "--word", "blue", "--prior", 2, "--out", "out.safetensors"))

@@ -4,6 +4,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/learn/learn.h"
 #include "tests/sample/runs.h"
@@ -15,19 +16,32 @@ static float *flipped; /* a second picture */
 
 typedef struct Lesson {
   PmtLearnRequest request;
-  PmtLearnPicture pictures[2];
+  const char *captions[2];
   char *out;
 } Lesson;
+
+static gboolean
+give_picture (void *user, int i, PmtPicture *picture, GError **error)
+{
+  const float *rgb = i ? flipped : runs.picture;
+  if (!pmt_picture_init (picture, runs.width, runs.height, 4, error))
+    return FALSE;
+  for (int k = 0; k < runs.width * runs.height; k++) {
+    memcpy (picture->data + 4 * k, rgb + 3 * k, 3 * sizeof (float));
+    picture->data[4 * k + 3] = 1;
+  }
+  return TRUE;
+}
 
 static Lesson *
 lesson_new (const char *kind)
 {
   Lesson *l = g_new0 (Lesson, 1);
   pmt_learn_request_init (&l->request, model, pmt_learn_kind_find (kind, NULL));
-  l->pictures[0] = (PmtLearnPicture) { runs.picture, runs.width, runs.height, NULL };
-  l->pictures[1] = (PmtLearnPicture) { flipped, runs.width, runs.height, "a {} and a house" };
+  l->captions[1] = "a {} and a house";
   l->out = g_build_filename (folder, "learned.safetensors", NULL);
-  l->request.pictures = l->pictures;
+  l->request.captions = l->captions;
+  l->request.picture = give_picture;
   l->request.n_pictures = 2;
   l->request.width = runs.width;
   l->request.height = runs.height;
@@ -83,7 +97,8 @@ refused (Lesson *l, PmtError code, const char *part)
 {
   GError *error = NULL;
   PmtLearnResult result;
-  g_assert_false (pmt_learn (&l->request, &result, &error));
+  if (pmt_learn (&l->request, &result, &error))
+    g_error ("learned what '%s' should have refused", part);
   g_assert_error (error, PMT_ERROR, (int) code);
   if (!strstr (error->message, part))
     g_error ("'%s' lacks '%s'", error->message, part);
@@ -195,6 +210,85 @@ test_goes_on (void)
   }
 }
 
+static void
+pause_at (void *user, const PmtLearnProgress *p)
+{
+  if (p->stage == PMT_LEARN_STEPS && p->step == 2)
+    atomic_store ((atomic_bool *) user, true);
+}
+
+/* A call that is asked to make room ends without an error, and goes on like a cancelled one. */
+static void
+test_pauses (void)
+{
+  Lesson *l = lesson_new ("word");
+  g_autoptr (GBytes) wanted = learned (l);
+  g_unlink (l->out);
+  atomic_bool pause = false;
+  l->request.pause = &pause;
+  l->request.progress = pause_at;
+  l->request.progress_user = &pause;
+  g_assert_true (do_learn (l).paused);
+  g_assert_false (g_file_test (l->out, G_FILE_TEST_EXISTS));
+  l->request.pause = NULL;
+  g_autoptr (GBytes) got = learned (l);
+  g_assert_true (g_bytes_equal (got, wanted));
+  lesson_free (l);
+}
+
+typedef struct Prior {
+  PmtCancel cancel;
+  int stop, made, looks;
+  PmtLearnStage cancel_in;
+} Prior;
+
+static void
+watch_prior (void *user, const PmtLearnProgress *p)
+{
+  Prior *prior = user;
+  prior->made = p->stage == PMT_LEARN_PRIOR ? MAX (prior->made, p->step + 1) : prior->made;
+  prior->looks += p->stage == PMT_LEARN_LOOK;
+  if (prior->stop > 0 && p->stage == prior->cancel_in && p->step == prior->stop)
+    pmt_cancel_request (&prior->cancel);
+  g_assert_cmpfloat (p->fraction, >=, 0);
+  g_assert_cmpfloat (p->fraction, <=, 1);
+}
+
+/* What is cancelled while the class is painted, or after the last step, is not begun again. */
+static void
+test_goes_on_anywhere (void)
+{
+  PmtRequest class = runs_request (&runs, model);
+  class.prompt = "a circle";
+  class.prompt_syntax = PMT_SYNTAX_PLAIN;
+  Lesson *l = lesson_new ("lora");
+  l->request.prior = &class;
+  l->request.n_prior = 3;
+  g_autoptr (GBytes) wanted = learned (l);
+  g_unlink (l->out);
+  static const PmtLearnStage stages[] = { PMT_LEARN_PRIOR, PMT_LEARN_LOOK };
+  for (gsize i = 0; i < G_N_ELEMENTS (stages); i++) {
+    Prior prior = { .stop = i ? 6 : 2, .cancel_in = stages[i] };
+    GError *error = NULL;
+    PmtLearnResult result;
+    l->request.cancel = &prior.cancel;
+    l->request.progress = watch_prior;
+    l->request.progress_user = &prior;
+    g_assert_false (pmt_learn (&l->request, &result, &error));
+    g_assert_error (error, PMT_ERROR, PMT_ERROR_CANCELLED);
+    g_clear_error (&error);
+    Prior rest = { 0 };
+    l->request.cancel = NULL;
+    l->request.progress_user = &rest;
+    g_autoptr (GBytes) got = learned (l);
+    g_assert_true (g_bytes_equal (got, wanted));
+    g_unlink (l->out);
+    g_assert_cmpint (rest.looks, ==, 2 * 2 * 5);
+    g_assert_cmpint (prior.made, ==, 3);
+  }
+  lesson_free (l);
+}
+
 /* A damaged state is named, not begun over. */
 static void
 test_damaged_state (void)
@@ -293,10 +387,33 @@ test_refusals (void)
   *q = good, q->n_prior = 3;
   refused (l, PMT_ERROR_INPUT, "class");
   *q = good, q->sentences = (const char *const[]) { "a picture", NULL };
-  refused (l, PMT_ERROR_INPUT, "{}");
-  *q = good, l->pictures[1].caption = "a house";
   refused (l, PMT_ERROR_INPUT, "lacks the word");
-  l->pictures[1].caption = "my-cat in a house";
+  *q = good, q->word = "clip_l";
+  refused (l, PMT_ERROR_INPUT, "cannot be a word");
+  *q = good, q->word = "tab\there";
+  refused (l, PMT_ERROR_INPUT, "cannot be a word");
+  *q = good, q->word = "picture"; /* which stands in the sentences as well */
+  refused (l, PMT_ERROR_INPUT, "as any other");
+  *q = good, q->out = pmt_model_path (model);
+  refused (l, PMT_ERROR_IO, "cannot be written");
+  g_autofree char *unet = runs_path ("runs", "tiny/unet/diffusion_pytorch_model.safetensors"), *whole = runs_path ("runs", "tiny");
+  g_autofree char *link = g_build_filename (folder, "link.safetensors", NULL);
+  PmtModel *of_parts = pmt_model_open_with (whole, &(PmtModelParts) { .unet = unet }, NULL);
+  g_assert_nonnull (of_parts);
+  g_assert_cmpint (symlink (unet, link), ==, 0);
+  *q = good, q->model = of_parts, q->out = link;
+  refused (l, PMT_ERROR_INPUT, "is the model that is learned with");
+  g_unlink (link);
+  pmt_model_unref (of_parts);
+  static const char *const useless[] = { "a house", "two {}s and a house", "un{}", NULL };
+  *q = good;
+  for (int i = 0; useless[i]; i++) {
+    l->captions[1] = useless[i];
+    refused (l, PMT_ERROR_INPUT, "lacks the word");
+  }
+  l->captions[1] = "red circle and blue house and red house and blue circle and red circle and red house left of a {}"; /* cut before the word */
+  refused (l, PMT_ERROR_INPUT, "too far behind");
+  l->captions[1] = "My-Cat in a house";
   do_learn (l);
   g_unlink (l->out);
   *q = good, q->kind = pmt_learn_kind_find ("lora", NULL), q->rank = 0;
@@ -354,7 +471,8 @@ main (int argc, char **argv)
 {
   static const RunsTest tests[] = {
     { "/learn/begins-as-model", test_begins_as_model }, { "/learn/model-stays", test_model_stays }, { "/learn/learns", test_learns },
-    { "/learn/goes-on", test_goes_on }, { "/learn/damaged-state", test_damaged_state }, { "/learn/settings-count", test_settings_count },
+    { "/learn/goes-on", test_goes_on }, { "/learn/pauses", test_pauses }, { "/learn/goes-on-anywhere", test_goes_on_anywhere },
+    { "/learn/damaged-state", test_damaged_state }, { "/learn/settings-count", test_settings_count },
     { "/learn/prior", test_prior }, { "/learn/memory", test_memory }, { "/learn/refusals", test_refusals }, { "/learn/files-work", test_files_work }, { 0 },
   };
   folder = g_dir_make_tmp ("pentimento-learn-XXXXXX", NULL);

@@ -74,6 +74,22 @@ request_of (JsonObject *c, PmtModel *model, const char *const *sentences)
   return q;
 }
 
+static gboolean
+give_picture (void *user, int i, PmtPicture *picture, GError **error)
+{
+  g_autofree char *key = g_strdup_printf ("picture-%d", i);
+  uint64_t n;
+  g_autofree float *rgb = values (reference, key, &n);
+  g_assert_cmpuint (n, ==, WIDTH * HEIGHT * 3);
+  if (!pmt_picture_init (picture, WIDTH, HEIGHT, 4, error))
+    return FALSE;
+  for (int k = 0; k < WIDTH * HEIGHT; k++) {
+    memcpy (picture->data + 4 * k, rgb + 3 * k, 3 * sizeof (float));
+    picture->data[4 * k + 3] = 1;
+  }
+  return TRUE;
+}
+
 static void
 test_case (gconstpointer data)
 {
@@ -86,14 +102,7 @@ test_case (gconstpointer data)
   g_autofree char *path = runs_path ("", json_object_get_string_member (c, "model")), *out = g_build_filename (folder, name, NULL);
   PmtModel *model = runs_open_model (path);
   PmtLearnRequest q = request_of (c, model, sentences);
-  PmtLearnPicture pictures[PICTURES] = { { 0 } };
-  for (int i = 0; i < PICTURES; i++) {
-    g_autofree char *key = g_strdup_printf ("picture-%d", i);
-    uint64_t n;
-    pictures[i] = (PmtLearnPicture) { values (reference, key, &n), WIDTH, HEIGHT, NULL };
-    g_assert_cmpuint (n, ==, WIDTH * HEIGHT * 3);
-  }
-  q.pictures = pictures;
+  q.picture = give_picture;
   q.out = out;
 
   GError *error = NULL;
@@ -127,8 +136,6 @@ test_case (gconstpointer data)
   g_assert_cmpfloat (downs.come > 0 ? sqrt (downs.off / downs.come) : 0, <, 5e-2);
   pmt_safetensors_free (made);
   g_unlink (out);
-  for (int i = 0; i < PICTURES; i++)
-    g_free ((float *) pictures[i].pixels);
   pmt_model_unref (model);
 }
 

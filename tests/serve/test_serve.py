@@ -95,7 +95,7 @@ def test_learn(program):
         assert told["type"] == "estimate" and told["fits"] and told["memory-bytes"] > 1 << 20 and told["seconds"] > 0, told
         seen = run(client, 5, lesson(folder), lesson_blobs())
         stages = [m["stage"] for m in seen if m["type"] == "progress"]
-        assert stages[0] == "load" and "encode" in stages and stages[-1] == "learn", stages
+        assert list(dict.fromkeys(stages)) == ["load", "encode", "look", "learn"] and stages[-1] == "look", stages
         assert any("loss" in m for m in seen if m["type"] == "progress"), seen
         learned = seen[-2]
         assert learned["type"] == "learned" and learned["out"] == lesson(folder)["out"] and learned["steps"] == 3 and learned["values"] > 0, learned
@@ -114,6 +114,42 @@ def test_learn_is_cancelled_and_goes_on(program):
         client.send({"type": "cancel", "id": 6})
         assert client.until("error")[-1]["code"] == "cancelled"
         assert os.listdir(folder) == ["my-cat.safetensors.learning"], os.listdir(folder)
+        # the same with fewer steps is another wish, with as many it goes on
+        seen = []
+        for header, payload in lesson_blobs():
+            client.send(dict(header, type="blob", id=7), payload)
+        client.send({"type": "job", "id": 7, "job": job})
+        while not seen or seen[-1].get("stage") != "learn":
+            seen.append(client.receive())
+        assert seen[-1]["step"] >= 2 and not any(m.get("stage") == "look" for m in seen), seen
+        client.send({"type": "cancel", "id": 7})
+        assert client.until("error")[-1]["code"] == "cancelled"
+        for header, payload in lesson_blobs():
+            client.send(dict(header, type="blob", id=8), payload)
+        client.send({"type": "job", "id": 8, "job": lesson(folder, steps=1)})
+        while (message := client.receive())["type"] != "error":
+            pass
+        assert "ask for more" in message["message"], message
+
+
+def test_learning_gives_way(program):
+    """A picture does not wait for hours of learning, which goes on behind it."""
+    with Engine(program) as engine, tempfile.TemporaryDirectory() as folder:
+        learner, painter = engine.client(), engine.client()
+        for header, payload in lesson_blobs():
+            learner.send(dict(header, type="blob", id=1), payload)
+        learner.send({"type": "job", "id": 1, "job": lesson(folder, steps=2000)})
+        while (message := learner.receive()).get("step", 0) < 2 or message["stage"] != "learn":
+            pass
+        seen = run(painter, 2, recipe())
+        assert [m["type"] for m in seen if m["type"] in ("queued", "result", "done")] == ["queued", "result", "done"], seen
+        steps = [m for m in learner.until("queued")]
+        while (message := learner.receive()).get("stage") != "learn":
+            assert message["type"] == "progress", message
+        last = max(m.get("step", 0) for m in steps if m.get("stage") == "learn")
+        assert message["step"] >= last > 1, (message, last)
+        learner.send({"type": "cancel", "id": 1})
+        assert learner.until("error")[-1]["code"] == "cancelled"
 
 
 def test_learn_is_refused(program):

@@ -13,12 +13,13 @@
  *   hello      {protocol: PMT_PROTOCOL_VERSION, client: "name version"}          first message; answered by hello
  *   blob       {name, width, height, channels: 1|4, dtype: "f32"} + payload; kept until the next job or preprocess with this id
  *              name is "image", "mask" (the only one with 1 channel), or what a control or reference of the job calls its picture
- *              ("control-0", "reference-1", …; at most 100 bytes). At most 32 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
+ *              ("control-0", "reference-1", …; at most 100 bytes). At most 256 wait at a time, of PMT_PROTOCOL_MAX_PAYLOAD bytes together
  *   job        {job: {…recipe…}, preview: "linear" (default) | "none" | "decoded"}
  *                                     runs it with the blobs of this id; answers: queued?, progress*, (blob + result)*, done | error
- *                                     A job of the task "learn" (below) answers queued?, progress*, learned, done | error
+ *                                     A job of the task "learn" (below) answers queued?, progress*, learned, done | error; it gives way
+ *                                     to jobs of other tasks that come meanwhile (queued again), and goes on after them
  *   estimate   {job: {…recipe…}, preview: as for job}      answers estimate, without running; blobs are not needed. Of a job of the task
- *                                     "learn": memory-bytes, available-bytes, fits, seconds (without the class's pictures)
+ *                                     "learn": memory-bytes, available-bytes, fits, seconds; word and out may be missing
  *   cancel     {}                     the job of this id stops; it answers with error code "cancelled"
  *   keep       {}                     the job of this id finishes the evaluation under way, decodes its estimate and makes no further
  *                                     variants; that result's recipe has "stop-after", which makes the same picture again
@@ -42,7 +43,7 @@
  *   hello      {protocol, engine: "version", build: "id", cpu, threads}
  *   queued     {ahead: n}             another client's job is running; sent once
  *   progress   {stage: "load"|"text"|"encode"|"sample"|"decode", step, of, fraction: 0..1, eta: seconds or null, variant, variants}
- *              learning: stage "prior" (pictures of the class) | "load" | "encode" | "learn", no variants, and loss once there is one
+ *              learning: stage "prior" (pictures of the class) | "load" | "encode" | "look" (at the loss) | "learn", no variants, and loss once there is one
  *              with a new estimate also preview: {width, height}, and the payload is that picture: width * height * 3 bytes, RGB, sRGB,
  *              one pixel for one or more of the latent's, or, decoded, for one or more of the picture's; stretch it over the picture
  *   blob       {name: "blend", width, height, channels: 1, dtype: "f32"} + payload      fill, edit: before each result, size of its box
@@ -104,7 +105,7 @@
  *   pentimento 1, task "learn", kind "word" | "lora"
  *   base             a recipe of the task "generate" with nothing but model (vae, unet), size, prediction, precision, threads, and what
  *                    pictures of the class are made with (prompt = "a picture of THING", negative-prompt, sampler, steps, guidance, seed)
- *   pictures         [{image: name of a blob of 4 channels, caption?}], at most 200 (of one message's blobs at most 32)
+ *   pictures         [{image: name of a blob of 4 channels, caption?}], at most 200
  *   sentences        [texts with {} for the concept], for pictures without a caption; absent: the kind's own
  *   out              path of the safetensors file to write; PATH.learning holds what a cancelled job has found, and the same job goes on there
  *   word, thing, style, steps (0 = usual), accumulate, rate, text-rate (0 = usual), vectors, rank, alpha, texts, flip, prior, prior-weight,

@@ -55,12 +55,17 @@ def check_the_loss_knows_right_from_wrong():
     named[0, 0, 1:3], named[0, 1, 4:6] = True, True
     right = torch.zeros(1, 1, 256, 6)
     right[0, 0, :, 1:3], right[0, 0, :, 4:6] = masks[0, 0][:, None] / 2, masks[0, 1][:, None] / 2
-    token, place = attention.loss([right], named, masks, torch.ones(1))
-    assert token < 1e-6 and place < 1e-3, (token, place)
-    token, place = attention.loss([right.roll(3, 3)], named, masks, torch.ones(1))
-    assert token > .99 and place > 5, (token, place)
-    token, place = attention.loss([torch.full_like(right, 1 / 6)], named, masks, torch.ones(1))
-    assert abs(token - .25) < 1e-4 and abs(place - np.log(2)) < 1e-3, (token, place)
+    half = right.view(1, 1, 16, 16, 6)[:, :, ::2, ::2].reshape(1, 1, 64, 6)
+    for grids in ([right], [half], [right, half]):
+        token, place, held = attention.loss(grids, named, masks, torch.ones(1))
+        assert token < 1e-6 and place < 1e-3 and held == 0, (token, place, held)
+        token, place, held = attention.loss([g.roll(3, 3) for g in grids], named, masks, torch.ones(1))
+        assert token > .99 and place > 5 and held > 5, (token, place, held)
+        token, place, held = attention.loss([torch.full_like(g, 1 / 6) for g in grids], named, masks, torch.ones(1))
+        assert abs(token - .25) < 1e-4 and abs(place - np.log(2)) < 1e-3 and abs(held - np.log(.4 * 3)) < 5e-3, (token, place, held)
+    # words that are looked at in the right places, and next to nothing of them
+    held = attention.loss([right * .04 + .16 * torch.eye(6)[3]], named, masks, torch.ones(1))[2]
+    assert abs(held - np.log(.4 / .041)) < 1e-2, held
 
 
 def check_close_ups_hold_one_thing():
@@ -103,7 +108,7 @@ def check_plain_attention_is_diffusers():
         before = net(x, torch.tensor([3, 700]), context).sample
         seen = attention.watch(net)
         after = net(x, torch.tensor([3, 700]), context).sample
-    assert torch.allclose(before, after, atol=1e-4) and [tuple(s.shape) for s in seen] == [(2, 2, 256, 7)] * 5
+    assert torch.allclose(before, after, atol=1e-4) and [tuple(s.shape) for s in seen] == [(2, 2, 256, 7)] * 2 + [(2, 2, 64, 7)] * 5 + [(2, 2, 256, 7)] * 3
     assert torch.allclose(seen[0].sum(-1), torch.ones(2, 2, 256), atol=1e-5)
 
 

@@ -20,7 +20,7 @@ class Joint(Diffusion):
     edited; what a row has not is zero. Cutting conv_in gives each network exactly (export.py). The text learns along."""
     batch, rate = {"cuda": 1024, "cpu": 32}, 1e-3
     sets = ("scenes", "edits")
-    notes = ("base", "fill", "edit", "token", "place", "close", "name")
+    notes = ("base", "fill", "edit", "token", "place", "close", "name", "held")
     shares = (.6, .2, .2)  # base, fill, edits
 
     def __init__(self, a):
@@ -184,9 +184,9 @@ class Joint(Diffusion):
             noted[name] = each[first:first + k].mean()
             first += k
         if self.seen is not None and self.at:
-            token, place = self.tied(ids, t)
-            loss = loss + self.a.attend * max(.2, 1 - self.samples / FADE) * (token + .5 * place)
-            noted |= {"token": token.detach(), "place": place.detach()}
+            token, place, held = self.tied(ids, t)
+            loss = loss + self.a.attend * max(.2, 1 - self.samples / FADE) * (token + .5 * place + held)
+            noted |= {"token": token.detach(), "place": place.detach(), "held": held.detach()}
         if self.names is not None and self.at:
             s, at = self.set["scenes"], torch.cat(self.at)
             loss, more = self.named(loss, s.rows("kind", at), s.rows("cells", at).float() / 255, t)

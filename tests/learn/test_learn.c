@@ -4,7 +4,6 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/learn/learn.h"
 #include "tests/sample/runs.h"
@@ -396,15 +395,6 @@ test_refusals (void)
   refused (l, PMT_ERROR_INPUT, "as any other");
   *q = good, q->out = pmt_model_path (model);
   refused (l, PMT_ERROR_IO, "cannot be written");
-  g_autofree char *unet = runs_path ("runs", "tiny/unet/diffusion_pytorch_model.safetensors"), *whole = runs_path ("runs", "tiny");
-  g_autofree char *link = g_build_filename (folder, "link.safetensors", NULL);
-  PmtModel *of_parts = pmt_model_open_with (whole, &(PmtModelParts) { .unet = unet }, NULL);
-  g_assert_nonnull (of_parts);
-  g_assert_cmpint (symlink (unet, link), ==, 0);
-  *q = good, q->model = of_parts, q->out = link;
-  refused (l, PMT_ERROR_INPUT, "is the model that is learned with");
-  g_unlink (link);
-  pmt_model_unref (of_parts);
   static const char *const useless[] = { "a house", "two {}s and a house", "un{}", NULL };
   *q = good;
   for (int i = 0; useless[i]; i++) {

@@ -8,13 +8,14 @@
 #include "plugin/fill.h"
 #include "plugin/generate.h"
 #include "plugin/last-settings.h"
+#include "plugin/learn.h"
 #include "plugin/model-search.h"
 
 static const char *const fills[] = { PMT_PROCEDURE_FILL,          "plug-in-pentimento-expand",
                                      "plug-in-pentimento-add",    "plug-in-pentimento-remove",
                                      "plug-in-pentimento-refine", "plug-in-pentimento-replace-background" };
 
-static const char *const pictures[] = { PMT_PROCEDURE_GENERATE, PMT_PROCEDURE_DESCRIBE };
+static const char *const pictures[] = { PMT_PROCEDURE_GENERATE, PMT_PROCEDURE_DESCRIBE, PMT_PROCEDURE_LEARN };
 
 /* but_for: NULL, or the use of models that stay where they are. */
 static gboolean

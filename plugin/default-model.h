@@ -5,7 +5,7 @@
 #include <glib.h>
 
 /* use: what the engine says of the model: "inpaint" for Fill and its modes, "edit" for Edit by Instruction, anything else for Fill, its modes,
- * Generate and Edit by Description. FALSE + error when settings cannot be written. */
+ * Generate, Edit by Description and Learn a Concept. FALSE + error when settings cannot be written. */
 gboolean pmt_default_model_set (const char *path, const char *use, GError **error);
 
 /* The model was chosen in a procedure's dialog: the others that such a model paints in start with it too, but for fills that have one made

@@ -128,3 +128,36 @@ pmt_estimate_refusal (const PmtEstimate *estimate)
   return g_strdup_printf (_("Painting at %s needs %s of memory and %s are free: close other programs, or choose a smaller model."), size,
                           memory, free_memory);
 }
+
+char *
+pmt_estimate_learning_line (const PmtEstimate *estimate, gboolean first)
+{
+  g_autofree char *memory = memory_text (estimate->memory);
+  g_autofree char *time = estimate->seconds >= 0 ? time_text (estimate->seconds) : g_strdup (_("time not measured yet"));
+
+  if (first)
+    return g_strdup_printf (_("%s, %s after the pictures of the kind are painted"), memory, time);
+  return g_strdup_printf (_("%s, %s"), memory, time);
+}
+
+char *
+pmt_estimate_learning_refusal (const PmtEstimate *estimate)
+{
+  g_autofree char *memory = memory_text (estimate->memory);
+  g_autofree char *free_memory = memory_text (estimate->available);
+
+  return g_strdup_printf (_("Learning this needs %s of memory and %s are free: give a smaller width and height under Advanced, close other programs, or choose a "
+                            "smaller model."), memory, free_memory);
+}
+
+char *
+pmt_estimate_left (double seconds)
+{
+  const int whole = (int) ceil (seconds);
+
+  if (whole < 60)
+    return g_strdup_printf (ngettext ("%d second left", "%d seconds left", whole), whole);
+  if (whole < 7200)
+    return g_strdup_printf (_("%d min %02d s left"), whole / 60, whole % 60);
+  return g_strdup_printf (_("%d h %02d min left"), whole / 3600, whole % 3600 / 60);
+}

@@ -500,16 +500,6 @@ stage_text (const char *stage, int step, int of)
   return g_strdup (_("Finishing the picture"));
 }
 
-static char *
-time_left (double seconds)
-{
-  int whole = (int) ceil (seconds);
-
-  if (whole < 60)
-    return g_strdup_printf (ngettext ("%d second left", "%d seconds left", whole), whole);
-  return g_strdup_printf (_("%d min %02d s left"), whole / 60, whole % 60);
-}
-
 static void
 show_preview (PmtJob *job, JsonObject *message, GBytes *payload, gboolean can_keep)
 {
@@ -548,7 +538,7 @@ on_progress (PmtJob *job, JsonObject *message, GBytes *payload)
   else if (job->variants > 1)
     g_string_append_printf (line, _(", picture %d of %d"), (int) CLAMP (variant + 1, 1, job->variants), job->variants);
   if (eta > 0 && eta < 86400) {
-    g_autofree char *left = time_left (eta);
+    g_autofree char *left = pmt_estimate_left (eta);
     g_string_append_printf (line, " · %s", left);
   }
   show_preview (job, message, payload, g_strcmp0 (stage, "sample") == 0 && step > 0);

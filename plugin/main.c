@@ -11,6 +11,7 @@
 #include "plugin/fill.h"
 #include "plugin/generate.h"
 #include "plugin/help.h"
+#include "plugin/learn.h"
 #include "plugin/models.h"
 #include "plugin/history-dialog.h"
 #include "plugin/history.h"
@@ -49,6 +50,7 @@ static const PmtProcedure procedures[] = {
   { PMT_PROCEDURE_USE, pmt_use_procedure_new },
   { PMT_PROCEDURE_SHOW, pmt_show_procedure_new },
   { PMT_PROCEDURE_STRIP, pmt_strip_procedure_new },
+  { PMT_PROCEDURE_LEARN, pmt_learn_procedure_new },
   { PMT_PROCEDURE_DIAGNOSTICS, pmt_diagnostics_procedure_new },
 };
 

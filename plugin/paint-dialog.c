@@ -550,23 +550,6 @@ pmt_paint_dialog_box (PmtPaintDialog *self, GtkWidget *prompt, GtkWidget *form, 
   return box;
 }
 
-/* An argument that was never set is NULL; widgets want "". */
-static void
-fill_in_strings (GimpProcedureConfig *config)
-{
-  guint n = 0;
-  g_autofree GParamSpec **specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (config), &n);
-
-  for (guint i = 0; i < n; i++) {
-    g_autofree char *value = NULL;
-    if (G_PARAM_SPEC_TYPE (specs[i]) != G_TYPE_PARAM_STRING || !(specs[i]->flags & G_PARAM_WRITABLE))
-      continue;
-    g_object_get (config, specs[i]->name, &value, NULL);
-    if (!value)
-      g_object_set (config, specs[i]->name, "", NULL);
-  }
-}
-
 /* What the layer was painted of is not to be kept, and is in the fields now. */
 static gboolean
 layer_forgets (GimpImage *image, GimpDrawable **drawables)
@@ -594,7 +577,7 @@ pmt_paint_dialog_run (const PmtPaintForm *form, GimpProcedure *procedure, GimpPr
     return NULL;
   if (form->recipe && layer_forgets (image, drawables))
     pmt_last_settings_forget_once (config);
-  fill_in_strings (config);
+  pmt_field_fill_texts (G_OBJECT (config));
   if (pmt_field_exists (config, "shrink-to-fit"))
     g_object_set (config, "shrink-to-fit", FALSE, NULL); /* for scripts: here a button says it, each time (preflight.h) */
   if (pmt_field_exists (config, "model"))

@@ -8,10 +8,19 @@
 
 /* ---- numbers ---- */
 
+#define SPECIAL "pmt-special"
+
+static const char *
+special_of (GtkSpinButton *spin)
+{
+  return g_object_get_data (G_OBJECT (spin), SPECIAL);
+}
+
 /* The special text stands for the least value. */
 static gboolean
-on_output (GtkSpinButton *spin, gpointer special)
+on_output (GtkSpinButton *spin, gpointer unused)
 {
+  const char *special = special_of (spin);
   double min;
 
   gtk_spin_button_get_range (spin, &min, NULL);
@@ -23,11 +32,11 @@ on_output (GtkSpinButton *spin, gpointer special)
 }
 
 static int
-on_input (GtkSpinButton *spin, double *value, gpointer special)
+on_input (GtkSpinButton *spin, double *value, gpointer unused)
 {
   const char *text = gtk_entry_get_text (GTK_ENTRY (spin));
 
-  if (text[0] && strcmp (text, special) != 0)
+  if (text[0] && strcmp (text, special_of (spin)) != 0)
     return FALSE;
   gtk_spin_button_get_range (spin, value, NULL);
   return TRUE;
@@ -41,10 +50,9 @@ pmt_number_new (GObject *object, const char *property, double min, double max, d
   gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), (guint) digits);
   gtk_spin_button_set_numeric (GTK_SPIN_BUTTON (spin), special == NULL);
   if (special) {
-    char *copy = g_strdup (special);
-    g_object_set_data_full (G_OBJECT (spin), "pmt-special", copy, g_free);
-    g_signal_connect (spin, "output", G_CALLBACK (on_output), copy);
-    g_signal_connect (spin, "input", G_CALLBACK (on_input), copy);
+    g_object_set_data_full (G_OBJECT (spin), SPECIAL, g_strdup (special), g_free);
+    g_signal_connect (spin, "output", G_CALLBACK (on_output), NULL);
+    g_signal_connect (spin, "input", G_CALLBACK (on_input), NULL);
   }
   g_object_bind_property (object, property, spin, "value", BOTH_WAYS);
   /* a value that was the least one from the start was never put out */
@@ -52,6 +60,17 @@ pmt_number_new (GObject *object, const char *property, double min, double max, d
     gtk_entry_set_text (GTK_ENTRY (spin), special);
   gtk_widget_show (spin);
   return spin;
+}
+
+void
+pmt_number_set_special (GtkWidget *number, const char *special)
+{
+  double min;
+
+  gtk_spin_button_get_range (GTK_SPIN_BUTTON (number), &min, NULL);
+  g_object_set_data_full (G_OBJECT (number), SPECIAL, g_strdup (special), g_free);
+  if (gtk_spin_button_get_value (GTK_SPIN_BUTTON (number)) <= min)
+    gtk_entry_set_text (GTK_ENTRY (number), special);
 }
 
 static char *
@@ -197,4 +216,20 @@ pmt_field_reset (GObject *object, const char *property)
   g_value_init (&value, G_PARAM_SPEC_VALUE_TYPE (spec));
   g_param_value_set_default (spec, &value);
   g_object_set_property (object, property, &value);
+}
+
+void
+pmt_field_fill_texts (GObject *object)
+{
+  guint n = 0;
+  g_autofree GParamSpec **specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n);
+
+  for (guint i = 0; i < n; i++) {
+    g_autofree char *value = NULL;
+    if (G_PARAM_SPEC_TYPE (specs[i]) != G_TYPE_PARAM_STRING || !(specs[i]->flags & G_PARAM_WRITABLE))
+      continue;
+    g_object_get (object, specs[i]->name, &value, NULL);
+    if (!value)
+      g_object_set (object, specs[i]->name, "", NULL);
+  }
 }

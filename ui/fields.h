@@ -6,6 +6,8 @@
 
 /* An integer or double in min..max. special: NULL, or what stands in the field at min and below ("automatic", "random"). */
 GtkWidget *pmt_number_new (GObject *object, const char *property, double min, double max, double step, int digits, const char *special);
+/* Of a number that was made with such a text: another one from now on. */
+void pmt_number_set_special (GtkWidget *number, const char *special);
 
 /* A double in 0..1 as a slider in per cent. */
 GtkWidget *pmt_percent_new (GObject *object, const char *property, double min);
@@ -22,6 +24,8 @@ gboolean pmt_field_exists (gpointer object, const char *property);
 /* Whether the property is as it was at first; a text that was never set is empty. */
 gboolean pmt_field_is_default (GObject *object, const char *property);
 void pmt_field_reset (GObject *object, const char *property);
+/* A text that was never set is NULL; fields want "". */
+void pmt_field_fill_texts (GObject *object);
 
 /* A boolean with its label beside it. */
 GtkWidget *pmt_check_new (GObject *object, const char *property, const char *label, const char *tip);

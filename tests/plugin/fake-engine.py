@@ -25,6 +25,9 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
   hostile          the attack of hostile.py whose number is in the file "attack"; then it hangs up
   quit             ends before it listens, with a word to its log
 
+A job that learns goes through all stages and writes a few bytes to its file; slow: with sixty steps, and FILE.learning beside it while it
+learns, as the engine leaves it; error and early-done as above; tight: there is too little memory.
+
 It writes into that folder: "pid"; "log", every message that arrives, one JSON line each; "done", a dot for each job that was painted;
 NAME.f32, the last blob of that name.
 """
@@ -162,8 +165,35 @@ class Client:
         finally:
             one_job.release()
 
+    def learn(self, number, recipe, how):
+        """Loss falls from 0.2 by the step; nothing is learned."""
+        def tell(stage, step, of, fraction, **more):
+            self.send({"type": "progress", "id": number, "stage": stage, "step": step, "of": of, "fraction": fraction, "eta": None, **more})
+
+        steps, out = (60 if how == "slow" else recipe.get("steps", 4)), Path(recipe["out"])
+        half = Path(f"{out}.learning")
+        tell("load", 0, 0, 0.0)
+        tell("encode", len(recipe["pictures"]), len(recipe["pictures"]), 0.1)
+        for step in range(1, steps + 1):
+            if self.cancelled.is_set():
+                half.write_bytes(half_learned(step))
+                return
+            tell("learn", step, steps, 0.1 + 0.9 * step / steps, eta=(steps - step) * 0.1, loss=0.2 - 0.1 * step / steps + 0.01 * (step % 3))
+            time.sleep(0.1 if how == "slow" else 0.005)
+        if how == "error":
+            self.send({"type": "error", "id": number, "code": "input", "message": "The sentence “x” does not say where the word stands; write {} there."})
+            return
+        if how != "early-done":
+            out.write_bytes(b"learned")
+            half.unlink(missing_ok=True)
+            self.send({"type": "learned", "id": number, "out": str(out), "steps": steps, "values": 768, "loss-before": 0.2, "loss-after": 0.1})
+        self.send({"type": "done", "id": number, "seconds": 0.1, "peak-bytes": 1})
+
     def job(self, message):
         number, recipe, how = message["id"], message["job"], mode()
+        if recipe["task"] == "learn":
+            self.learn(number, recipe, how)
+            return
         if how == "hostile":
             collector = Collector(self)
             Client.answer_rightly(collector, message)
@@ -300,6 +330,12 @@ class Client:
         return blend
 
 
+def half_learned(step):
+    """A safetensors file without tensors that says at which step it was left."""
+    head = json.dumps({"__metadata__": {"step": str(step)}}).encode()
+    return struct.pack("<Q", len(head)) + head
+
+
 def completed(recipe, **more):
     """What the engine says it did: nothing is left open in it."""
     recipe = {"sampler": "euler", "steps": 3, "precision": "f32", **({} if recipe["task"] == "edit" else {"guidance": 7.5}), **recipe}
@@ -325,6 +361,10 @@ def result_box(region):
 
 
 def estimate(message):
+    if message["job"]["task"] == "learn":
+        memory = 9_000_000_000 if mode() == "tight" else 1_500_000_000
+        return {"type": "estimate", "id": message["id"], "memory-bytes": memory, "available-bytes": 3_000_000_000, "fits": memory < 3_000_000_000,
+                "seconds": 4000}
     answer = plain_estimate(message)
     if mode() == "tight":
         width, height = answer["size"]

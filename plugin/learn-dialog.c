@@ -390,6 +390,7 @@ fill_window (Dialog *self, GimpImage *image)
   gtk_container_add (GTK_CONTAINER (self->stage), self->watch);
   gtk_stack_set_visible_child (GTK_STACK (self->stage), self->scroll);
   gtk_widget_show (self->stage);
+  gtk_widget_set_margin_bottom (self->bar, 6);
   pmt_job_bar_add_action (self->bar, self->copy);
   pmt_job_bar_add (self->bar, pmt_diagnostics_row_new (make_report, self));
   gtk_box_pack_start (GTK_BOX (content), self->stage, TRUE, TRUE, 0);
@@ -409,7 +410,7 @@ pmt_learn_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, Gim
   pmt_field_fill_texts (G_OBJECT (config));
   g_object_set (config, "overwrite", FALSE, NULL); /* for scripts: here it is asked */
   dialog = gimp_procedure_dialog_new (procedure, config, _("Learn a Concept"));
-  gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("_Learn"));
+  gimp_procedure_dialog_set_ok_label (GIMP_PROCEDURE_DIALOG (dialog), _("Lear_n"));
   self.dialog = GTK_DIALOG (dialog);
   pmt_help_free_letter (self.dialog);
   fill_window (&self, image);

@@ -141,13 +141,12 @@ add_check (GtkWidget *form, GtkWidget *check)
 static void
 on_place (GObject *config, GParamSpec *spec, GtkWidget *entry)
 {
-  g_autofree char *out = NULL, *path = NULL;
+  g_autofree char *path = pmt_learn_file_path (config, NULL), *folder = path ? g_path_get_dirname (path) : NULL;
+  g_autofree char *last = path ? g_path_get_basename (folder) : NULL, *name = path ? g_path_get_basename (path) : NULL;
+  g_autofree char *end = path ? g_build_filename (last, name, NULL) : NULL; /* a whole path would be cut before its name */
 
-  g_object_get (config, "out", &out, NULL);
-  if (out && out[0])
-    return;
-  path = pmt_learn_file_path (config, NULL);
-  gtk_entry_set_placeholder_text (GTK_ENTRY (entry), path ? path : _("named after the word"));
+  gtk_entry_set_placeholder_text (GTK_ENTRY (entry), end ? end : _("named after the word"));
+  gtk_widget_set_tooltip_text (entry, path ? path : _("The file to write; empty: in Pentimento's own folder, where every dialog finds it"));
 }
 
 static void
@@ -256,6 +255,9 @@ add_param (GObject *config, JsonObject *param, GtkWidget *form, GtkWidget *check
     field = field_new (config, param);
     pmt_form_add (form, label, field, help);
   }
+  if (g_str_equal (id, "prior-weight"))
+    pmt_form_add (form, _("They show"), pmt_entry_new (config, "prior-prompt", _("a picture of the kind of thing")),
+                  _("What the pictures of the kind are painted of, before anything is learned"));
   follow_kind (config, id, field);
 }
 
@@ -273,8 +275,6 @@ pmt_learn_fields_advanced_new (GObject *config, gboolean *open)
     if (!g_strv_contains (first, json_object_get_string_member (param, "id")))
       add_param (config, param, form, checks, open);
   }
-  pmt_form_add (form, _("These show"), pmt_entry_new (config, "prior-prompt", _("a picture of the kind of thing")),
-                _("What the pictures of the kind are painted of, before anything is learned"));
   pmt_precision_add_row (config, form);
   *open |= !pmt_field_is_default (config, "width") || !pmt_field_is_default (config, "height") || !pmt_field_is_default (config, "prior-prompt") ||
            !pmt_field_is_default (config, "precision");

@@ -63,6 +63,13 @@ on_selection (GtkTreeSelection *selection, State *state)
   state->handlers.selected (state->user, gtk_tree_selection_count_selected_rows (selection));
 }
 
+/* Return or a double click on any part of the row. */
+static void
+on_activated (GtkTreeView *view, GtkTreePath *path, GtkTreeViewColumn *column, gpointer unused)
+{
+  gtk_tree_view_set_cursor (view, path, gtk_tree_view_get_column (view, 1), TRUE);
+}
+
 static gboolean
 on_key (GtkWidget *view, GdkEventKey *event, GtkWidget *list)
 {
@@ -153,6 +160,7 @@ pmt_picture_list_new (const char *name, const char *hint, const char *automatic,
   gtk_drag_dest_add_uri_targets (list);
   g_signal_connect (list, "drag-data-received", G_CALLBACK (on_dropped), state);
   g_signal_connect (gtk_tree_view_get_selection (GTK_TREE_VIEW (state->view)), "changed", G_CALLBACK (on_selection), state);
+  g_signal_connect (state->view, "row-activated", G_CALLBACK (on_activated), NULL);
   g_signal_connect (state->view, "key-press-event", G_CALLBACK (on_key), list);
   gtk_widget_show_all (list);
   return list;

@@ -20,6 +20,7 @@ DIALOGS = {
     "edit": Dialog("plug-in-pentimento-edit", "edit.html", ()),
     "describe": Dialog("plug-in-pentimento-describe", "describe.html", (("advanced", ("alt+a",), 0.7),)),
     "generate": Dialog("plug-in-pentimento-generate", "generate.html", (("follow", ("alt+f",), 0.7), ("boxes", ("alt+f", "alt+x"), 0.7))),
+    "learn": Dialog("plug-in-pentimento-learn", "learn.html", (("advanced", ("alt+a",), 0.7),)),
     "history": Dialog("plug-in-pentimento-history", "recipes.html", ()),
     "models": Dialog("plug-in-pentimento-models", "models.html", ()),
 }

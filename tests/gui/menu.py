@@ -24,7 +24,7 @@ from fill import IMAGE, picture            # noqa: E402
 from gui import Gimp, run, wait_for        # noqa: E402
 from tap import Tap                        # noqa: E402
 
-ENTRIES = ["Fill Selection…", "Expand Canvas…", "Remove Something…", "Edit by Instruction…", "Edit by Description…", "Generate…", "History…", "Models…"]
+ENTRIES = ["Fill Selection…", "Expand Canvas…", "Remove Something…", "Edit by Instruction…", "Edit by Description…", "Generate…", "History…", "Learn a Concept…", "Models…"]
 MOST_KEYS = 60
 
 

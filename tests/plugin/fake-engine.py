@@ -25,7 +25,7 @@ it, where the file "mode" says how it behaves (it is read anew for each message,
   hostile          the attack of hostile.py whose number is in the file "attack"; then it hangs up
   quit             ends before it listens, with a word to its log
 
-A job that learns goes through all stages and writes a few bytes to its file; slow: with sixty steps, and FILE.learning beside it while it
+A job that learns goes through all stages and writes a few bytes to its file; slow: with three hundred steps, and FILE.learning beside it while it
 learns, as the engine leaves it; error and early-done as above; tight: there is too little memory.
 
 It writes into that folder: "pid"; "log", every message that arrives, one JSON line each; "done", a dot for each job that was painted;
@@ -170,7 +170,7 @@ class Client:
         def tell(stage, step, of, fraction, **more):
             self.send({"type": "progress", "id": number, "stage": stage, "step": step, "of": of, "fraction": fraction, "eta": None, **more})
 
-        steps, out = (60 if how == "slow" else recipe.get("steps", 4)), Path(recipe["out"])
+        steps, out = (300 if how == "slow" else recipe.get("steps", 4)), Path(recipe["out"])
         half = Path(f"{out}.learning")
         tell("load", 0, 0, 0.0)
         tell("encode", len(recipe["pictures"]), len(recipe["pictures"]), 0.1)

@@ -24,7 +24,7 @@ job_screenshots() {
   done < <(screenshot_languages)
   screenshot_page >"$folder/README.md"
   mkdir -p "$root/data/help/images"
-  cp "$folder"/en/{describe,edit,fill,generate,models}.png "$root/data/help/images/"
+  cp "$folder"/en/{describe,edit,fill,generate,learn,models}.png "$root/data/help/images/"
   say "the page is $folder/README.md"
 }
 

@@ -75,13 +75,24 @@ on_not_estimated (gpointer user, const PmtLearned *learned, const GError *error)
   g_clear_pointer (&self->question, pmt_learn_job_free);
 }
 
+/* The folder is made when learning begins, and the engine asks for one that is there: any other takes as much memory and time. */
+static char *
+path_to_ask_with (GObject *config)
+{
+  g_autofree char *path = pmt_learn_file_path (config, NULL), *folder = path ? g_path_get_dirname (path) : NULL;
+
+  if (!folder || g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return g_steal_pointer (&path);
+  return g_build_filename (g_get_tmp_dir (), "learned.safetensors", NULL);
+}
+
 static gboolean
 on_settled (gpointer user)
 {
   const PmtLearnHandlers handlers = { .finished = on_not_estimated, .estimated = on_estimated };
   Dialog *self = user;
   g_autoptr (GPtrArray) pictures = pmt_learn_list_pictures (self->list);
-  g_autofree char *path = pmt_learn_file_path (G_OBJECT (self->config), NULL);
+  g_autofree char *path = path_to_ask_with (G_OBJECT (self->config));
   JsonObject *recipe = path ? pmt_learn_recipe_new (G_OBJECT (self->config), pictures, path, NULL) : NULL;
 
   self->settle = 0;
@@ -369,7 +380,7 @@ static void
 fill_window (Dialog *self, GimpImage *image)
 {
   GObject *config = G_OBJECT (self->config);
-  GtkWidget *content = gtk_dialog_get_content_area (self->dialog), *advanced;
+  GtkWidget *content = gtk_dialog_get_content_area (self->dialog), *advanced, *word;
   gboolean open = FALSE;
 
   self->asked = pmt_preflight_bar_new ();
@@ -379,7 +390,7 @@ fill_window (Dialog *self, GimpImage *image)
   self->list = pmt_learn_list_new (image, ask_soon, self);
   advanced = pmt_learn_fields_advanced_new (config, &open);
   gtk_box_pack_start (GTK_BOX (self->settings), self->list, TRUE, TRUE, 0);
-  gtk_box_pack_start (GTK_BOX (self->settings), pmt_learn_fields_new (config), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (self->settings), pmt_learn_fields_new (config, &word), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (self->settings), pmt_fold_new (_("_Advanced"), advanced, open), FALSE, FALSE, 0);
   gtk_widget_set_size_request (self->settings, SETTINGS_WIDTH, -1);
   gtk_widget_show (self->settings);
@@ -396,6 +407,8 @@ fill_window (Dialog *self, GimpImage *image)
   gtk_box_pack_start (GTK_BOX (content), self->stage, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (content), self->asked, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (content), self->bar, FALSE, FALSE, 0);
+  if (word)
+    gtk_widget_grab_focus (word);
 }
 
 gboolean

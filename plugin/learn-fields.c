@@ -190,20 +190,26 @@ file_row_new (GObject *config)
 }
 
 GtkWidget *
-pmt_learn_fields_new (GObject *config)
+pmt_learn_fields_new (GObject *config, GtkWidget **word)
 {
   GtkWidget *form = pmt_form_new ();
 
+  *word = NULL;
   add_kind (config, form);
   for (int i = 0; first[i]; i++) {
     JsonObject *param = pmt_learn_table_param (first[i]);
     const char *label = pmt_learn_table_text (param, "label"), *help = pmt_learn_table_text (param, "help");
+    GtkWidget *field;
     if (!param)
       continue;
-    if (g_str_equal (json_object_get_string_member (param, "type"), "bool"))
+    if (g_str_equal (json_object_get_string_member (param, "type"), "bool")) {
       add_check (form, pmt_check_new (config, first[i], label, help));
-    else
-      pmt_form_add (form, label, field_new (config, param), help);
+      continue;
+    }
+    field = field_new (config, param);
+    pmt_form_add (form, label, field, help);
+    if (i == 0)
+      *word = field;
   }
   pmt_form_add (form, _("M_odel"), pmt_model_chooser_new (config, "model"),
                 _("The model to learn with: what is learned goes with it and with others of its family"));

@@ -22,7 +22,7 @@ from gui import Gimp, run                               # noqa: E402
 
 SELECT = f"(gimp-image-select-ellipse {IMAGE} CHANNEL-OP-REPLACE 40 50 60 60)"
 LAYERS = f"(car (gimp-image-get-layers {IMAGE}))"
-PROMPTS = {"edit": "make it winter", "models": None, "history": None, "remove": None}
+PROMPTS = {"edit": "make it winter", "learn": "my-meadow", "models": None, "history": None, "remove": None}
 
 
 def shrink(path):

@@ -130,13 +130,11 @@ pmt_estimate_refusal (const PmtEstimate *estimate)
 }
 
 char *
-pmt_estimate_learning_line (const PmtEstimate *estimate, gboolean first)
+pmt_estimate_learning_line (const PmtEstimate *estimate)
 {
   g_autofree char *memory = memory_text (estimate->memory);
   g_autofree char *time = estimate->seconds >= 0 ? time_text (estimate->seconds) : g_strdup (_("time not measured yet"));
 
-  if (first)
-    return g_strdup_printf (_("%s, %s after the pictures of the kind are painted"), memory, time);
   return g_strdup_printf (_("%s, %s"), memory, time);
 }
 

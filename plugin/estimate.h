@@ -27,8 +27,8 @@ gboolean pmt_estimate_enlarges (int width, int height, int place_width, int plac
 char *pmt_estimate_line (const PmtEstimate *estimate);
 /* The sentence for a job that does not fit. */
 char *pmt_estimate_refusal (const PmtEstimate *estimate);
-/* The same of something that is learned: "2.8 GB, about 3.2 h"; first: pictures of the kind are painted before that, which is not in it. */
-char *pmt_estimate_learning_line (const PmtEstimate *estimate, gboolean first);
+/* The same of something that is learned: "2.8 GB, about 3.2 h". */
+char *pmt_estimate_learning_line (const PmtEstimate *estimate);
 char *pmt_estimate_learning_refusal (const PmtEstimate *estimate);
 /* "3 min 20 s left" */
 char *pmt_estimate_left (double seconds);

@@ -49,13 +49,10 @@ static void
 on_estimated (gpointer user, const PmtEstimate *estimate)
 {
   Dialog *self = user;
-  int prior = 0;
   g_autofree char *line = NULL;
 
-  if (pmt_field_exists (self->config, "prior"))
-    g_object_get (self->config, "prior", &prior, NULL);
   self->refused = !pmt_estimate_fits (estimate);
-  line = self->refused ? pmt_estimate_learning_refusal (estimate) : pmt_estimate_learning_line (estimate, prior > 0);
+  line = self->refused ? pmt_estimate_learning_refusal (estimate) : pmt_estimate_learning_line (estimate);
   if (self->refused)
     pmt_preflight_bar_refuse (self->asked, line, NULL, NULL, NULL);
   else
@@ -75,25 +72,13 @@ on_not_estimated (gpointer user, const PmtLearned *learned, const GError *error)
   g_clear_pointer (&self->question, pmt_learn_job_free);
 }
 
-/* The folder is made when learning begins, and the engine asks for one that is there: any other takes as much memory and time. */
-static char *
-path_to_ask_with (GObject *config)
-{
-  g_autofree char *path = pmt_learn_file_path (config, NULL), *folder = path ? g_path_get_dirname (path) : NULL;
-
-  if (!folder || g_file_test (folder, G_FILE_TEST_IS_DIR))
-    return g_steal_pointer (&path);
-  return g_build_filename (g_get_tmp_dir (), "learned.safetensors", NULL);
-}
-
 static gboolean
 on_settled (gpointer user)
 {
   const PmtLearnHandlers handlers = { .finished = on_not_estimated, .estimated = on_estimated };
   Dialog *self = user;
   g_autoptr (GPtrArray) pictures = pmt_learn_list_pictures (self->list);
-  g_autofree char *path = path_to_ask_with (G_OBJECT (self->config));
-  JsonObject *recipe = path ? pmt_learn_recipe_new (G_OBJECT (self->config), pictures, path, NULL) : NULL;
+  JsonObject *recipe = pmt_learn_recipe_new (G_OBJECT (self->config), pictures, NULL, NULL);
 
   self->settle = 0;
   self->refused = FALSE;

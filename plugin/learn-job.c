@@ -20,6 +20,7 @@ struct PmtLearnJob {
   PmtLearnHandlers handlers;
   gpointer user;
   gboolean over, learned;
+  double fraction; /* done so far */
   char *path;
   PmtLearned result;
 };
@@ -95,6 +96,8 @@ stage_text (const char *stage, int step, int of)
     return g_strdup (_("Loading the model"));
   if (strcmp (stage, "encode") == 0)
     return g_strdup_printf (_("Looking at the pictures, %d of %d"), step, of);
+  if (strcmp (stage, "look") == 0)
+    return g_strdup (_("Measuring how far off the model is"));
   return g_strdup_printf (_("Learning, step %d of %d"), step, of);
 }
 
@@ -121,18 +124,19 @@ on_progress (PmtLearnJob *job, JsonObject *message)
     g_autofree char *left = pmt_estimate_left (eta);
     g_string_append_printf (line, " · %s", left);
   }
-  step.fraction = isfinite (fraction) ? CLAMP (fraction, 0, 1) : 0;
+  step.fraction = job->fraction = isfinite (fraction) ? CLAMP (fraction, 0, 1) : 0;
   step.learning = strcmp (stage, "learn") == 0;
   step.text = line->str;
   job->handlers.progress (job->user, &step);
 }
 
+/* In the middle of it too: learning gives way to jobs that paint. */
 static void
 on_queued (PmtLearnJob *job, JsonObject *message)
 {
   const int ahead = (int) json_object_get_int_member_with_default (message, "ahead", 1);
   g_autofree char *text = g_strdup_printf (ngettext ("Waiting for %d other job", "Waiting for %d other jobs", ahead), ahead);
-  const PmtLearnStep step = { .text = text, .loss = NAN };
+  const PmtLearnStep step = { .fraction = job->fraction, .text = text, .loss = NAN };
 
   job->handlers.progress (job->user, &step);
 }

@@ -173,6 +173,7 @@ class Client:
         steps, out = (300 if how == "slow" else recipe.get("steps", 4)), Path(recipe["out"])
         half = Path(f"{out}.learning")
         tell("load", 0, 0, 0.0)
+        tell("look", 1, 1, 0.05)
         tell("encode", len(recipe["pictures"]), len(recipe["pictures"]), 0.1)
         for step in range(1, steps + 1):
             if self.cancelled.is_set():

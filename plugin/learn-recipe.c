@@ -100,8 +100,7 @@ pmt_learn_recipe_new (GObject *config, GPtrArray *pictures, const char *out, GEr
   set_text (recipe, "kind", config, "kind");
   json_object_set_object_member (recipe, "base", make_base (config));
   json_object_set_array_member (recipe, "pictures", list_pictures (pictures));
-  if (out)
-    json_object_set_string_member (recipe, "out", out);
+  json_object_set_string_member (recipe, "out", out ? out : "");
   for (guint i = 0; i < json_array_get_length (params); i++)
     set_value (recipe, config, json_object_get_string_member (json_array_get_object_element (params, i), "id"));
   return recipe;

@@ -364,6 +364,8 @@ def result_box(region):
 def estimate(message):
     if message["job"]["task"] == "learn":
         memory = 9_000_000_000 if mode() == "tight" else 1_500_000_000
+        if message["job"]["out"]:  # nobody has said yet that it is to be written
+            return {"type": "error", "id": message["id"], "code": "input", "message": "It is only asked about."}
         return {"type": "estimate", "id": message["id"], "memory-bytes": memory, "available-bytes": 3_000_000_000, "fits": memory < 3_000_000_000,
                 "seconds": 4000}
     answer = plain_estimate(message)

@@ -16,7 +16,8 @@ static const char *const first[] = { "word", "thing", "style", "steps", NULL };
 /* What stands for 0 where the kinds have nothing to say of it. */
 static const char *const words_for_none[][2] = { { "alpha", N_("the rank") }, { "prior", N_("none") }, { "min-snr", N_("off") } };
 /* Of one kind alone. */
-static const char *const of_one[][2] = { { "vectors", "word" }, { "rank", "lora" }, { "alpha", "lora" }, { "texts", "lora" } };
+static const char *const of_one[][2] = { { "vectors", "word" }, { "rank", "lora" }, { "alpha", "lora" }, { "texts", "lora" }, { "text-rate", "lora" },
+                                         { "prior", "lora" },   { "prior-weight", "lora" } };
 
 #define MOST_PIXELS 4096
 
@@ -45,7 +46,8 @@ usual_text (GObject *config, const char *id)
 {
   g_autofree char *kind = kind_of (config);
   JsonObject *entry = pmt_learn_table_kind (kind);
-  g_autofree char *value = entry ? g_strdup_printf ("%g", json_object_get_double_member_with_default (entry, id, 0)) : NULL;
+  const double number = entry ? json_object_get_double_member_with_default (entry, id, 0) : 0;
+  g_autofree char *value = number > 0 ? g_strdup_printf ("%g", number) : NULL; /* a kind may have no such thing */
 
   return value ? g_strdup_printf (_("usual: %s"), value) : g_strdup (_("usual"));
 }

@@ -8,7 +8,7 @@
 . "$root/build-aux/build.sh"
 . "$root/build-aux/reference.sh"
 
-reference_suites="base weights text nets sample methods image preprocessors"
+reference_suites="base weights text nets sample methods learn image preprocessors"
 
 job_test() {
   local suites="" suite reference=no slow=no package=no

@@ -33,6 +33,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_":
 # minutes on one H100; 23 in all, which leaves 2 for starts, encoding and exports of a 25 minute lease
 GPU = {"data": {"judge": 24000, "scenes": 120000, "edits": 48000}, "compile": ("vae", "joint"),
        "batch": {"vae": 256, "joint": 1024, "base": 1024, "fill": 768, "edit": 768, "layout": 512, "lcm": 384},
+       "options": {"joint": ("--attend", "0.05", "--name", "0.05")},
        "stages": [
            [[("prepare-judge", 0)]],
            [[("prepare", 0)], [("vae", 3.0)]],

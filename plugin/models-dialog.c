@@ -13,6 +13,7 @@
 #include "plugin/models-import.h"
 #include "plugin/models-page.h"
 #include "plugin/models.h"
+#include "ui/dropped-files.h"
 #include "ui/job-bar.h"
 
 struct PmtModelsDialog {
@@ -194,21 +195,12 @@ pmt_models_dialog_import (PmtModelsDialog *self, char **paths)
 static void
 on_dropped (GtkWidget *widget, GdkDragContext *context, int x, int y, GtkSelectionData *data, guint info, guint time, PmtModelsDialog *self)
 {
-  g_auto (GStrv) uris = gtk_selection_data_get_uris (data);
-  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) paths = pmt_dropped_files (context, data, time);
 
-  for (char **uri = uris; uri && *uri; uri++) {
-    char *path = g_filename_from_uri (*uri, NULL, NULL);
-    if (path)
-      g_ptr_array_add (paths, path);
-  }
-  gtk_drag_finish (context, paths->len > 0, FALSE, time);
-  if (paths->len == 0) {
+  if (*paths)
+    pmt_models_dialog_import (self, paths);
+  else
     pmt_models_dialog_say (self, _("What was dropped is no file on this machine: save it first, then drop the file."), TRUE);
-    return;
-  }
-  g_ptr_array_add (paths, NULL);
-  pmt_models_dialog_import (self, (char **) paths->pdata);
 }
 
 void

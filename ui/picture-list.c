@@ -5,6 +5,8 @@
 
 #include <glib/gi18n.h>
 
+#include "ui/dropped-files.h"
+
 #define HEIGHT 196
 #define NAME_CHARS 16
 
@@ -82,18 +84,10 @@ on_key (GtkWidget *view, GdkEventKey *event, GtkWidget *list)
 static void
 on_dropped (GtkWidget *widget, GdkDragContext *context, int x, int y, GtkSelectionData *data, guint info, guint time, State *state)
 {
-  g_auto (GStrv) uris = gtk_selection_data_get_uris (data);
-  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) paths = pmt_dropped_files (context, data, time);
 
-  for (char **uri = uris; uri && *uri; uri++) {
-    char *path = g_filename_from_uri (*uri, NULL, NULL);
-    if (path)
-      g_ptr_array_add (paths, path);
-  }
-  gtk_drag_finish (context, paths->len > 0, FALSE, time);
-  g_ptr_array_add (paths, NULL);
-  if (paths->len > 1)
-    state->handlers.dropped (state->user, (char **) paths->pdata);
+  if (*paths)
+    state->handlers.dropped (state->user, paths);
 }
 
 static void

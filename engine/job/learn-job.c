@@ -108,13 +108,25 @@ read_base (PmtLearnJob *job, JsonNode *node, GError **error)
   return base != NULL;
 }
 
+static bool
+names_learn (JsonNode *task)
+{
+  return task && pmt_parse_holds_string (task) && strcmp (json_node_get_string (task), "learn") == 0;
+}
+
+bool
+pmt_learn_job_is (JsonObject *object)
+{
+  return names_learn (json_object_get_member (object, "task"));
+}
+
 static gboolean
 read_field (PmtLearnJob *job, const char *name, JsonNode *node, GError **error)
 {
   if (strcmp (name, "pentimento") == 0)
     return (pmt_parse_holds_int (node) && json_node_get_int (node) == PMT_RECIPE_VERSION) || pmt_parse_wrong (error, name, G_STRINGIFY (PMT_RECIPE_VERSION));
   if (strcmp (name, "task") == 0)
-    return (pmt_parse_holds_string (node) && strcmp (json_node_get_string (node), "learn") == 0) || pmt_parse_wrong (error, name, "\"learn\"");
+    return names_learn (node) || pmt_parse_wrong (error, name, "\"learn\"");
   if (strcmp (name, "kind") == 0)
     return (pmt_parse_holds_string (node) || pmt_parse_wrong (error, name, "a string")) &&
            (job->kind = pmt_learn_kind_find (json_node_get_string (node), error)) != NULL;

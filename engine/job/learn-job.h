@@ -22,6 +22,8 @@ JsonNode *pmt_learn_to_json (void);
 
 typedef struct PmtLearnJob PmtLearnJob;
 
+/* Whether a recipe's task is "learn". */
+bool pmt_learn_job_is (JsonObject *object);
 /* Checks every field; PMT_ERROR_INPUT naming the field. */
 PmtLearnJob *pmt_learn_job_parse (JsonObject *object, GError **error);
 void pmt_learn_job_free (PmtLearnJob *job); /* NULL is fine */

@@ -31,11 +31,11 @@ typedef struct PmtLearnKind {
   /* First values, from networks that are loaded. */
   gboolean (*begin) (const struct PmtLearnRequest *request, const PmtLearnNets *nets, PmtParameters *parameters, GError **error);
   /* Puts the parameters into the networks (with weights or without), or takes them out. NULL where they go in by words alone. */
-  void (*attach) (const struct PmtLearnRequest *request, const PmtLearnNets *nets, const PmtParameters *parameters, bool in);
+  void (*attach) (const struct PmtLearnRequest *request, const PmtLearnNets *nets, PmtParameters *parameters, bool in);
   /* The vectors that stand for the word in text encoder k; NULL = none. */
   PmtTensor (*rows) (const PmtParameters *parameters, int k);
-  /* Writes request->out. */
-  gboolean (*write) (const struct PmtLearnRequest *request, const PmtLearnNets *nets, const PmtParameters *parameters, GError **error);
+  /* Writes request->out; nobody needs the gradients any more, and their memory may be used. */
+  gboolean (*write) (const struct PmtLearnRequest *request, const PmtLearnNets *nets, PmtParameters *parameters, GError **error);
 } PmtLearnKind;
 
 extern const PmtLearnKind *const pmt_learn_kinds[]; /* NULL-terminated */

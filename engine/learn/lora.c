@@ -132,9 +132,9 @@ attach_one (void *user, int net, PmtWeightPool *pool, PmtWeightRef ref, int n, G
 }
 
 static void
-attach (const PmtLearnRequest *q, const PmtLearnNets *nets, const PmtParameters *parameters, bool in)
+attach (const PmtLearnRequest *q, const PmtLearnNets *nets, PmtParameters *parameters, bool in)
 {
-  Work work = { .request = q, .nets = nets, .parameters = (PmtParameters *) parameters, .in = in };
+  Work work = { .request = q, .nets = nets, .parameters = parameters, .in = in };
   for_all (q, nets, attach_one, &work, NULL);
 }
 
@@ -167,12 +167,12 @@ write_one (void *user, int net, PmtWeightPool *pool, PmtWeightRef ref, int n, GE
 
 /* kohya's names, which all programs of this field read. */
 static gboolean
-write_file (const PmtLearnRequest *q, const PmtLearnNets *nets, const PmtParameters *parameters, GError **error)
+write_file (const PmtLearnRequest *q, const PmtLearnNets *nets, PmtParameters *parameters, GError **error)
 {
   g_autoptr (GArray) out = g_array_new (FALSE, FALSE, sizeof (PmtSafetensorOut));
   g_autoptr (GPtrArray) owned = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GHashTable) about = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  Work work = { .request = q, .nets = nets, .parameters = (PmtParameters *) parameters, .out = out, .owned = owned };
+  Work work = { .request = q, .nets = nets, .parameters = parameters, .out = out, .owned = owned };
   work.alpha = pmt_f16_from_f32 ((float) alpha_of (q));
   if (!for_all (q, nets, write_one, &work, error))
     return FALSE;

@@ -113,7 +113,7 @@ rows (const PmtParameters *parameters, int k)
 
 /* diffusers' form, a tensor named as the word; with two encoders clip_l and clip_g, as SDXL's are. */
 static gboolean
-write_file (const PmtLearnRequest *q, const PmtLearnNets *nets, const PmtParameters *parameters, GError **error)
+write_file (const PmtLearnRequest *q, const PmtLearnNets *nets, PmtParameters *parameters, GError **error)
 {
   PmtSafetensorOut out[PMT_MODEL_MAX_TEXTS] = { { 0 } };
   g_autoptr (GHashTable) about = g_hash_table_new (g_str_hash, g_str_equal);

@@ -390,14 +390,6 @@ pmt_jobs_read_preview (const PmtMessage *message, PmtPreview *preview, GError **
   return FALSE;
 }
 
-bool
-pmt_jobs_is_learn (JsonObject *recipe)
-{
-  JsonNode *task = json_object_get_member (recipe, "task");
-
-  return task && JSON_NODE_HOLDS_VALUE (task) && json_node_get_value_type (task) == G_TYPE_STRING && g_str_equal (json_node_get_string (task), "learn");
-}
-
 /* What the message wants done. FALSE + error. */
 static gboolean
 read_task (PmtJobs *jobs, Task *task, const PmtMessage *message, GError **error)
@@ -406,7 +398,7 @@ read_task (PmtJobs *jobs, Task *task, const PmtMessage *message, GError **error)
 
   if (!recipe)
     return FALSE;
-  if (pmt_jobs_is_learn (recipe))
+  if (pmt_learn_job_is (recipe))
     task->learn = pmt_learn_job_parse (recipe, error);
   else
     task->job = pmt_job_parse (recipe, error);

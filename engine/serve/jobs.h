@@ -16,8 +16,6 @@ void pmt_jobs_free (PmtJobs *jobs);
 /* Queues the job in `message` ({"job": recipe}) with its blobs (PmtBlob), which it takes over. A bad recipe, or a picture that is missing
  * or that the job does not speak of, is answered with an error. */
 void pmt_jobs_submit (PmtJobs *jobs, PmtConnection *connection, const PmtMessage *message, GPtrArray *blobs);
-/* Whether a recipe is of something to be learned (engine/job/learn-job.h). */
-bool pmt_jobs_is_learn (JsonObject *recipe);
 /* What a "job" or "estimate" message wants to see of unfinished pictures. */
 gboolean pmt_jobs_read_preview (const PmtMessage *message, PmtPreview *preview, GError **error);
 /* False when this client has no such job. */

@@ -85,7 +85,7 @@ static gboolean
 answer_estimate (const Question *question, PmtModelCache *cache, GError **error)
 {
   JsonObject *recipe = pmt_message_object (question->message->header, "job", error);
-  if (recipe && pmt_jobs_is_learn (recipe))
+  if (recipe && pmt_learn_job_is (recipe))
     return answer_learn_estimate (question, recipe, cache, error);
   PmtJob *job = recipe ? pmt_job_parse (recipe, error) : NULL;
   PmtJobEstimate estimate = { 0 };
